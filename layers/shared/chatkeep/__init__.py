@@ -1,0 +1,1 @@
+"""Chatkeep: what its Lambda functions share."""

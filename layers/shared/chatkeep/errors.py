@@ -1,0 +1,204 @@
+"""The errors a caller of Chatkeep can meet.
+
+ChatkeepError
+    InvalidFieldError
+        IdempotencyKeyReusedError
+        ModelNotSupportedError
+    NotFoundError
+        SessionNotFoundError
+        MessageNotFoundError
+    ConflictError
+        SessionDeletedError
+        SessionArchivedError
+        SessionChangedError
+        TurnInProgressError
+        TurnCancelledError
+        LeaseLostError
+        ConcurrentWriteError
+    UnavailableError
+        ModelUnavailableError
+        StorageUnavailableError
+        TurnTimedOutError
+    BrokenThreadError
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing wrong with one field; `field` is its dotted path in the body, or the name of a parameter."""
+
+    field: str
+    detail: str
+
+
+class ChatkeepError(Exception):
+    """An outcome that the HTTP contract names: `status` and the stable `code` are part of it."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, detail: str, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if retry_after_seconds is not None:
+            self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidFieldError(ChatkeepError):
+    """Something in the request breaks a rule; `problems` names each field."""
+
+    status = 422
+    code = "invalid_field"
+    title = "A field is not valid"
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        super().__init__("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
+        self.problems = problems
+
+
+class IdempotencyKeyReusedError(InvalidFieldError):
+    """The key has already been used for another body."""
+
+    code = "idempotency_key_reused"
+    title = "The idempotency key was used for another request"
+
+    def __init__(self) -> None:
+        super().__init__(FieldProblem("Idempotency-Key", "was used before with another body"))
+
+
+class ModelNotSupportedError(InvalidFieldError):
+    """The session's `model_name` names no provider that this deployment can call."""
+
+    code = "model_not_supported"
+    title = "The model cannot be called here"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(FieldProblem("model_name", detail))
+
+
+class NotFoundError(ChatkeepError):
+    """Unknown to this user; what belongs to somebody else answers the same."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class SessionNotFoundError(NotFoundError):
+    code = "session_not_found"
+    title = "No such session"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"there is no session {session_id}")
+
+
+class MessageNotFoundError(NotFoundError):
+    code = "message_not_found"
+    title = "No such message"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"there is no message {message_id} in this session")
+
+
+class ConflictError(ChatkeepError):
+    """The request is well formed and does not go with the state of things."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class SessionDeletedError(ConflictError):
+    code = "session_deleted"
+    title = "The session is deleted"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id} is deleted")
+
+
+class SessionArchivedError(ConflictError):
+    code = "session_archived"
+    title = "The session is archived"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id} is archived; unarchive it first")
+
+
+class SessionChangedError(ConflictError):
+    """Other writers changed the session each time this one tried."""
+
+    code = "session_changed"
+    title = "The session changed meanwhile"
+    retry_after_seconds = 1
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id} kept changing while this request tried to change it")
+
+
+class TurnInProgressError(ConflictError):
+    """Another turn holds the session's lease; `turn_id` is that turn."""
+
+    code = "turn_in_progress"
+    title = "A turn is running"
+
+    def __init__(self, turn_id: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(f"turn {turn_id} is running on this session", retry_after_seconds=retry_after_seconds)
+        self.turn_id = turn_id
+
+
+class TurnCancelledError(ConflictError):
+    """The turn was cancelled before it had produced anything to keep."""
+
+    code = "turn_cancelled"
+    title = "The turn was cancelled"
+
+
+class LeaseLostError(ConflictError):
+    """The turn outlived its lease and another writer took over; nothing of it was stored."""
+
+    code = "lease_lost"
+    title = "The turn lost its lease"
+
+
+class ConcurrentWriteError(ConflictError):
+    """A checkpoint's parent is no longer the head of its thread."""
+
+    code = "concurrent_write"
+    title = "The thread changed meanwhile"
+
+
+class UnavailableError(ChatkeepError):
+    """Something this request needs does not answer now; trying again later is right."""
+
+    status = 503
+    code = "unavailable"
+    title = "Unavailable"
+    retry_after_seconds = 5
+
+
+class ModelUnavailableError(UnavailableError):
+    code = "model_unavailable"
+    title = "The model did not answer"
+
+
+class StorageUnavailableError(UnavailableError):
+    code = "storage_unavailable"
+    title = "The storage did not answer"
+    retry_after_seconds = 1
+
+
+class TurnTimedOutError(UnavailableError):
+    code = "turn_timed_out"
+    title = "The turn took too long"
+
+
+class BrokenThreadError(ChatkeepError):
+    """A thread's stored history cannot be read whole; it is never shortened to what can be."""
+
+    code = "broken_thread"
+    title = "The thread's history is damaged"
