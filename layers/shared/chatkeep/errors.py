@@ -12,7 +12,8 @@ ChatkeepError
         SessionArchivedError
         SessionChangedError
         TurnInProgressError
-        TurnCancelledError
+        NoTurnRunningError
+        TurnRolledBackError
         LeaseLostError
         ConcurrentWriteError
     UnavailableError
@@ -47,6 +48,10 @@ class ChatkeepError(Exception):
         self.detail = detail
         if retry_after_seconds is not None:
             self.retry_after_seconds = retry_after_seconds
+
+    def members(self) -> dict[str, str]:
+        """What the problem says beyond its standard members."""
+        return {}
 
 
 class InvalidFieldError(ChatkeepError):
@@ -150,12 +155,28 @@ class TurnInProgressError(ConflictError):
         super().__init__(f"turn {turn_id} is running on this session", retry_after_seconds=retry_after_seconds)
         self.turn_id = turn_id
 
+    def members(self) -> dict[str, str]:
+        return {"turn_id": self.turn_id}
 
-class TurnCancelledError(ConflictError):
-    """The turn was cancelled before it had produced anything to keep."""
 
-    code = "turn_cancelled"
-    title = "The turn was cancelled"
+class NoTurnRunningError(ConflictError):
+    """There is nothing to cancel."""
+
+    code = "no_turn_running"
+    title = "No turn is running"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"no turn is running on session {session_id}")
+
+
+class TurnRolledBackError(ConflictError):
+    """Another sender had this turn cancelled and its effects removed."""
+
+    code = "turn_rolled_back"
+    title = "The turn was rolled back"
+
+    def __init__(self, turn_id: str) -> None:
+        super().__init__(f"turn {turn_id} was rolled back by another request")
 
 
 class LeaseLostError(ConflictError):

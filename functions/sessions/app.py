@@ -1,0 +1,126 @@
+"""Sessions: POST, GET /sessions; GET, PATCH, DELETE /sessions/{session_id}; GET .../messages, .../thread-config;
+POST .../usage; GET, PUT /preferences."""
+
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from chatkeep import messages, sessions
+from chatkeep.caller import claim, user_id
+from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.models.session import Status
+from chatkeep.problems import documented, install
+from chatkeep.telemetry import logger, metrics, tracer
+from functions.sessions import listing, preferences, transcript, usage, writing
+from functions.sessions.schemas import (
+    MessagePage,
+    NewPreferences,
+    NewSession,
+    NewUsage,
+    PreferencesView,
+    SessionChanges,
+    SessionPage,
+    ThreadConfig,
+    ThreadView,
+    UsageRecordView,
+)
+
+app = APIGatewayRestResolver(enable_validation=True)
+install(app)
+
+
+@app.post("/sessions", responses=documented(), status_code=201)
+def create_session(new: Annotated[NewSession, Body()]) -> Response[sessions.SessionView]:
+    created = writing.create(caller(), new, claim(app.current_event, app.current_event.json_body))
+    metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
+    return Response(201, "application/json", created)
+
+
+@app.get("/sessions", responses=documented())
+def list_sessions(
+    status: Annotated[str, Query()] = "active",
+    q: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> SessionPage:
+    found, next_cursor = listing.page(caller(), statuses(status), q, limit, cursor)
+    return SessionPage(sessions=[sessions.view(one) for one in found], next_cursor=next_cursor)
+
+
+@app.get("/sessions/<session_id>", responses=documented(404))
+def get_session(session_id: str) -> sessions.SessionView:
+    return sessions.view(sessions.get(caller(), session_id))
+
+
+@app.patch("/sessions/<session_id>", responses=documented(404, 409))
+def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) -> sessions.SessionView:
+    return sessions.view(writing.update(caller(), session_id, changes.given()))
+
+
+@app.delete("/sessions/<session_id>", responses=documented(404, 409))
+def delete_session(session_id: str, permanent: Annotated[bool, Query()] = False) -> sessions.SessionView:
+    if permanent:
+        raise InvalidFieldError(FieldProblem("permanent", "this deployment deletes sessions softly only"))
+    return sessions.view(writing.soft_delete(caller(), session_id))
+
+
+@app.get("/sessions/<session_id>/messages", responses=documented(404))
+def list_messages(
+    session_id: str,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+    order: Annotated[Literal["asc", "desc"], Query()] = "asc",
+) -> MessagePage:
+    found, next_cursor = transcript.page(caller(), session_id, limit, cursor, newest_first=order == "desc")
+    return MessagePage(messages=[messages.view(one) for one in found], next_cursor=next_cursor)
+
+
+@app.get("/sessions/<session_id>/thread-config", responses=documented(404))
+def get_thread_config(session_id: str) -> ThreadConfig:
+    session = sessions.header(caller(), session_id)
+    thread = ThreadView(
+        thread_id=session.session_id,
+        user_id=session.user_id,
+        model_name=session.model_name,
+        temperature=session.temperature,
+        max_tokens=int(session.max_tokens),
+    )
+    return ThreadConfig(configurable=thread)
+
+
+@app.post("/sessions/<session_id>/usage", responses=documented(404, 409))
+def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
+    return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
+
+
+@app.get("/preferences", responses=documented())
+def get_preferences() -> PreferencesView:
+    return preferences.get(caller())
+
+
+@app.put("/preferences", responses=documented())
+def put_preferences(new: Annotated[NewPreferences, Body()]) -> PreferencesView:
+    return preferences.put(caller(), new)
+
+
+def caller() -> str:
+    return user_id(app.current_event)
+
+
+def statuses(text: str) -> list[Status]:
+    """The statuses that a `status` parameter names, each once. Raises InvalidFieldError."""
+    try:
+        return list(Status) if text == "all" else sorted({Status(name) for name in text.split(",")})
+    except ValueError:
+        raise InvalidFieldError(
+            FieldProblem("status", "must be active, archived or deleted, several with commas, or all")
+        ) from None
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(raise_on_empty_metrics=False)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,158 @@
+"""Bodies of the sessions routes."""
+
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from chatkeep.messages import MessageView
+from chatkeep.sessions import SessionView
+
+LONGEST_PROMPT_BYTES = 32 * 1024
+LONGEST_METADATA_BYTES = 16 * 1024
+MOST_MESSAGES = 1_000_000
+MOST_TOKENS = 1_000_000_000_000
+MOST_DOLLARS = 1_000_000
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; raises ValueError for a lone surrogate, which no storage keeps."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not valid Unicode") from None
+
+
+def _short_prompt(prompt: str) -> str:
+    if len(encoded(prompt)) > LONGEST_PROMPT_BYTES:
+        raise ValueError(f"must be at most {LONGEST_PROMPT_BYTES} bytes of UTF-8")
+    return prompt
+
+
+def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(encoded(json.dumps(metadata, ensure_ascii=False, allow_nan=False))) > LONGEST_METADATA_BYTES:
+        raise ValueError(f"must be at most {LONGEST_METADATA_BYTES} bytes of JSON")
+    return metadata
+
+
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+MaxTokens = Annotated[int, Field(ge=1, le=200_000)]
+SystemPrompt = Annotated[str, AfterValidator(_short_prompt)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
+
+
+class Body(BaseModel):
+    """A body whose fields may be left out but not be null, and which knows no others."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_null(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("must not be null")
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """The fields that the caller gave, an explicit 0, false or "" among them."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class NewSession(Body):
+    """A field that is left out comes from the caller's preferences."""
+
+    title: Title = "New Conversation"
+    model_name: ModelName | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    enable_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    is_pinned: bool = False
+
+
+class SessionChanges(Body):
+    """All that can be changed of a session, and nothing else."""
+
+    title: Title | None = None
+    model_name: ModelName | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    enable_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
+    metadata: Metadata | None = None
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give at least one field to change")
+        return self
+
+
+class NewPreferences(Body):
+    """A field that is left out falls back to the deployment's default."""
+
+    default_model: ModelName | None = None
+    default_temperature: Temperature | None = None
+    default_max_tokens: MaxTokens | None = None
+    enable_auto_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
+
+
+class PreferencesView(BaseModel):
+    default_model: str
+    default_temperature: float
+    default_max_tokens: int
+    enable_auto_summarization: bool
+    custom_system_prompt: str
+
+
+class NewUsage(Body):
+    """What an agent that runs elsewhere used; `cost` in US dollars, kept to the nearest micro-dollar."""
+
+    message_count: Annotated[int, Field(ge=0, le=MOST_MESSAGES)] = 0
+    tokens_used: Annotated[int, Field(ge=0, le=MOST_TOKENS)] = 0
+    cost: Annotated[float, Field(ge=0, le=MOST_DOLLARS)] = 0
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give at least one of message_count, tokens_used and cost")
+        return self
+
+
+class UsageRecordView(BaseModel):
+    """What was added, as it was recorded."""
+
+    turn_id: str
+    message_count: int
+    tokens_used: int
+    cost: float
+
+
+class SessionPage(BaseModel):
+    sessions: list[SessionView]
+    next_cursor: str | None
+
+
+class MessagePage(BaseModel):
+    messages: list[MessageView]
+    next_cursor: str | None
+
+
+class ThreadView(BaseModel):
+    thread_id: str
+    user_id: str
+    model_name: str
+    temperature: float
+    max_tokens: int
+
+
+class ThreadConfig(BaseModel):
+    """The configuration that a LangGraph client passes to continue the session's thread."""
+
+    configurable: ThreadView

@@ -1,0 +1,62 @@
+"""Usage that an agent elsewhere reports."""
+
+from chatkeep import counters, ids, money
+from chatkeep.activity import MovedError, touch, unmoved, until_unmoved
+from chatkeep.caller import Claim
+from chatkeep.clock import now, stamp
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.transaction import Transaction
+from functions.sessions.schemas import NewUsage, UsageRecordView
+
+
+class _RecordedError(Exception):
+    """The turn is recorded."""
+
+
+def report(user_id: str, session_id: str, usage: NewUsage, claim: Claim | None) -> UsageRecordView:
+    """Add the usage to the session, its user and the day, exactly once for each `claim`.
+
+    Tokens that are not told apart count as input. Raises SessionNotFoundError, SessionDeletedError,
+    SessionChangedError, IdempotencyKeyReusedError.
+    """
+    turn_id = claim.id if claim else ids.new()
+    try:
+        turn = until_unmoved(user_id, session_id, lambda session: _record(session, turn_id, usage, claim))
+    except _RecordedError:  # by a repetition, or by this request where the answer to it was lost
+        key = Turn(user_id, session_id, turn_id)
+        turn = Turn.get(key.pk, key.sk, consistent_read=True)
+        if claim:
+            claim.check(turn.fingerprint)
+    return UsageRecordView(
+        turn_id=turn.turn_id,
+        message_count=int(turn.messages),
+        tokens_used=int(turn.input_tokens),
+        cost=money.dollars(int(turn.cost)),
+    )
+
+
+def _record(session: Session, turn_id: str, usage: NewUsage, claim: Claim | None) -> Turn:
+    at, condition = now(), unmoved(session)
+    turn = Turn(
+        session.user_id,
+        session.session_id,
+        turn_id,
+        status=TurnStatus.REPORTED,
+        created_at=stamp(at),
+        fingerprint=claim.fingerprint if claim else None,
+        messages=usage.message_count,
+        input_tokens=usage.tokens_used,
+        cost=money.micro_dollars(usage.cost),
+    )
+    with Transaction() as transaction:
+        transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=_RecordedError())
+        transaction.change(
+            session,
+            *touch(session, at),
+            *counters.session_additions(turn),
+            condition=condition,
+            otherwise=MovedError(),
+        )
+        counters.add_to_user(transaction, session.user_id, turn, at)
+    return turn

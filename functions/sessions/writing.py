@@ -1,0 +1,155 @@
+"""How a session comes to be, changes and is deleted."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from pynamodb.attributes import Attribute
+from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.update import Action
+
+from chatkeep import ids, sessions
+from chatkeep.activity import MovedError, touch, unmoved, until_unmoved
+from chatkeep.caller import Claim
+from chatkeep.clock import now, stamp
+from chatkeep.errors import SessionDeletedError
+from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
+from chatkeep.models.session import Details, Session, Status
+from chatkeep.models.totals import Totals
+from chatkeep.sessions import SessionView
+from chatkeep.transaction import Transaction
+from functions.sessions import preferences
+from functions.sessions.schemas import NewSession
+from functions.sessions.settings import settings
+
+LONG = ("custom_system_prompt", "metadata")
+INLINE_BYTES = 128
+"""What is longer lies in the details: the header is rewritten by each turn and should stay under 1 KB."""
+COUNTS: dict[Status, Attribute[float]] = {
+    Status.ACTIVE: Totals.active_sessions,
+    Status.ARCHIVED: Totals.archived_sessions,
+    Status.DELETED: Totals.deleted_sessions,
+}
+
+
+def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
+    """Create a session; a repetition of `claim` gets the session it created, as it was then.
+
+    Raises IdempotencyKeyReusedError.
+    """
+    session = _new_session(user_id, new)
+    created = sessions.view(session)
+    long = {name: getattr(session, name) for name in LONG if not _inline(getattr(session, name))}
+    for name in long:
+        setattr(session, name, None)
+    try:
+        with Transaction() as transaction:
+            # A fresh id exists only where this very transaction was carried out and its answer lost.
+            transaction.put(session, condition=Session.sk.does_not_exist(), otherwise=FileExistsError())
+            if long:
+                transaction.put(Details(user_id, session.session_id, **long))
+            transaction.change(Totals.of(user_id), Totals.active_sessions.add(1))
+            if claim:
+                remember(transaction, user_id, claim, 201, created)
+    except AlreadyAnsweredError:
+        return recall(user_id, claim, SessionView)[1] if claim else created
+    except FileExistsError:
+        pass
+    return created
+
+
+def update(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
+    """Set the given fields and no others; two callers who set different fields both succeed.
+
+    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError.
+    """
+
+    return until_unmoved(user_id, session_id, lambda session: _apply(session, changes))
+
+
+def soft_delete(user_id: str, session_id: str) -> Session:
+    """Mark the session deleted, to be purged after the retention; once deleted it stays as it is.
+
+    Raises SessionNotFoundError, SessionChangedError.
+    """
+    try:
+        return until_unmoved(user_id, session_id, _delete)
+    except SessionDeletedError:
+        return sessions.get(user_id, session_id)
+
+
+def _new_session(user_id: str, new: NewSession) -> Session:
+    chosen = preferences.get(user_id)
+    settings_of_new = {
+        "model_name": chosen.default_model,
+        "temperature": chosen.default_temperature,
+        "max_tokens": chosen.default_max_tokens,
+        "enable_summarization": chosen.enable_auto_summarization,
+        "custom_system_prompt": chosen.custom_system_prompt,
+        "metadata": new.metadata,
+        "title": new.title,
+        "is_pinned": new.is_pinned,
+    } | new.given()
+    created_at = stamp(now())
+    session = Session(
+        user_id, ids.new(), created_at=created_at, updated_at=created_at, is_archived=False, **settings_of_new
+    )
+    session.place_in_list()
+    return session
+
+
+def _apply(session: Session, changes: dict[str, Any]) -> Session:
+    condition, before = unmoved(session), session.status
+    details = {name: value for name, value in changes.items() if name in LONG and not _inline(value)}
+    session.is_pinned = changes.get("is_pinned", session.is_pinned)
+    session.is_archived = changes.get("is_archived", session.is_archived)
+    actions = [*touch(session, now()), *_assignments({**changes, **dict.fromkeys(details)})]
+    if details or session.status is not before:
+        with Transaction() as transaction:
+            transaction.change(session, *actions, condition=condition, otherwise=MovedError())
+            if details:
+                transaction.change(Details(session.user_id, session.session_id), *_assignments(details, Details))
+            _move_count(transaction, session.user_id, before, session.status)
+        return sessions.get(session.user_id, session.session_id)
+    try:
+        session.update(actions, condition)
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise MovedError from error
+        raise
+    sessions.load_details([session])
+    return session
+
+
+def _delete(session: Session) -> Session:
+    at, condition, before = now(), unmoved(session), session.status
+    session.deleted_at = stamp(at)
+    session.purge_at = stamp(at + timedelta(days=settings().retention_days))
+    with Transaction() as transaction:
+        transaction.change(
+            session,
+            *touch(session, at),
+            Session.deleted_at.set(session.deleted_at),
+            Session.purge_at.set(session.purge_at),
+            condition=condition,
+            otherwise=MovedError(),
+        )
+        _move_count(transaction, session.user_id, before, Status.DELETED)
+    return sessions.get(session.user_id, session.session_id)
+
+
+def _move_count(transaction: Transaction, user_id: str, before: Status, after: Status) -> None:
+    if before is not after:
+        transaction.change(Totals.of(user_id), COUNTS[before].add(-1), COUNTS[after].add(1))
+
+
+def _assignments(values: dict[str, Any], model: type[Session | Details] = Session) -> list[Action]:
+    attributes = {name: getattr(model, name) for name in values}
+    return [
+        attributes[name].remove() if value is None else attributes[name].set(value) for name, value in values.items()
+    ]
+
+
+def _inline(value: str | dict[str, Any]) -> bool:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return len(text.encode()) <= INLINE_BYTES

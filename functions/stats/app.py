@@ -1,0 +1,48 @@
+"""Stats: GET /stats, /stats/daily, /sessions/{session_id}/stats."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from chatkeep.caller import user_id
+from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.problems import documented, install
+from chatkeep.telemetry import logger, metrics, tracer
+from functions.stats import reading
+from functions.stats.schemas import DailyStats, SessionStats, UserStats
+
+app = APIGatewayRestResolver(enable_validation=True)
+install(app)
+
+
+@app.get("/sessions/<session_id>/stats", responses=documented(404))
+def get_session_stats(session_id: str) -> SessionStats:
+    return reading.of_session(user_id(app.current_event), session_id)
+
+
+@app.get("/stats", responses=documented())
+def get_user_stats() -> UserStats:
+    return reading.of_user(user_id(app.current_event))
+
+
+@app.get("/stats/daily", responses=documented())
+def get_daily_stats(
+    first: Annotated[date | None, Query(alias="from")] = None,
+    last: Annotated[date | None, Query(alias="to")] = None,
+) -> DailyStats:
+    if first is not None and last is not None:
+        if first > last:
+            raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
+        if (last - first).days >= reading.MOST_DAYS:
+            raise InvalidFieldError(FieldProblem("from", f"must be at most {reading.MOST_DAYS} days before `to`"))
+    return DailyStats(days=reading.of_days(user_id(app.current_event), first, last))
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(raise_on_empty_metrics=False)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,49 @@
+"""Who calls, and the idempotency key they call with."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from chatkeep import ids
+from chatkeep.errors import FieldProblem, IdempotencyKeyReusedError, InvalidFieldError
+
+KEY_HEADER = "Idempotency-Key"
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One request with an idempotency key: `id` is the same for each repetition, `fingerprint` for the same body."""
+
+    id: str
+    fingerprint: str
+
+    def check(self, fingerprint: str | None) -> None:
+        """Raises IdempotencyKeyReusedError where the key was first used with another body."""
+        if fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError
+
+
+def user_id(event: APIGatewayProxyEvent) -> str:
+    """The `sub` that the authorizer took from the token."""
+    return str(event.request_context.authorizer.claims["sub"])
+
+
+def claim(event: APIGatewayProxyEvent, body: Any) -> Claim | None:
+    """The request's claim, or None without a key. A key belongs to its caller, method and path.
+
+    Raises InvalidFieldError for a key that is not 1 to 255 printable characters.
+    """
+    key = event.headers.get(KEY_HEADER)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidFieldError(FieldProblem(KEY_HEADER, f"must be 1 to {LONGEST_KEY} printable characters"))
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return Claim(
+        id=ids.derived(user_id(event), event.http_method, event.path, key),
+        fingerprint=hashlib.sha256(canonical.encode()).hexdigest(),
+    )

@@ -1,0 +1,23 @@
+"""The time, as Chatkeep writes it."""
+
+from datetime import UTC, date, datetime
+
+
+def now() -> datetime:
+    """The present instant in UTC."""
+    return datetime.now(UTC)
+
+
+def stamp(instant: datetime) -> str:
+    """ISO 8601 in UTC with microseconds and `Z`: 27 characters always, so that text order is time order."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def milliseconds(instant: datetime) -> int:
+    """Whole milliseconds since the epoch."""
+    return int(instant.timestamp() * 1000)
+
+
+def day(instant: datetime) -> date:
+    """The calendar day in UTC."""
+    return instant.astimezone(UTC).date()

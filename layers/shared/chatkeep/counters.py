@@ -1,0 +1,43 @@
+"""What a turn adds to: its session, its user's totals, its day. Nothing else changes these counters."""
+
+from datetime import datetime
+
+from pynamodb.expressions.update import Action
+
+from chatkeep.clock import day
+from chatkeep.models.session import Session
+from chatkeep.models.totals import Day, Totals
+from chatkeep.models.turn import Turn
+from chatkeep.transaction import Transaction
+
+
+def session_additions(turn: Turn) -> list[Action]:
+    """The turn's share of its session's counters."""
+    additions: list[Action] = [
+        Session.message_count.add(turn.messages),
+        Session.total_tokens.add(turn.input_tokens + turn.output_tokens),
+        Session.total_cost.add(turn.cost),
+    ]
+    if turn.response_time_ms is not None:
+        additions += [Session.timed_turns.add(1), Session.response_ms.add(turn.response_time_ms)]
+    return additions
+
+
+def add_to_user(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
+    """Add the turn to its user's totals and to the day of `instant`."""
+    transaction.change(
+        Totals.of(user_id),
+        Totals.total_messages.add(turn.messages),
+        Totals.total_tokens.add(turn.input_tokens + turn.output_tokens),
+        Totals.total_cost.add(turn.cost),
+    )
+    additions: list[Action] = [
+        Day.turns.add(1),
+        Day.messages.add(turn.messages),
+        Day.input_tokens.add(turn.input_tokens),
+        Day.output_tokens.add(turn.output_tokens),
+        Day.cost.add(turn.cost),
+    ]
+    if turn.response_time_ms is not None:
+        additions += [Day.timed_turns.add(1), Day.response_ms.add(turn.response_time_ms)]
+    transaction.change(Day.of(user_id, day(instant)), *additions)

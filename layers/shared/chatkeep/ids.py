@@ -1,0 +1,39 @@
+"""Identifiers: UUIDv7 for what is ordered, and a digest where the same request must give the same id."""
+
+import hashlib
+import re
+import time
+
+from uuid_utils import uuid7
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def new() -> str:
+    """A fresh UUIDv7 (RFC 9562)."""
+    return str(uuid7())
+
+
+def after(previous: str | None) -> str:
+    """A fresh UUIDv7 that sorts after `previous`, whatever this machine's clock says.
+
+    Two machines may disagree about the time by more than two messages lie apart; the order of a transcript must not.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    if previous is not None:
+        milliseconds = max(milliseconds, int(previous.replace("-", "")[:12], 16) + 1)
+    return str(uuid7(timestamp=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000))
+
+
+def derived(*parts: str) -> str:
+    """A UUIDv8 (RFC 9562) that depends on `parts` alone: the same parts give the same id."""
+    digest = bytearray(hashlib.sha256("\x1f".join(parts).encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an id that Chatkeep gives out."""
+    return UUID.fullmatch(text) is not None

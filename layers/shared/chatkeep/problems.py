@@ -1,0 +1,116 @@
+"""Errors as RFC 9457 problem+json, for every function's resolver."""
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel
+from pynamodb.exceptions import PynamoDBException
+
+from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, NotFoundError, StorageUnavailableError
+from chatkeep.telemetry import logger, metrics
+
+CONTENT_TYPE = "application/problem+json"
+PASSING_CODES = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionCanceledException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+"""DynamoDB's errors that pass by themselves: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+
+
+class FieldError(BaseModel):
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What every error answers; `errors` is there for a 422 and names each field."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] | None = None
+
+
+def documented(*statuses: int) -> dict[int, OpenAPIResponse]:
+    """The `responses` of a route that can answer with these errors, for the OpenAPI document."""
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"model": Problem}}}
+        for status in sorted({401, 422, 429, 503, *statuses})
+    }
+
+
+def install(app: APIGatewayRestResolver) -> None:
+    """Have `app` answer every error that a caller can cause or should retry as a problem; the rest propagates."""
+    app.exception_handler(ChatkeepError)(answer)
+    app.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_answer_invalid)
+    app.exception_handler(RecursionError)(_answer_too_deep)
+    app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(_answer_storage)
+    app.not_found(_answer_no_route)
+
+
+def answer(error: ChatkeepError) -> Response[str]:
+    """The problem that `error` is."""
+    metrics.add_metric(name="RequestsFailed", unit="Count", value=1)
+    logger.info("request failed", extra={"code": error.code, "status": error.status, "detail": error.detail})
+    problem: dict[str, Any] = {
+        "type": f"urn:chatkeep:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if isinstance(error, InvalidFieldError):
+        problem["errors"] = [{"field": one.field, "detail": one.detail} for one in error.problems]
+    problem |= error.members()
+    headers: dict[str, str | list[str]] = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return Response(error.status, CONTENT_TYPE, json.dumps(problem), headers)
+
+
+def _answer_invalid(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
+    return answer(InvalidFieldError(*(_field_problem(one) for one in error.errors())))
+
+
+def _answer_too_deep(_: RecursionError) -> Response[str]:
+    return answer(InvalidFieldError(FieldProblem("body", "is nested too deeply")))
+
+
+def _field_problem(error: dict[str, Any]) -> FieldProblem:
+    location: Iterable[Any] = error.get("loc", ())
+    path = [str(part) for part in location if not (isinstance(part, int) and error["type"] == "json_invalid")]
+    name = ".".join(path[1:]) or (path[0] if path else "body")
+    if error["type"] == "json_invalid":
+        return FieldProblem("body", f"is not JSON: {error['ctx']['error']}")
+    if error["type"] == "extra_forbidden":
+        return FieldProblem(name, "is unknown or cannot be set")
+    return FieldProblem(name, error["msg"].removeprefix("Value error, "))
+
+
+def _answer_storage(error: PynamoDBException | ClientError | BotoCoreError) -> Response[str]:
+    cause = error.cause if isinstance(error, PynamoDBException) else error
+    lasting = isinstance(cause, ClientError) and cause.response["Error"]["Code"] not in PASSING_CODES
+    if lasting or cause is None:
+        raise error
+    logger.warning("storage unavailable", exc_info=error)
+    return answer(StorageUnavailableError("the storage did not answer; nothing is known to have been stored"))
+
+
+def _answer_no_route(_: NoRouteError) -> Response[str]:
+    return answer(NotFoundError("there is no such route"))

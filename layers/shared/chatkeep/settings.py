@@ -1,0 +1,36 @@
+"""What every function reads from its environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """The variable's value; raises KeyError with its name where it is missing or empty."""
+    value = environment.get(name, "")
+    if not value:
+        raise KeyError(f"the environment variable {name} is not set")
+    return value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere."""
+
+    sessions_table: str
+    dynamodb_endpoint: str | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Settings":
+        """Raises KeyError naming the missing variable."""
+        return cls(
+            sessions_table=required(environment, "SESSIONS_TABLE"),
+            dynamodb_endpoint=environment.get("DYNAMODB_ENDPOINT") or None,
+        )
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once."""
+    return Settings.read(os.environ)
