@@ -1,0 +1,83 @@
+"""Builds the functions and layers with SAM, without Docker, and prints what each function weighs with its layers."""
+
+import glob
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.local.intrinsics import load
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / ".aws-sam" / "build"
+SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
+MOST_BYTES = 262_144_000
+"""Lambda's limit for a function and its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+def main() -> int:
+    """Build for the processor that the variable ARCHITECTURE names, x86_64 unless it is set."""
+    python = find_python()
+    if python is None:
+        print(
+            "The functions run on Python 3.13 and SAM builds with the same, but none that has pip was found: not on "
+            "PATH, nor through uv or pyenv. Install one, or name it: make build PYTHON_3_13=/path/to/python3.13",
+            file=sys.stderr,
+        )
+        return 1
+    environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
+    architecture = environment.setdefault("ARCHITECTURE", "x86_64")
+    sam = [str(SAM), "build", "--parameter-overrides", f"Architecture={architecture}"]
+    subprocess.run(sam, cwd=ROOT, env=environment, check=True)
+    return report(dict(sizes(BUILT / "template.yaml")))
+
+
+def find_python() -> Path | None:
+    """The first Python 3.13 with pip among PYTHON_3_13, this process's own, and those on PATH, of uv and of pyenv.
+
+    A pyenv shim is on PATH whether its version is active or not, so each candidate is run.
+    """
+    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions" / "3.13*" / "bin" / "python3.13"
+    uv_managed = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python")).expanduser()
+    named = os.environ.get("PYTHON_3_13")
+    candidates = [named] if named else [sys.executable, "python3.13", *glob.glob(str(versions))]
+    candidates += [] if named else glob.glob(str(uv_managed / "*3.13*" / "bin" / "python3.13"))
+    return next(filter(None, map(_executable, candidates)), None)
+
+
+def _executable(candidate: str) -> Path | None:
+    question = "import pip, sys; sys.version_info[:2] == (3, 13) and print(sys.executable)"
+    try:
+        answer = subprocess.run([candidate, "-c", question], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return Path(answer.stdout.strip()) if answer.stdout.strip() else None
+
+
+def sizes(template: Path) -> Iterator[tuple[str, dict[str, int]]]:
+    """Bytes of each built function's folder and of its layers', unzipped."""
+    built = load(template)
+    shared = built["Globals"]["Function"].get("Layers", [])
+    for name, resource in built["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            layers = [layer["Ref"] for layer in shared + resource["Properties"].get("Layers", [])]
+            yield name, {part: _folder_bytes(template.parent / part) for part in [name, *layers]}
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def report(weights: dict[str, dict[str, int]]) -> int:
+    """Print one line a function; 1 when one of them is over Lambda's limit."""
+    for name, parts in weights.items():
+        total = sum(parts.values())
+        listed = " + ".join(f"{part} {size / 1e6:.1f}" for part, size in parts.items())
+        verdict = "OVER THE LIMIT" if total > MOST_BYTES else "ok"
+        print(f"{name:<18} {total / 1e6:6.1f} MB of {MOST_BYTES / 1e6:.1f}  ({listed})  {verdict}")
+    return int(any(sum(parts.values()) > MOST_BYTES for parts in weights.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
