@@ -1,0 +1,133 @@
+"""A client of the API that runs the functions in this process, behind the gateway of template.yaml."""
+
+import importlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from infra.local.events import Answer, LambdaContext, Request, answer_of
+from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
+from infra.local.stack import Stack
+from infra.local.template import Function, load_api, load_functions, load_routes
+
+STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back."""
+
+    answer: Answer
+
+    @property
+    def status(self) -> int:
+        return self.answer.status
+
+    @property
+    def text(self) -> str:
+        return self.answer.body.decode()
+
+    @cached_property
+    def json(self) -> Any:
+        return json.loads(self.answer.body)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header values by name in lower case."""
+        return {name.lower(): value for name, value in self.answer.headers}
+
+
+@cache
+def _functions() -> dict[str, Function]:
+    return load_functions(STACK)
+
+
+@cache
+def _gateway() -> Gateway:
+    return Gateway(load_api(STACK), load_routes(STACK), _claims)
+
+
+def _claims(authorization: str | None) -> Claims:
+    """The bearer token is the user's id: the authorizer itself is tested with the local runner."""
+    if authorization is None:
+        raise UnauthorizedError
+    return {"sub": authorization.removeprefix("Bearer "), "token_use": "id"}
+
+
+@dataclass(frozen=True)
+class Client:
+    """Requests of one user, or of nobody. What a handler raises reaches the test."""
+
+    user_id: str | None
+    deadline_seconds: float | None = None
+
+    def as_user(self, user_id: str) -> "Client":
+        return Client(user_id, self.deadline_seconds)
+
+    def anonymous(self) -> "Client":
+        return Client(None)
+
+    def with_deadline(self, seconds: float) -> "Client":
+        """The same client, whose functions have so long to answer instead of the template's time-out."""
+        return Client(self.user_id, seconds)
+
+    def get(self, path: str, **options: Any) -> Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Response:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Response:
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Response:
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Response:
+        return self.request("DELETE", path, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | str | None = None,
+    ) -> Response:
+        """One request; `json` is sent as JSON, `body` as it is, and `path` may carry a query string of its own."""
+        sent = dict(headers or {})
+        if self.user_id is not None:
+            sent.setdefault("Authorization", f"Bearer {self.user_id}")
+        content = _content(json, body)
+        if content:
+            sent.setdefault("Content-Type", "application/json")
+        path, _, query = path.partition("?")
+        if params:
+            query = urlencode(params, doseq=True)
+        return self._send(Request(method, path, query, list(sent.items()), content))
+
+    def _send(self, request: Request) -> Response:
+        admitted = _gateway().admit(request)
+        return Response(admitted if isinstance(admitted, Answer) else answer_of(self.invoke(admitted)))
+
+    def invoke(self, invocation: Invocation) -> Any:
+        """The handler's own result for an event."""
+        function = _functions()[invocation.function]
+        module, _, name = function.handler.rpartition(".")
+        request_id = invocation.event["requestContext"]["requestId"]
+        deadline = time.monotonic() + (self.deadline_seconds or function.timeout_seconds)
+        context = LambdaContext(function.name, request_id, deadline, function.memory_mb)
+        return getattr(importlib.import_module(module), name)(invocation.event, context)
+
+
+def _content(value: Any, body: bytes | str | None) -> bytes:
+    if body is not None:
+        return body.encode() if isinstance(body, str) else body
+    return b"" if value is None else json.dumps(value).encode()

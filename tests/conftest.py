@@ -1,0 +1,81 @@
+"""The tests' environment, set before anything of ours is imported, their engine and their client."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+# Whatever the machine's own account or region: no test may reach it.
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "SESSIONS_TABLE": "chatkeep-SessionsTable",
+    "CHECKPOINTS_TABLE": "chatkeep-CheckpointsTable",
+    "DYNAMODB_ENDPOINT": "",
+    "LOG_LEVEL": "WARNING",
+    "POWERTOOLS_METRICS_NAMESPACE": "Chatkeep",
+    "POWERTOOLS_SERVICE_NAME": "tests",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    "CURSOR_SECRET": "a-secret-of-the-tests",
+    "DEFAULT_MODEL": "scripted:echo",
+    "DEFAULT_TEMPERATURE": "0.7",
+    "DEFAULT_MAX_TOKENS": "4096",
+    "DEFAULT_ENABLE_SUMMARIZATION": "true",
+    "DEFAULT_SYSTEM_PROMPT": "",
+    "RETENTION_DAYS": "30",
+    "ALLOW_SCRIPTED_MODELS": "true",
+    "OPENAI_BASE_URL": "",
+    "OPENAI_API_KEY": "",
+    "LOCAL_MODEL_URL": "",
+    "GRAPH": "functions.chat.agent:build_graph",
+}
+for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+    os.environ.pop(_name, None)
+
+from tests.client import STACK, Client  # noqa: E402
+from tests.engines import Engine, start_engine  # noqa: E402
+
+_engine: Engine
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The engine's address has to be in the environment before a test module is imported."""
+    global _engine
+    _engine = start_engine(os.environ.get("CHATKEEP_TEST_ENGINE", "moto"))
+    os.environ["DYNAMODB_ENDPOINT"] = _engine.endpoint or ""
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _engine.end()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"engine: {_engine.name}"
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """DynamoDB with both tables: empty for each test on moto; on a server shared, and kept apart by fresh user ids."""
+    with _engine.tables(STACK):
+        yield _engine
+
+
+@pytest.fixture
+def dynamodb(engine: Engine) -> Any:
+    """A plain client of the engine, to look at what is stored."""
+    return engine.client
+
+
+@pytest.fixture
+def user_id() -> str:
+    return f"user-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def api(engine: Engine, user_id: str) -> Client:
+    """The API as `user_id` sees it."""
+    return Client(user_id)

@@ -1,0 +1,84 @@
+"""The DynamoDB that a test run talks to: moto in this process, or a server started for the run."""
+
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.handlers import BUILTIN_HANDLERS
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+
+from infra.local.engine import free_port, start_dynoxide, stop, wait_until_it_listens
+from infra.local.fetch import fetch
+from infra.local.lifeline import start_guarded
+from infra.local.stack import Stack
+from infra.local.tables import create_missing_tables
+
+# moto's tables are plain dictionaries, and its read-modify-write of an item is not atomic between threads; real
+# DynamoDB's is. One request at a time restores that.
+_one_at_a_time = threading.Lock()
+
+
+def _serialised(event_name: str, request: Any, **options: Any) -> Any:
+    with _one_at_a_time:
+        return botocore_stubber(event_name, request, **options)
+
+
+BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", _serialised)
+
+
+@dataclass
+class Engine:
+    """An engine by name; `endpoint` is None for moto, which patches the client instead."""
+
+    name: str
+    endpoint: str | None = None
+    end: Callable[[], None] = field(default=lambda: None)
+
+    @cached_property
+    def client(self) -> Any:
+        return boto3.client("dynamodb", endpoint_url=self.endpoint, config=Config(max_pool_connections=50))
+
+    @contextmanager
+    def tables(self, stack: Stack) -> Iterator[None]:
+        if self.endpoint is None:
+            with mock_aws():
+                create_missing_tables(stack, self.client)
+                yield
+        else:
+            create_missing_tables(stack, self.client)
+            yield
+
+
+def start_engine(name: str) -> Engine:
+    """`moto`, `dynoxide` or `dynamodb-local`. Raises EngineError or FetchError when its program cannot be had."""
+    if name == "moto":
+        return Engine(name)
+    folder = Path(tempfile.mkdtemp(prefix="chatkeep-"))
+    port = free_port()
+    process = {"dynoxide": start_dynoxide, "dynamodb-local": _start_dynamodb_local}[name](folder, port)
+
+    def end() -> None:
+        stop(process)
+        shutil.rmtree(folder)
+
+    return Engine(name, f"http://127.0.0.1:{port}", end)
+
+
+def _start_dynamodb_local(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    jar = next(fetch("dynamodb-local").rglob("DynamoDBLocal.jar"))
+    libraries = f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}"
+    command = ["java", libraries, "-jar", jar, "-inMemory", "-disableTelemetry", "-port", str(port)]
+    with (folder / "dynamodb.log").open("wb") as log:
+        process = start_guarded(command, log)
+    wait_until_it_listens(process, port)
+    return process
