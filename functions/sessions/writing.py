@@ -50,9 +50,9 @@ def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
                 transaction.put(Details(user_id, session.session_id, **long))
             transaction.change(Totals.of(user_id), Totals.active_sessions.add(1))
             if claim:
-                remember(transaction, user_id, claim, 201, created)
+                remember(transaction, user_id, claim, created)
     except AlreadyAnsweredError:
-        return recall(user_id, claim, SessionView)[1] if claim else created
+        return (claim and recall(user_id, claim, SessionView)) or created
     except FileExistsError:
         pass
     return created

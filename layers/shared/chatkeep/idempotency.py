@@ -18,13 +18,12 @@ class AlreadyAnsweredError(Exception):
     """The claim was taken before; `recall` has its answer."""
 
 
-def remember(transaction: Transaction, user_id: str, claim: Claim, status_code: int, body: BaseModel) -> None:
+def remember(transaction: Transaction, user_id: str, claim: Claim, body: BaseModel) -> None:
     """Keep the answer in the transaction that makes it true. That raises AlreadyAnsweredError for a repetition."""
     seconds = milliseconds(now()) // 1000
     answer = Answer(
         *Answer.key(user_id, claim.id),
         fingerprint=claim.fingerprint,
-        status_code=status_code,
         body=body.model_dump_json(),
         expires_at=seconds + KEPT_SECONDS,
     )
@@ -32,8 +31,13 @@ def remember(transaction: Transaction, user_id: str, claim: Claim, status_code: 
     transaction.put(answer, condition=Answer.sk.does_not_exist() | outlived, otherwise=AlreadyAnsweredError())
 
 
-def recall(user_id: str, claim: Claim, body: type[Body]) -> tuple[int, Body]:
-    """The kept status and body. Raises IdempotencyKeyReusedError where they answered another request."""
-    answer = Answer.get(*Answer.key(user_id, claim.id), consistent_read=True)
+def recall(user_id: str, claim: Claim, body: type[Body]) -> Body | None:
+    """The kept body, if there is one. Raises IdempotencyKeyReusedError where it answered another request."""
+    try:
+        answer = Answer.get(*Answer.key(user_id, claim.id), consistent_read=True)
+    except Answer.DoesNotExist:
+        return None
+    if answer.expires_at < milliseconds(now()) // 1000:
+        return None
     claim.check(answer.fingerprint)
-    return int(answer.status_code), body.model_validate_json(answer.body)
+    return body.model_validate_json(answer.body)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from chatkeep import ids, money
-from chatkeep.errors import SessionDeletedError, SessionNotFoundError
+from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
 from chatkeep.models.session import Details, Session, Status
 
 
@@ -56,6 +56,14 @@ def existing(user_id: str, session_id: str) -> Session:
     session = header(user_id, session_id)
     if session.status is Status.DELETED:
         raise SessionDeletedError(session_id)
+    return session
+
+
+def ready(user_id: str, session_id: str) -> Session:
+    """The header of a session that takes turns. Raises as `existing` does, and SessionArchivedError."""
+    session = existing(user_id, session_id)
+    if session.status is Status.ARCHIVED:
+        raise SessionArchivedError(session_id)
     return session
 
 

@@ -9,7 +9,6 @@ class Answer(SessionsTable):
     """`expires_at` is the table's time to live, in seconds since the epoch; reads must not rely on its deletion."""
 
     fingerprint = UnicodeAttribute()
-    status_code = NumberAttribute()
     body = UnicodeAttribute()
     expires_at = NumberAttribute()
 

@@ -85,6 +85,7 @@ class Session(SessionsTable):
     thumbs_down = NumberAttribute(default=0)
 
     lease_turn_id = UnicodeAttribute(null=True)
+    lease_owner = UnicodeAttribute(null=True)
     lease_fence = NumberAttribute(default=0)
     lease_expires_at = NumberAttribute(null=True)
     lease_shard = UnicodeAttribute(null=True)

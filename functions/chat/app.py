@@ -1,0 +1,68 @@
+"""Chat: POST /sessions/{session_id}/messages, .../cancel; PUT, DELETE .../messages/{message_id}/feedback."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from chatkeep import messages
+from chatkeep.caller import claim, user_id
+from chatkeep.clock import now
+from chatkeep.models.message import Rating
+from chatkeep.problems import documented, install
+from chatkeep.telemetry import logger, metrics, tracer
+from chatkeep.turns import engine
+from functions.chat import cancelling, feedback, runtime, telemetry
+from functions.chat.schemas import CancelView, NewFeedback, NewMessage, TurnView
+
+app = APIGatewayRestResolver(enable_validation=True)
+install(app)
+
+
+@app.post("/sessions/<session_id>/messages", responses=documented(404, 409))
+def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
+    request = engine.Request(
+        user_id=user_id(app.current_event),
+        session_id=session_id,
+        content=new.content,
+        strategy=new.strategy,
+        claim=claim(app.current_event, app.current_event.json_body),
+        death=now() + timedelta(milliseconds=app.lambda_context.get_remaining_time_in_millis()),
+    )
+    with telemetry.of_a_turn() as measure:
+        answer = engine.send(request, runtime.tools())
+        measure(answer)
+    message = messages.view(answer.message)
+    return TurnView(
+        turn_id=answer.turn.turn_id,
+        user_message=messages.view(answer.user_message),
+        message=message,
+        usage=message.usage,
+        response_time_ms=int(answer.turn.response_time_ms),
+    )
+
+
+@app.post("/sessions/<session_id>/cancel", responses=documented(404, 409), status_code=202)
+def cancel_turn(session_id: str) -> Response[CancelView]:
+    view = cancelling.cancel(user_id(app.current_event), session_id, claim(app.current_event, None))
+    return Response(202, "application/json", view)
+
+
+@app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))
+def put_feedback(session_id: str, message_id: str, new: Annotated[NewFeedback, Body()]) -> messages.MessageView:
+    caller = user_id(app.current_event)
+    return messages.view(feedback.put(caller, session_id, message_id, Rating(new.rating), new.comment))
+
+
+@app.delete("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))
+def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
+    return messages.view(feedback.put(user_id(app.current_event), session_id, message_id, None, None))
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(raise_on_empty_metrics=False)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

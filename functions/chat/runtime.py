@@ -1,0 +1,35 @@
+"""What this function's turns run with."""
+
+from functools import cache
+from typing import Any
+
+from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.models.session import Session
+from chatkeep.turns.attempt import Tools
+from functions.chat import agent, prices, providers
+from functions.chat.settings import settings
+
+
+@cache
+def tools() -> Tools:
+    """The saver, the graph and the prices, made once a process."""
+    return Tools(saver=saver(), graph_for=graph_for, price=prices.price)
+
+
+@cache
+def saver() -> DynamoDBSaver:
+    """The threads' checkpointer."""
+    return DynamoDBSaver(settings().checkpoints_table)
+
+
+def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:
+    """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError."""
+    model = providers.chat_model(
+        providers.ModelSettings(
+            model_name=session.model_name,
+            temperature=session.temperature,
+            max_tokens=int(session.max_tokens),
+            timeout_seconds=seconds,
+        )
+    )
+    return agent.factory()(model, session.custom_system_prompt or "", checkpointer)

@@ -1,0 +1,33 @@
+"""The metrics of a turn."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from chatkeep.errors import ConflictError, InvalidFieldError, NotFoundError
+from chatkeep.telemetry import metrics
+from chatkeep.turns.attempt import Answer
+
+NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError)
+
+
+@contextmanager
+def of_a_turn() -> Iterator[Callable[[Answer], None]]:
+    """Count what the turn used once it is stored, and a failure where it fails by no fault of its sender."""
+    try:
+        yield _count
+    except NOT_FAILURES:
+        raise
+    except Exception:
+        metrics.add_metric(name="TurnsFailed", unit="Count", value=1)
+        raise
+
+
+def _count(answer: Answer) -> None:
+    turn = answer.turn
+    metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
+    metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
+    metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
+    metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
+    metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
+    if answer.message.cost is None:
+        metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)

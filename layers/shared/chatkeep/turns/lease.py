@@ -1,0 +1,160 @@
+"""The lease on a session: who may run a turn on it, until when, and who comes next.
+
+A lease is a conditional update of the session's header, so that taking it brings the settings along. Its fence grows by
+one with each holder; whatever a turn writes, it writes in a transaction that requires its own turn id and fence to be
+the lease's still. A holder that died is taken over once its lease has expired; what it had not committed was never
+visible, so that taking over is all the repair there is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chatkeep import ids, sessions
+from chatkeep.clock import milliseconds, now
+from chatkeep.errors import LeaseLostError, NoTurnRunningError
+from chatkeep.models.session import Session, lease_shard
+from chatkeep.transaction import Transaction
+
+MARGIN = timedelta(seconds=2)
+"""How long a lease outlasts the deadline of the function that holds it: for clocks that differ."""
+
+
+class CancelAction(StrEnum):
+    KEEP = "keep"
+    """Stop, and keep what was produced."""
+    ROLL_BACK = "roll_back"
+    """Stop, and leave nothing but the usage."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A place in the queue of those who wait for a session, worth nothing after `expires_at` (ms since the epoch)."""
+
+    turn_id: str
+    expires_at: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Ticket":
+        turn_id, _, expires_at = text.partition("@")
+        return cls(turn_id, int(expires_at))
+
+    def __str__(self) -> str:
+        return f"{self.turn_id}@{self.expires_at}"
+
+
+def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session | None:
+    """Take the lease until `deadline` and return the session with its details; None while another turn has it.
+
+    Without a ticket nobody may be waiting; with one it must be the first in the queue, and is used up.
+    Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError.
+    """
+    session, owner = Session(user_id, session_id), ids.new()
+    try:
+        session.update(_taking(session_id, turn_id, owner, deadline, ticket), _free() & _next_in_line(ticket))
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        session = sessions.ready(user_id, session_id)
+        if session.lease_owner != owner:  # else it was this update, whose first answer was lost
+            return None
+    sessions.load_details([session])
+    return session
+
+
+def held(session: Session) -> Condition:
+    """The session's lease is still the one that `session` was acquired with."""
+    same_turn: Condition = Session.lease_turn_id == session.lease_turn_id
+    same_fence: Condition = Session.lease_fence == session.lease_fence
+    condition: Condition = same_turn & same_fence
+    return condition
+
+
+def giving_up() -> list[Action]:
+    """The actions that end a lease."""
+    return [
+        Session.lease_turn_id.remove(),
+        Session.lease_owner.remove(),
+        Session.lease_expires_at.remove(),
+        Session.lease_shard.remove(),
+        Session.cancel_turn_id.remove(),
+        Session.cancel_action.remove(),
+    ]
+
+
+def release(session: Session) -> bool:
+    """End the lease where it is still the one in `session`, and say whether it was."""
+    try:
+        Session(session.user_id, session.session_id).update(giving_up(), held(session))
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def running_turn(session: Session) -> str | None:
+    """The turn that holds the session's lease, if one does that has not expired."""
+    if session.lease_turn_id is None or session.lease_expires_at <= milliseconds(now()):
+        return None
+    return session.lease_turn_id
+
+
+def cancel(transaction: Transaction, session: Session, action: CancelAction) -> str:
+    """Ask the turn that runs on `session` to stop, and return its id; it sees that between chunks of the answer.
+
+    Raises NoTurnRunningError, also from the transaction.
+    """
+    turn_id = running_turn(session)
+    if turn_id is None:
+        raise NoTurnRunningError(session.session_id)
+    transaction.change(
+        session,
+        Session.cancel_turn_id.set(turn_id),
+        Session.cancel_action.set(action),
+        condition=Session.lease_turn_id == turn_id,
+        otherwise=NoTurnRunningError(session.session_id),
+    )
+    return turn_id
+
+
+def requested_cancel(session: Session) -> CancelAction | None:
+    """What the holder of `session`'s lease is asked to do, read anew. Raises LeaseLostError, SessionNotFoundError."""
+    present = sessions.header(session.user_id, session.session_id)
+    if (present.lease_turn_id, present.lease_fence) != (session.lease_turn_id, session.lease_fence):
+        raise LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
+    if present.cancel_turn_id != session.lease_turn_id:
+        return None
+    return CancelAction(present.cancel_action)
+
+
+def _taking(session_id: str, turn_id: str, owner: str, deadline: datetime, ticket: Ticket | None) -> list[Action]:
+    actions: list[Action] = [
+        Session.lease_turn_id.set(turn_id),
+        Session.lease_owner.set(owner),
+        Session.lease_fence.add(1),
+        Session.lease_expires_at.set(milliseconds(deadline + MARGIN)),
+        Session.lease_shard.set(lease_shard(session_id)),
+        Session.cancel_turn_id.remove(),
+        Session.cancel_action.remove(),
+    ]
+    if ticket is not None:
+        actions.append(Session.waiting[0].remove())
+    return actions
+
+
+def _free() -> Condition:
+    open_session = Session.sk.exists() & Session.deleted_at.does_not_exist() & (Session.is_archived == False)  # noqa: E712
+    expired = Session.lease_expires_at < milliseconds(now())
+    condition: Condition = open_session & (Session.lease_turn_id.does_not_exist() | expired)
+    return condition
+
+
+def _next_in_line(ticket: Ticket | None) -> Condition:
+    first = Session.waiting[0]
+    condition: Condition = first.does_not_exist() if ticket is None else first == str(ticket)
+    return condition

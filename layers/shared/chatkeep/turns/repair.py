@@ -1,0 +1,34 @@
+"""Repair of sessions whose turn died and whom nobody returns to.
+
+A turn makes its checkpoint, messages and counters visible in one transaction, so that a dead one has left nothing to
+roll forward or back: what remains is its lease, and senders that died while they waited.
+"""
+
+from collections.abc import Iterator
+
+from chatkeep import sessions
+from chatkeep.clock import milliseconds, now
+from chatkeep.errors import SessionNotFoundError
+from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
+from chatkeep.turns import lease, queue
+
+
+def sweep() -> int:
+    """End every expired lease and return how many there were; each costs one update, finding them a Query a shard."""
+    return sum(_repair(session) for session in _expired())
+
+
+def _expired() -> Iterator[Session]:
+    before = milliseconds(now())
+    for shard in range(LEASE_SHARDS):
+        yield from Session.leases.query(str(shard), LeasesIndex.lease_expires_at < before)
+
+
+def _repair(found: Session) -> bool:
+    try:
+        session = queue.without_dead(sessions.header(found.user_id, found.session_id))
+    except SessionNotFoundError:  # the index lags behind a purge
+        return False
+    if session.lease_turn_id is None or lease.running_turn(session) is not None:
+        return False
+    return lease.release(session)
