@@ -1,0 +1,126 @@
+"""Each sample event of tests/events, through its function's handler: what `sam local invoke` would answer."""
+
+import importlib
+import json
+import re
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatkeep.clock import milliseconds, now, stamp
+from chatkeep.models.message import Message, Role
+from chatkeep.models.session import Session, lease_shard
+from chatkeep.models.totals import Day, Totals
+from infra.local.events import LambdaContext
+from infra.local.template import load_functions, load_routes
+from tests.client import STACK
+from tests.engines import Engine
+
+EVENTS = Path(__file__).parents[1] / "events"
+SESSION = "0198c0de-5e55-7000-8000-000000000001"
+ANSWER = "0198c0de-5e55-7000-8000-0000000000a2"
+TURN = "0198c0de-5e55-7000-8000-0000000000f0"
+FUNCTIONS = load_functions(STACK)
+FUNCTION_OF = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower(): function
+    for function, properties in STACK.of_type("AWS::Serverless::Function")
+    for event in properties["Events"]
+}
+
+THREAD = {"thread_id": SESSION, "model_name": "scripted:echo", "temperature": 0.7, "max_tokens": 4096}
+EXPECTED: dict[str, tuple[int, Any]] = {
+    "create_session": (201, {"title": "Trip to Lisbon", "metadata": {"topic": "travel"}, "status": "active"}),
+    "list_sessions": (200, {"sessions": [{"session_id": SESSION, "title": "A trip"}], "next_cursor": None}),
+    "get_session": (200, {"session_id": SESSION, "model_name": "scripted:echo", "message_count": 1}),
+    "update_session": (200, {"title": "Trip to Porto", "is_pinned": True, "temperature": 0}),
+    "delete_session": (200, {"session_id": SESSION, "status": "deleted"}),
+    "list_messages": (200, {"messages": [{"message_id": ANSWER, "content": "To Lisbon"}], "next_cursor": None}),
+    "get_thread_config": (200, {"configurable": THREAD}),
+    "record_usage": (200, {"message_count": 2, "tokens_used": 120, "cost": 0.0015}),
+    "get_preferences": (200, {"default_model": "scripted:echo", "default_temperature": 0.7}),
+    "put_preferences": (200, {"default_model": "bedrock:amazon.nova-lite-v1:0", "default_temperature": 0}),
+    "send_message": (200, {"message": {"role": "assistant", "content": "echo: Where shall we eat?"}}),
+    "cancel_turn": (202, {"turn_id": TURN, "status": "cancelling"}),
+    "put_feedback": (200, {"message_id": ANSWER, "feedback": {"rating": "thumbs_up", "comment": "Just what I wanted"}}),
+    "delete_feedback": (200, {"message_id": ANSWER, "feedback": None}),
+    "get_session_stats": (200, {"session_id": SESSION, "title": "A trip", "message_count": 1}),
+    "get_user_stats": (200, {"total_sessions": 1, "active_sessions": 1, "total_messages": 1}),
+    "get_daily_stats": (200, {"days": [{"date": "2026-01-15", "turns": 1, "messages": 2}]}),
+}
+
+
+@pytest.fixture
+def session(engine: Engine, user_id: str) -> Session:
+    """The session and the answer that the events name, stored for a user of this test alone."""
+    at = stamp(now())
+    stored = Session(user_id, SESSION, title="A trip", created_at=at, updated_at=at, message_count=1)
+    stored.model_name, stored.temperature, stored.max_tokens = "scripted:echo", 0.7, 4096
+    stored.enable_summarization, stored.custom_system_prompt, stored.metadata = True, "", {}
+    stored.is_archived = stored.is_pinned = False
+    stored.place_in_list()
+    stored.save()
+    Message(user_id, SESSION, ANSWER, turn_id=TURN, role=Role.ASSISTANT, content="To Lisbon", created_at=at).save()
+    totals = Totals.of(user_id)
+    totals.active_sessions = totals.total_messages = 1
+    totals.save()
+    day = Day.of(user_id, date(2026, 1, 15))
+    day.turns, day.messages = 1, 2
+    day.save()
+    return stored
+
+
+def lease(session: Session, lasts: timedelta) -> None:
+    """Have a turn run on the session, or have died on it."""
+    session.lease_turn_id, session.lease_shard = TURN, lease_shard(SESSION)
+    session.lease_expires_at = milliseconds(now() + lasts)
+    session.save()
+
+
+def invoke(name: str, user_id: str) -> Any:
+    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    if "requestContext" in event:
+        event["requestContext"]["authorizer"]["claims"]["sub"] = user_id
+    function = FUNCTIONS[FUNCTION_OF[name]]
+    context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
+    module, _, handler = function.handler.rpartition(".")
+    return getattr(importlib.import_module(module), handler)(event, context)
+
+
+def is_part_of(expected: Any, actual: Any) -> bool:
+    """Whether `actual` has everything that `expected` has; members it has besides are its own affair."""
+    if isinstance(expected, dict):
+        return all(name in actual and is_part_of(value, actual[name]) for name, value in expected.items())
+    if isinstance(expected, list):
+        return len(expected) == len(actual) and all(map(is_part_of, expected, actual))
+    return bool(expected == actual)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_sample_event_is_answered_as_the_contract_says(name: str, session: Session, user_id: str) -> None:
+    if name == "cancel_turn":
+        lease(session, timedelta(minutes=1))
+    result = invoke(name, user_id)
+    status, body = EXPECTED[name]
+    assert result["statusCode"] == status, result["body"]
+    assert is_part_of(body, json.loads(result["body"])), result["body"]
+
+
+def test_the_scheduled_event_ends_the_lease_of_a_turn_that_died(session: Session, user_id: str) -> None:
+    lease(session, timedelta(minutes=-1))
+    assert invoke("every_five_minutes", user_id)["repaired"] >= 1
+    session.refresh(consistent_read=True)
+    assert (session.lease_turn_id, session.lease_shard) == (None, None)
+
+
+def test_there_is_one_sample_of_every_event_in_the_template() -> None:
+    assert {file.stem for file in EVENTS.glob("*.json")} == set(FUNCTION_OF) == {*EXPECTED, "every_five_minutes"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_sample_is_an_event_of_its_route(name: str) -> None:
+    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    declared = {(route.function, route.method, route.path) for route in load_routes(STACK)}
+    assert (FUNCTION_OF[name], event["httpMethod"], event["resource"]) in declared
