@@ -5,11 +5,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from infra.local.errors import LocalError
 from infra.local.fetch import FetchError, fetch
 from infra.local.lifeline import start_guarded
 
 
-class EngineError(Exception):
+class EngineError(LocalError):
     """The local DynamoDB is not there or does not start."""
 
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import yaml
 
+from infra.local.errors import LocalError
+
 PSEUDO_PARAMETERS: Mapping[str, Any] = {
     "AWS::AccountId": "123456789012",
     "AWS::NoValue": None,
@@ -18,7 +20,7 @@ PSEUDO_PARAMETERS: Mapping[str, Any] = {
 }
 
 
-class TemplateError(Exception):
+class TemplateError(LocalError):
     """The template says something that the local runner cannot read; the message names it."""
 
 

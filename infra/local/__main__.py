@@ -1,0 +1,80 @@
+"""`make run`: the API of template.yaml on this machine, with its tables and a small model.
+
+    python -m infra.local [TEMPLATE]
+
+Reads PORT, CHATKEEP_DATA, WORKERS (processes a function), DYNAMODB_ENDPOINT and any variable of the functions.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from infra.local import engine, model
+from infra.local.app import App
+from infra.local.environment import aws_variables, worker_environment
+from infra.local.errors import LocalError
+from infra.local.folder import ROOT, data_folder, locked, secret
+from infra.local.gateway import Gateway
+from infra.local.pool import Pool
+from infra.local.server import end_quietly, listen, serve
+from infra.local.stack import Stack
+from infra.local.tables import create_missing_tables, table_client
+from infra.local.template import load_api, load_functions, load_routes, load_schedules
+from infra.local.tokens import KEY, authorize
+
+_WORKERS = 4
+
+
+def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -> dict[str, str]:
+    """The variables that differ from a deployment's, and the processes that they point to."""
+    values = {
+        "ALLOW_SCRIPTED_MODELS": "true",
+        "CURSOR_SECRET": secret(folder, "cursor-secret"),
+        "DEFAULT_MAX_TOKENS": "200",  # what the embedded model says well within a turn's time
+        "DEFAULT_MODEL": f"local:{model.NAME}",
+    }
+    if not caller.get("DYNAMODB_ENDPOINT"):
+        port = engine.free_port()
+        cleanup.callback(engine.stop, engine.start_dynoxide(folder, port))
+        values["DYNAMODB_ENDPOINT"] = f"http://127.0.0.1:{port}"
+    if not caller.get("LOCAL_MODEL_URL"):
+        port = engine.free_port()
+        cleanup.callback(engine.stop, model.start(port))
+        values["LOCAL_MODEL_URL"] = f"http://127.0.0.1:{port}/v1"
+    return values
+
+
+def run(template: Path, port: int, workers: int) -> None:
+    """Serve the template's API until asked to end. Raises LocalError."""
+    stack = Stack(template.resolve(), {})
+    functions, api, routes = load_functions(stack), load_api(stack), load_routes(stack)
+    os.environ |= aws_variables(os.environ)
+    caller = dict(os.environ)
+    with ExitStack() as cleanup:
+        listener = cleanup.enter_context(listen(port))
+        folder = data_folder()
+        cleanup.enter_context(locked(folder))
+        local = _local_values(folder, cleanup, caller)
+        create_missing_tables(stack, table_client(caller.get("DYNAMODB_ENDPOINT") or local["DYNAMODB_ENDPOINT"]))
+        pools = {
+            name: Pool(function, worker_environment(function, local, caller), stack.path.parent, workers)
+            for name, function in functions.items()
+        }
+        gateway = Gateway(api, routes, partial(authorize, secret(folder, KEY)))
+        serve(App(gateway, pools, load_schedules(stack)), listener, api.stage)
+
+
+def main() -> None:
+    end_quietly()
+    template = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "template.yaml"
+    try:
+        run(template, int(os.environ.get("PORT") or 3000), int(os.environ.get("WORKERS") or _WORKERS))
+    except LocalError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

