@@ -14,6 +14,7 @@ from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
 from infra.local.template import Function, load_api, load_functions, load_routes
+from tests import permissions
 
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
 
@@ -45,6 +46,11 @@ class Response:
 @cache
 def _functions() -> dict[str, Function]:
     return load_functions(STACK)
+
+
+@cache
+def _permissions() -> dict[str, permissions.Permissions]:
+    return permissions.granted(STACK)
 
 
 @cache
@@ -124,7 +130,9 @@ class Client:
         request_id = invocation.event["requestContext"]["requestId"]
         deadline = time.monotonic() + (self.deadline_seconds or function.timeout_seconds)
         context = LambdaContext(function.name, request_id, deadline, function.memory_mb)
-        return getattr(importlib.import_module(module), name)(invocation.event, context)
+        handler = getattr(importlib.import_module(module), name)
+        with permissions.only(_permissions()[function.name]):
+            return handler(invocation.event, context)
 
 
 def _content(value: Any, body: bytes | str | None) -> bytes:

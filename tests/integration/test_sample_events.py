@@ -16,6 +16,7 @@ from chatkeep.models.session import Session, lease_shard
 from chatkeep.models.totals import Day, Totals
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
+from tests import permissions
 from tests.client import STACK
 from tests.engines import Engine
 
@@ -24,6 +25,7 @@ SESSION = "0198c0de-5e55-7000-8000-000000000001"
 ANSWER = "0198c0de-5e55-7000-8000-0000000000a2"
 TURN = "0198c0de-5e55-7000-8000-0000000000f0"
 FUNCTIONS = load_functions(STACK)
+GRANTED = permissions.granted(STACK)
 FUNCTION_OF = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower(): function
     for function, properties in STACK.of_type("AWS::Serverless::Function")
@@ -86,7 +88,8 @@ def invoke(name: str, user_id: str) -> Any:
     function = FUNCTIONS[FUNCTION_OF[name]]
     context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
     module, _, handler = function.handler.rpartition(".")
-    return getattr(importlib.import_module(module), handler)(event, context)
+    with permissions.only(GRANTED[function.name]):
+        return getattr(importlib.import_module(module), handler)(event, context)
 
 
 def is_part_of(expected: Any, actual: Any) -> bool:
