@@ -1,0 +1,62 @@
+"""Rules about the layers' locks: what is deployed is what is tested, whole, and nothing of it twice."""
+
+import tomllib
+from functools import cache
+from importlib.metadata import requires
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.client import STACK
+
+ROOT = STACK.path.parent
+LAMBDA = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux", "extra": ""}
+LOCKS = ["layers/shared/requirements.txt", "layers/chat/requirements.txt"]
+
+
+@cache
+def locked(path: str) -> dict[str, str]:
+    """The version of each package in a lock."""
+    lines = (ROOT / path).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+    pins = [line.split(" ;")[0].split()[0].split("==") for line in lines]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def declared() -> tuple[set[str], set[str]]:
+    """What pyproject.toml names for the shared layer and for the chat layer."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [project["dependencies"], project["optional-dependencies"]["chat"]]
+    shared, chat = ({canonicalize_name(Requirement(one).name) for one in some} for some in names)
+    return shared, chat
+
+
+def test_each_layer_has_what_the_project_names_for_it() -> None:
+    shared, chat = declared()
+    assert shared <= set(locked(LOCKS[0]))
+    assert chat <= set(locked(LOCKS[1]))
+
+
+def test_no_package_is_in_both_layers() -> None:
+    assert set(locked(LOCKS[0])) & set(locked(LOCKS[1])) == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_layer_has_the_versions_that_are_tested(lock: str) -> None:
+    tested = locked("tests/requirements.txt")
+    assert locked(lock).items() <= tested.items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_a_hash_and_no_index_is_named(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert all("--hash=sha256:" in pin for pin in text.replace("\\\n", "").splitlines())
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["shared", "shared and chat"])
+def test_nothing_that_a_package_requires_is_missing_from_its_layers(count: int) -> None:
+    present = {name for lock in LOCKS[:count] for name in locked(lock)}
+    needed = (Requirement(text) for name in sorted(present) for text in requires(name) or ())
+    applying = [one for one in needed if one.marker is None or one.marker.evaluate(LAMBDA)]
+    assert {canonicalize_name(one.name) for one in applying} - present == set()
