@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from chatkeep import messages
 from chatkeep.caller import claim, user_id
 from chatkeep.clock import now
+from chatkeep.cors import CORS
 from chatkeep.models.message import Rating
 from chatkeep.problems import documented, install
 from chatkeep.telemetry import logger, metrics, tracer
@@ -17,7 +18,7 @@ from chatkeep.turns import engine
 from functions.chat import cancelling, feedback, runtime, telemetry
 from functions.chat.schemas import CancelView, NewFeedback, NewMessage, TurnView
 
-app = APIGatewayRestResolver(enable_validation=True)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
 install(app)
 
 

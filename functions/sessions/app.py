@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
 from chatkeep.caller import claim, user_id
+from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.models.session import Status
 from chatkeep.problems import documented, install
@@ -27,7 +28,7 @@ from functions.sessions.schemas import (
     UsageRecordView,
 )
 
-app = APIGatewayRestResolver(enable_validation=True)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
 install(app)
 
 

@@ -8,13 +8,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep.caller import user_id
+from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.problems import documented, install
 from chatkeep.telemetry import logger, metrics, tracer
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats
 
-app = APIGatewayRestResolver(enable_validation=True)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
 install(app)
 
 

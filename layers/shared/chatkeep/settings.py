@@ -16,9 +16,10 @@ def required(environment: Mapping[str, str], name: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere."""
+    """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere, `allowed_origin` `*` is any."""
 
     sessions_table: str
+    allowed_origin: str
     dynamodb_endpoint: str | None
 
     @classmethod
@@ -26,6 +27,7 @@ class Settings:
         """Raises KeyError naming the missing variable."""
         return cls(
             sessions_table=required(environment, "SESSIONS_TABLE"),
+            allowed_origin=environment.get("ALLOWED_ORIGIN") or "*",
             dynamodb_endpoint=environment.get("DYNAMODB_ENDPOINT") or None,
         )
 

@@ -1,0 +1,26 @@
+"""A browser application on another origin may read every answer, a refusal's among them."""
+
+import pytest
+
+from tests.client import Client
+
+ORIGIN = {"Origin": "https://app.example.com"}
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/sessions/unknown", "/sessions?limit=0", "/stats", "/nothing-here"])
+def test_an_answer_may_be_read_by_the_origin_that_asked(api: Client, path: str) -> None:
+    allowed = api.get(path, headers=ORIGIN).headers["access-control-allow-origin"]
+    assert allowed in (ORIGIN["Origin"], "*")
+
+
+def test_a_refusal_of_the_gateway_may_be_read_too(api: Client) -> None:
+    refused = api.anonymous().get("/sessions", headers=ORIGIN)
+    assert refused.status == 401
+    assert refused.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_preflight_is_answered_without_a_token_and_names_the_idempotency_key(api: Client) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key", **ORIGIN}
+    preflight = api.anonymous().request("OPTIONS", "/sessions", headers=asked)
+    assert preflight.status == 200
+    assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
