@@ -45,7 +45,8 @@ _engine: Engine
 def pytest_configure(config: pytest.Config) -> None:
     """The engine's address has to be in the environment before a test module is imported."""
     global _engine
-    _engine = start_engine(os.environ.get("CHATKEEP_TEST_ENGINE", "moto"))
+    distributes = config.getoption("numprocesses", None)  # then it runs no test itself
+    _engine = start_engine("moto" if distributes else os.environ.get("CHATKEEP_TEST_ENGINE", "moto"))
     os.environ["DYNAMODB_ENDPOINT"] = _engine.endpoint or ""
 
 

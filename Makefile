@@ -1,0 +1,77 @@
+# Needs make and Python 3.11 to 3.14; everything else is set up in .venv by the first target that needs it.
+BIN := .venv/bin
+SETUP := .venv/.ready
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+ARGS ?=
+JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+# The local runner brings its own engine, so its tests need no second run.
+PER_ENGINE = $(BIN)/python -m pytest tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run token test test-engines check format lint types openapi lock build bench-checkpoints bench-turns clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(SETUP) ## prepare .venv, once
+
+$(SETUP): tests/requirements.txt infra/local/setup.py infra/local/fetch.py infra/local/model-requirements.txt infra/local/uv-requirements.txt
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.14 python3.11; do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; \
+		then exec "$$python" infra/local/setup.py >&2; fi; \
+	done; echo "Python 3.11 to 3.14 with venv was not found; name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1
+
+run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DYNAMODB_ENDPOINT
+	@exec $(BIN)/python -m infra.local
+
+token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds]
+	@exec $(BIN)/python -m infra.local.tokens "$$USER" "$${EXPIRES:-43200}"
+
+test: $(SETUP) ## all tests on moto, with coverage; ARGS for pytest
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+
+test-engines: $(SETUP) ## the integration tests on dynoxide and, where Java 17 is, on DynamoDB Local
+	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE)
+	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
+	else echo "no Java 17 here: DynamoDB Local is left out"; fi
+
+check: lint types test ## what has to hold before a change lands
+
+format: $(SETUP) ## format and repair what a tool can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lint: $(SETUP)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/cfn-lint template.yaml infra/*.yaml
+
+types: $(SETUP)
+	$(BIN)/mypy
+
+openapi: $(SETUP) ## write infra/openapi.json
+	$(BIN)/python -m infra.openapi
+
+lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
+	$(COMPILE) --universal --python-version 3.11 --extra chat --group dev pyproject.toml -o tests/requirements.txt
+	$(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt pyproject.toml -o layers/shared/requirements.txt
+	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra chat pyproject.toml \
+		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
+
+build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
+	$(BIN)/python -m infra.build
+
+.venv/sam/.ready: infra/sam-requirements.txt $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/sam
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/sam/bin/python infra/sam-requirements.txt
+	@touch $@
+
+bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-checkpoint-aws
+	$(BIN)/python -m tests.bench.checkpoints $(ARGS)
+
+bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
+	$(BIN)/python -m tests.bench.turns $(ARGS)
+
+clean: ## remove what is built or cached, the environment too; the data folder stays
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv
