@@ -1,0 +1,6 @@
+"""The items of CheckpointsTable below LangGraph, which importing it does not load: keys, payloads, requests."""
+
+from chatkeep.checkpoint_items.deletion import delete_thread
+from chatkeep.checkpoint_items.table import ATTRIBUTE_DEFINITIONS, KEY_SCHEMA, create_table
+
+__all__ = ["ATTRIBUTE_DEFINITIONS", "KEY_SCHEMA", "create_table", "delete_thread"]

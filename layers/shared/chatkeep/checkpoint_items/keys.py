@@ -1,0 +1,110 @@
+"""Sort keys of a thread's items, and how names become safe in them.
+
+    H!{namespace}!{checkpoint}                     header: makes the checkpoint visible
+    H!{namespace}!{checkpoint}!{task}!{block}      pending writes of one task, 64 indexes a block
+    R!{namespace}!{channel}!{generation}!{position}  a row: elements of a list from `position` on
+    V!{namespace}!{channel}!{token}                a channel's value too large for a header
+    X!{namespace}!{checkpoint}!{token}             what is too large for the item of a header or a write
+    G!{namespace}                                  the head, where writers have to agree on it
+
+A payload over the item limit goes on in items with the suffix `!{part}`. The order of keys is the order of
+checkpoint ids, and a header's key is a prefix of its writes', so a query from the end meets writes before their header.
+"""
+
+import re
+from hashlib import blake2b
+
+HEADER, ROW, VALUE, OVERSIZE, GUARD = "H", "R", "V", "X", "G"
+SEPARATOR = "!"
+_AFTER = '"'  # the character after the separator, which no key has in this place
+_NAME_BYTES = 256
+_THREAD_BYTES = 1024
+# Everything up to the escape character itself becomes a pair that keeps the order and never holds a separator.
+_ESCAPES = {code: '"' + chr(code + 0x30) for code in range(0x23)}
+_ESCAPED = re.compile('"(.)', re.DOTALL)
+_HASHED = '"~'
+
+
+def partition(thread_id: str) -> str:
+    """The partition key of a thread. Raises ValueError for a thread id that DynamoDB cannot hold as a key."""
+    if not isinstance(thread_id, str) or not 0 < len(thread_id.encode()) <= _THREAD_BYTES:
+        raise ValueError(f"a thread_id has 1 to {_THREAD_BYTES} bytes of UTF-8")
+    return thread_id
+
+
+def escape(text: str) -> str:
+    """`text` without the separator; the order of two texts is the order of their escaped forms."""
+    return text.translate(_ESCAPES)
+
+
+def unescape(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(ord(match[1]) - 0x30), text)
+
+
+def name(text: str) -> str:
+    """A namespace, channel or task in a key: escaped, or a digest when that would take too much of the key."""
+    escaped = escape(text)
+    if len(escaped.encode()) <= _NAME_BYTES:
+        return escaped
+    return _HASHED + blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def is_hashed(part: str) -> bool:
+    return part.startswith(_HASHED)
+
+
+def join(*parts: str) -> str:
+    return SEPARATOR.join(parts)
+
+
+def _ordered(checkpoint_id: str) -> str:
+    escaped = escape(checkpoint_id)
+    if not 0 < len(escaped.encode()) <= _NAME_BYTES:
+        raise ValueError(f"a checkpoint id has 1 to {_NAME_BYTES} bytes of UTF-8")
+    return escaped
+
+
+def header(namespace: str, checkpoint_id: str) -> str:
+    return join(HEADER, name(namespace), _ordered(checkpoint_id))
+
+
+def headers(namespace: str | None) -> tuple[str, str]:
+    """Bounds around all headers and writes of a namespace, or of the thread."""
+    key = HEADER if namespace is None else join(HEADER, name(namespace))
+    return join(key, ""), after(key)
+
+
+def writes(namespace: str, checkpoint_id: str, task_id: str, block: int) -> str:
+    return join(header(namespace, checkpoint_id), name(task_id), f"{block:x}")
+
+
+def row(namespace: str, channel: str, generation: str, position: int) -> str:
+    return join(ROW, name(namespace), name(channel), generation, f"{position:08d}")
+
+
+def value(namespace: str, channel: str, token: str) -> str:
+    return join(VALUE, name(namespace), name(channel), token)
+
+
+def oversize(namespace: str, checkpoint_id: str, token: str) -> str:
+    return join(OVERSIZE, name(namespace), _ordered(checkpoint_id), token)
+
+
+def guard(namespace: str) -> str:
+    return join(GUARD, name(namespace))
+
+
+def parts(key: str, count: int) -> list[str]:
+    """The keys of a payload's items: the key itself and, for a long payload, its continuations."""
+    return [key, *(join(key, f"{part:04d}") for part in range(1, count))]
+
+
+def after(key: str) -> str:
+    """A bound that sorts after `key` and all keys that go on from it."""
+    return key + _AFTER
+
+
+def belongs_to(sort_key: str) -> tuple[str, str, bool]:
+    """Of the key of a header or of writes: the namespace's name, the checkpoint id, and whether it is the header."""
+    _, namespace, checkpoint_id, *rest = sort_key.split(SEPARATOR)
+    return namespace, unescape(checkpoint_id), not rest

@@ -1,0 +1,122 @@
+"""Requests to DynamoDB for many items: pages, batches, and unprocessed items retried with backoff and jitter."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from chatkeep.checkpoint_items.table import PARTITION, SORT
+from chatkeep.errors import StorageUnavailableError
+
+Item = dict[str, Any]
+T = TypeVar("T")
+_WRITES_A_BATCH = 25
+_READS_A_BATCH = 100
+_ATTEMPTS = 10
+_FIRST_PAUSE_SECONDS = 0.025
+_LONGEST_PAUSE_SECONDS = 2.0
+
+
+def key(thread_id: str, sort_key: str) -> Item:
+    return {PARTITION: {"S": thread_id}, SORT: {"S": sort_key}}
+
+
+def query(
+    client: Any,
+    table: str,
+    thread_id: str,
+    bounds: tuple[str, str],
+    *,
+    newest_first: bool = False,
+    limit: int = 0,
+    keys_only: bool = False,
+) -> Iterator[list[Item]]:
+    """Pages of the items whose sort key lies within `bounds`, both included; consistent reads.
+
+    `limit` items are read with the first page; the pages after it are as large as DynamoDB makes them.
+    """
+    request: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": f"{PARTITION} = :thread AND {SORT} BETWEEN :first AND :last",
+        "ExpressionAttributeValues": {
+            ":thread": {"S": thread_id},
+            ":first": {"S": bounds[0]},
+            ":last": {"S": bounds[1]},
+        },
+        "ScanIndexForward": not newest_first,
+        "ConsistentRead": True,
+    }
+    if keys_only:
+        request["ProjectionExpression"] = f"{PARTITION}, {SORT}"
+    if limit:
+        request["Limit"] = limit
+    yield from pages(client.query, request)
+
+
+def pages(send: Callable[..., Item], request: dict[str, Any]) -> Iterator[list[Item]]:
+    """The pages of a query or scan; only the first one has the request's limit."""
+    while True:
+        answer = send(**request)
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        request.pop("Limit", None)
+
+
+def put_all(client: Any, table: str, items: Iterable[Item]) -> None:
+    """Put items in batches, in no particular order. Raises StorageUnavailableError when throttled for too long."""
+    _write_all(client, table, ({"PutRequest": {"Item": item}} for item in items))
+
+
+def delete_all(client: Any, table: str, keys: Iterable[Item]) -> None:
+    """Delete items in batches; one that is not there is no error. Raises StorageUnavailableError."""
+    _write_all(
+        client, table, ({"DeleteRequest": {"Key": {name: item[name] for name in (PARTITION, SORT)}}} for item in keys)
+    )
+
+
+def _write_all(client: Any, table: str, writes: Iterable[Item]) -> None:
+    for batch in _batches(writes, _WRITES_A_BATCH):
+
+        def send(pending: list[Item]) -> list[Item]:
+            left = client.batch_write_item(RequestItems={table: pending}).get("UnprocessedItems", {})
+            return list(left.get(table, []))
+
+        _until_done(send, batch)
+
+
+def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -> dict[str, Item]:
+    """The items with these keys that exist, by sort key; consistent reads. Raises StorageUnavailableError."""
+    found: dict[str, Item] = {}
+
+    def send(pending: list[Item]) -> list[Item]:
+        answer = client.batch_get_item(RequestItems={table: {"Keys": pending, "ConsistentRead": True}})
+        found.update((item[SORT]["S"], item) for item in answer["Responses"].get(table, []))
+        return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []))
+
+    for batch in _batches((key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys)), _READS_A_BATCH):
+        _until_done(send, batch)
+    return found
+
+
+def _until_done(send: Callable[[list[Item]], list[Item]], pending: list[Item]) -> None:
+    stalls = 0
+    while pending:
+        left = send(pending)
+        if not left:
+            return
+        # A large answer comes in several rounds, which is progress and not throttling.
+        stalls = 0 if len(left) < len(pending) else stalls + 1
+        if stalls >= _ATTEMPTS:
+            raise StorageUnavailableError(f"DynamoDB left {len(left)} items unprocessed {stalls} times")
+        if stalls:
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**stalls)))  # noqa: S311
+        pending = left
+
+
+def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,25 @@
+"""The definition of CheckpointsTable: two keys, no index."""
+
+from typing import Any
+
+PARTITION = "pk"
+SORT = "sk"
+KEY_SCHEMA = [{"AttributeName": PARTITION, "KeyType": "HASH"}, {"AttributeName": SORT, "KeyType": "RANGE"}]
+ATTRIBUTE_DEFINITIONS = [
+    {"AttributeName": PARTITION, "AttributeType": "S"},
+    {"AttributeName": SORT, "AttributeType": "S"},
+]
+
+
+def create_table(client: Any, table_name: str) -> None:
+    """Create the table on demand and wait until it is there; a table that exists already is left as it is."""
+    try:
+        client.create_table(
+            TableName=table_name,
+            KeySchema=KEY_SCHEMA,
+            AttributeDefinitions=ATTRIBUTE_DEFINITIONS,
+            BillingMode="PAY_PER_REQUEST",
+        )
+    except client.exceptions.ResourceInUseException:
+        return
+    client.get_waiter("table_exists").wait(TableName=table_name)

@@ -1,0 +1,77 @@
+"""Values to stored bytes and back: serializer, compression, encryption, checksum."""
+
+from hashlib import blake2b
+from typing import Any
+
+import ormsgpack
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from chatkeep.checkpoint_items import payload
+from chatkeep.errors import BrokenThreadError
+
+Frame = tuple[str, bytes]  # what a serializer's `dumps_typed` returns
+DIGEST_BYTES = 16
+_USUAL = "msgpack"  # the type that a packed frame leaves out
+_CLEAR, _ENCRYPTED = b"\x00", b"\x01"
+
+
+def strict_serializer() -> JsonPlusSerializer:
+    """msgpack that rebuilds LangGraph's list of safe types only: no pickle, no class that a stored value names."""
+    return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+
+
+class Codec:
+    """Frames by the plain serializer, so that equal values have equal frames; encryption around what is stored."""
+
+    def __init__(self, serde: SerializerProtocol) -> None:
+        encrypted = type(serde) is EncryptedSerializer
+        self._plain = serde.serde if encrypted else serde  # type: ignore[attr-defined]
+        self._cipher = serde.cipher if encrypted else None  # type: ignore[attr-defined]
+
+    def dump(self, value: Any) -> Frame:
+        kind, data = self._plain.dumps_typed(value)
+        return kind, bytes(data)
+
+    def load(self, frame: Frame) -> Any:
+        return self._plain.loads_typed(frame)
+
+    def seal(self, packable: Any) -> bytes:
+        """The stored form of plain data (lists, maps, strings, numbers, bytes)."""
+        packed = payload.compress(ormsgpack.packb(packable))
+        if self._cipher is None:
+            return payload.seal(_CLEAR + packed)
+        cipher, ciphertext = self._cipher.encrypt(packed)
+        name = cipher.encode()
+        return payload.seal(_ENCRYPTED + bytes([len(name)]) + name + ciphertext)
+
+    def open(self, stored: bytes, what: str) -> Any:
+        """What was sealed. Raises BrokenThreadError naming `what` if it is damaged or encrypted for somebody else."""
+        body = payload.unseal(stored, what)
+        if body[:1] == _CLEAR:
+            return ormsgpack.unpackb(payload.decompress(body[1:]))
+        if self._cipher is None:
+            raise BrokenThreadError(f"{what} is encrypted and this saver has no cipher")
+        end = 2 + body[1]
+        return ormsgpack.unpackb(payload.decompress(self._cipher.decrypt(body[2:end].decode(), body[end:])))
+
+
+def pack(frame: Frame) -> Any:
+    kind, data = frame
+    return data if kind == _USUAL else [kind, data]
+
+
+def unpack(packed: Any) -> Frame:
+    return (_USUAL, packed) if isinstance(packed, bytes) else (packed[0], packed[1])
+
+
+def digests(frames: list[Frame]) -> bytes:
+    """The digests of the frames, one after another, `DIGEST_BYTES` each."""
+    return b"".join(
+        blake2b(b"%s\0%s" % (kind.encode(), data), digest_size=DIGEST_BYTES).digest() for kind, data in frames
+    )
+
+
+def size(frames: list[Frame]) -> int:
+    return sum(len(data) for _, data in frames)

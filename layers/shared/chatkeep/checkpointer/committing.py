@@ -1,0 +1,103 @@
+"""Sending what a put needs in the order that keeps every visible checkpoint whole."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chatkeep.checkpoint_items import keys
+from chatkeep.checkpoint_items.requests import Item, key, put_all
+from chatkeep.checkpointer import heads
+from chatkeep.checkpointer.contents import Source
+from chatkeep.checkpointer.planning import DATA, Plan, Writer, plan
+from chatkeep.checkpointer.snapshot import Known, Snapshot
+from chatkeep.checkpointer.writes import Write, updates
+from chatkeep.errors import ConcurrentWriteError
+
+HEAD = "n"  # of the guard's item: the id of the namespace's head
+FREE = "attribute_not_exists(pk)"
+_GUARD_ATTEMPTS = 3
+
+
+def commit(source: Source, writer: Writer, snapshot: Snapshot, parent: Known | None, *, guarded: bool) -> Known:
+    """Store a snapshot. With `guarded`, raises ConcurrentWriteError unless its parent is the head."""
+    planned = plan(writer, snapshot, parent, snapshot.parent_id)
+    if not all(_claim(source, item) for item in planned.claims):
+        planned = plan(writer, snapshot, parent, snapshot.parent_id, fresh=True)
+    if len(planned.payload) == 1:
+        source.client.put_item(TableName=source.table, Item=planned.payload[0])
+    else:
+        put_all(source.client, source.table, planned.payload)
+    if guarded:
+        _put_as_head(source, writer, planned, snapshot)
+    else:
+        source.client.put_item(TableName=source.table, Item=planned.header)
+    return planned.known
+
+
+def _claim(source: Source, item: Item) -> bool:
+    """Put a row that continues a generation, unless another branch did so before; the same row is ours, put twice."""
+    try:
+        source.client.put_item(
+            TableName=source.table,
+            Item=item,
+            ConditionExpression=FREE,
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        there = error.response.get("Item", {})
+        return bool(there.get(DATA) == item[DATA])
+    return True
+
+
+def guard_update(writer: Writer, table: str, checkpoint_id: str, seen: str | None) -> dict[str, Any]:
+    """A transaction's member that moves the head of a namespace from `seen`, or from nothing, to a checkpoint."""
+    values = {":new": {"S": checkpoint_id}}
+    unmoved = f"attribute_not_exists({HEAD})"
+    if seen:
+        unmoved = f"{HEAD} = :seen"
+        values[":seen"] = {"S": seen}
+    update: dict[str, Any] = {
+        "TableName": table,
+        "Key": key(writer.thread_id, keys.guard(writer.namespace)),
+        "UpdateExpression": f"SET {HEAD} = :new",
+        "ConditionExpression": f"{unmoved} OR {HEAD} = :new",  # the latter when a request is sent twice
+        "ExpressionAttributeValues": values,
+    }
+    return {"Update": update}
+
+
+def _put_as_head(source: Source, writer: Writer, planned: Plan, snapshot: Snapshot) -> None:
+    seen = snapshot.parent_id or _stale_guard(source, writer, snapshot)
+    for _ in range(_GUARD_ATTEMPTS):
+        members = [
+            {"Put": {"TableName": source.table, "Item": planned.header}},
+            guard_update(writer, source.table, snapshot.checkpoint_id, seen),
+        ]
+        try:
+            source.client.transact_write_items(TransactItems=members)
+        except source.client.exceptions.TransactionCanceledException:
+            # The guard may be stale: from a time when the option was off, or because its checkpoint was deleted.
+            seen = _stale_guard(source, writer, snapshot)
+        else:
+            return
+    raise ConcurrentWriteError(f"other writers keep writing to thread {writer.thread_id}")
+
+
+def _stale_guard(source: Source, writer: Writer, snapshot: Snapshot) -> str | None:
+    """What the guard has for the head although the parent is it. Raises ConcurrentWriteError if it is not."""
+    head = heads.newest(source.client, source.table, writer.thread_id, writer.namespace)
+    if (head and head.checkpoint_id) != (snapshot.parent_id or None):
+        raise ConcurrentWriteError(f"{snapshot.parent_id} is not the head of thread {writer.thread_id} any more")
+    place = key(writer.thread_id, keys.guard(writer.namespace))
+    guard = source.client.get_item(TableName=source.table, Key=place, ConsistentRead=True)
+    seen: str | None = guard.get("Item", {}).get(HEAD, {}).get("S")
+    return seen
+
+
+def update(source: Source, writer: Writer, checkpoint_id: str, writes: list[Write]) -> None:
+    """Store pending writes, the payload of large ones first."""
+    for one in updates(writer, checkpoint_id, writes):
+        put_all(source.client, source.table, one.payload)
+        source.client.update_item(**one.request(source.table))

@@ -1,0 +1,125 @@
+"""The history of DeltaChannels: the writes of the ancestors, back to the snapshot that they build on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from langgraph.checkpoint.base import DeltaChannelHistory
+
+from chatkeep.checkpointer import contents, heads
+from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.contents import Source
+from chatkeep.checkpointer.manifest import Entry, Header
+from chatkeep.checkpointer.rows import KnownList
+from chatkeep.checkpointer.snapshot import Value, load
+from chatkeep.checkpointer.tuples import pending
+from chatkeep.checkpointer.writes import Outside, Write, read
+from chatkeep.errors import BrokenThreadError
+
+
+@dataclass
+class Walk:
+    """Collects, newest ancestor first, the writes of each channel until its seed is met."""
+
+    channels: Sequence[str]
+    writes: dict[str, list[Write]] = field(default_factory=dict)
+    seeds: dict[str, Value] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)  # where the seeds lie
+    lists: dict[str, KnownList] = field(default_factory=dict)  # of the seeds that are lists
+
+    @property
+    def wanted(self) -> list[str]:
+        return [channel for channel in self.channels if channel not in self.seeds]
+
+    def visit(self, writes: Iterable[Write]) -> None:
+        """An ancestor's writes; those to channels whose seed is known already are in it."""
+        wanted = set(self.wanted)
+        for write in sorted(writes, key=lambda found: found.order, reverse=True):
+            if write.channel in wanted:
+                self.writes.setdefault(write.channel, []).append(write)
+
+    def result(self, codec: Codec) -> dict[str, DeltaChannelHistory]:
+        result: dict[str, DeltaChannelHistory] = {}
+        for channel in self.channels:
+            found = reversed(self.writes.get(channel, []))
+            result[channel] = {"writes": [pending(codec, write) for write in found]}
+            if channel in self.seeds:
+                result[channel]["seed"] = load(codec, self.seeds[channel])
+        return result
+
+
+@dataclass(frozen=True)
+class _Ancestor:
+    header: Header
+    writes: list[Write | Outside]
+    seeds: list[tuple[str, Entry]]  # of the channels whose walk ends here
+
+
+def walk_stored(source: Source, thread_id: str, child: Header, walk: Walk) -> None:
+    """Go on with `walk` from the parent of `child`, which is stored.
+
+    Reads the range of keys back to the oldest snapshot at once: one query a megabyte, and one more for the
+    snapshots. Raises BrokenThreadError where an ancestor is missing that was not pruned.
+    """
+    path = list(_path(source, thread_id, child, set(walk.wanted)))
+    entries = [(ancestor.header, channel, entry) for ancestor in path for channel, entry in ancestor.seeds]
+    outside = [(a.header, write) for a in path for write in a.writes if isinstance(write, Outside)]
+    fetched = contents.fetch(source, thread_id, entries, outside)
+    for ancestor in path:
+        walk.visit(contents.resolved(fetched, ancestor.header, ancestor.writes))
+        for channel, entry in ancestor.seeds:
+            walk.seeds[channel], known = fetched.value(ancestor.header, channel, entry)
+            walk.entries[channel] = entry
+            if known:
+                walk.lists[channel] = known
+
+
+def _path(source: Source, thread_id: str, child: Header, wanted: set[str]) -> Iterator[_Ancestor]:
+    """The ancestors of `child`, newest first, until each wanted channel has its seed."""
+    if not child.parent_id or not wanted:
+        return
+    since, before = _oldest(child, wanted), child.checkpoint_id
+    for page in heads.pages(source.client, source.table, thread_id, child.namespace, before=before, since=since):
+        for found in page:
+            if not _goes_on(thread_id, child, wanted):
+                return
+            if found.checkpoint_id < child.parent_id:
+                break
+            if found.checkpoint_id == child.parent_id:
+                ancestor = _ancestor(source, thread_id, found, wanted)
+                yield ancestor
+                child, wanted = ancestor.header, wanted - {channel for channel, _ in ancestor.seeds}
+    # Ids come from several clocks, so that a parent may sort after its child or before the range.
+    if child.parent_id and _goes_on(thread_id, child, wanted):
+        thread_id, child, wanted
+    ):  # not where its id says, or beyond the range: ids come from several clocks
+        lost = heads.exact(source.client, source.table, thread_id, child.namespace, child.parent_id)
+        if lost is None:
+            raise BrokenThreadError(f"checkpoint {child.parent_id} of thread {thread_id} is missing from the history")
+        ancestor = _ancestor(source, thread_id, lost, wanted)
+        yield ancestor
+        yield from _path(source, thread_id, ancestor.header, wanted - {channel for channel, _ in ancestor.seeds})
+
+
+def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
+    if wanted and child.parent_id and child.pruned:
+        lost = ", ".join(sorted(wanted))
+        raise BrokenThreadError(f"the history of {lost} of thread {thread_id} was pruned before {child.checkpoint_id}")
+    return bool(wanted and child.parent_id)
+
+
+def _ancestor(source: Source, thread_id: str, found: heads.Found, wanted: set[str]) -> _Ancestor:
+    header = contents.headers(source, thread_id, [found])[0]
+    seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
+    writes = [write for item in found.writes for write in read(source.codec, item) if _channel(write) in wanted]
+    return _Ancestor(header, writes, seeds)
+
+
+def _oldest(child: Header, wanted: set[str]) -> str | None:
+    """The id of the oldest snapshot that is needed, if each channel has one."""
+    taken = [child.seeds[channel].snapshot_of for channel in wanted if channel in child.seeds]
+    known = [checkpoint_id for checkpoint_id in taken if checkpoint_id]
+    return min(known) if known and len(known) == len(wanted) else None
+
+
+def _channel(write: Write | Outside) -> str:
+    return write.write.channel if isinstance(write, Outside) else write.channel

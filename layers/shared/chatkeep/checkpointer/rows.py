@@ -1,0 +1,208 @@
+"""Lists as rows: what of a new list is stored already, what is new, and where the new elements go."""
+
+import secrets
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
+from chatkeep.checkpointer.manifest import Piece, Ref, Rows
+
+ROW_BYTES = 96_000  # of elements in one row, before compression, unless a single element has more
+INLINE_BYTES = 1_024  # new elements up to this size wait in the header for more to come
+MOST_PIECES = 8
+_MERGED_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Elements `start` to `stop` of a list: within one row, or, without a `ref`, in the header or new."""
+
+    start: int
+    stop: int
+    ref: Ref | None
+
+
+@dataclass(frozen=True)
+class KnownList:
+    """What is known of a stored list: the digests of its elements, and where they lie."""
+
+    digests: bytes
+    stretches: tuple[Stretch, ...]
+
+    def between(self, first: int, last: int, at: int) -> Iterator[Stretch]:
+        """Elements `first` to `last` as stretches of a new list that has them from index `at` on."""
+        position = bisect_right(self.stretches, first, key=lambda stretch: stretch.start) - 1
+        while first < last:
+            stretch = self.stretches[position]
+            stop = min(last, stretch.stop)
+            ref = stretch.ref and _part(stretch.ref, first - stretch.start, stop - stretch.start)
+            yield Stretch(at, at + stop - first, ref)
+            at, first, position = at + stop - first, stop, position + 1
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A row to write. A `claim` continues a generation and must not find its key taken."""
+
+    ref: Ref
+    frames: list[Frame]
+    claim: bool
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    rows: Rows
+    drafts: list[Draft]
+    known: KnownList
+
+
+def new_token() -> str:
+    """A name that no other write to the thread has."""
+    return secrets.token_urlsafe(8)
+
+
+def arrange(frames: list[Frame], old: KnownList | None, stored: Rows | None, *, fresh: bool = False) -> Arrangement:
+    """How to store a list whose predecessor is `stored`, known as `old`, reusing what the two share.
+
+    With `fresh`, no row continues a generation, so that nothing written can collide with another writer.
+    """
+    marks = digests(frames)
+    stretches = _compacted(list(_joined(_reused(marks, old))), frames)
+    tail, end = (stored.tail, stored.end) if stored else ("", 0)
+    drafts: list[Draft] = []
+    if size([frame for new in stretches if new.ref is None for frame in frames[new.start : new.stop]]) > INLINE_BYTES:
+        for new in [stretch for stretch in stretches if stretch.ref is None]:
+            elements = frames[new.start : new.stop]
+            amid = new.stop < len(frames)  # in the tail, an element that changes each time would leave gaps
+            claim = bool(tail) and not fresh and not amid and size(elements) <= ROW_BYTES
+            placed = list(_drafts(elements, tail if claim else new_token(), end if claim else 0, claim=claim))
+            if not amid:
+                tail, end = placed[-1].ref.generation, placed[-1].ref.stop
+            drafts += placed
+        stretches = list(_written(stretches, drafts))
+    pieces = tuple(_piece(group, frames) for group in _groups(stretches))
+    return Arrangement(Rows(tail, end, pieces), drafts, KnownList(marks, tuple(stretches)))
+
+
+def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]]) -> tuple[Stretch, ...]:
+    """The stretches of a list that was read; `lengths` has the rows that each reference of a piece reached."""
+    stretches: list[Stretch] = []
+    at = 0
+    for piece in pieces:
+        for ref in lengths[piece] if isinstance(piece, Ref) else [None]:
+            length = ref.stop - ref.start if ref else len(piece) if isinstance(piece, tuple) else 0
+            stretches.append(Stretch(at, at + length, ref))
+            at += length
+    return tuple(stretches)
+
+
+def _part(ref: Ref, first: int, last: int) -> Ref:
+    return Ref(ref.generation, ref.row, ref.start + first, ref.start + last)
+
+
+def _mark(marks: bytes, index: int) -> bytes:
+    return marks[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
+
+
+def _reused(marks: bytes, old: KnownList | None) -> Iterator[Stretch]:
+    """The list with these digests as stretches of the old one and, element by element, what is not in it."""
+    count, known = len(marks) // DIGEST_BYTES, len(old.digests) // DIGEST_BYTES if old else 0
+    at = 0
+    if old and marks.startswith(old.digests):  # the usual case: something was appended
+        yield from old.between(0, known, 0)
+        at = known
+        if at < count:
+            yield Stretch(at, count, None)
+        return
+    index = {_mark(old.digests, i): i for i in reversed(range(known))} if old else {}
+    while at < count:
+        first = index.get(_mark(marks, at))
+        if old is None or first is None:
+            yield Stretch(at, at + 1, None)
+            at += 1
+            continue
+        length = 1
+        while at + length < count and _mark(marks, at + length) == _mark(old.digests, first + length):
+            length += 1
+        yield from old.between(first, first + length, at)
+        at += length
+
+
+def _joined(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The same with neighbouring new elements as one stretch."""
+    last: Stretch | None = None
+    for stretch in stretches:
+        if last and last.ref is None and stretch.ref is None:
+            last = Stretch(last.start, stretch.stop, None)
+            continue
+        if last:
+            yield last
+        last = stretch
+    if last:
+        yield last
+
+
+def _groups(stretches: Iterable[Stretch]) -> list[list[Stretch]]:
+    """Stretches that make one piece of a manifest together: rows that follow one another."""
+    groups: list[list[Stretch]] = []
+    for stretch in stretches:
+        before = groups[-1][-1].ref if groups else None
+        ref = stretch.ref
+        if ref and before and (before.generation, before.stop) == (ref.generation, ref.start):
+            groups[-1].append(stretch)
+        else:
+            groups.append([stretch])
+    return groups
+
+
+def _compacted(stretches: list[Stretch], frames: list[Frame]) -> list[Stretch]:
+    """The same in a bounded number of pieces: the smallest neighbours are written anew, as one."""
+    groups = _groups(stretches)
+    while len(groups) > MOST_PIECES:
+        bounds = [
+            (groups[i][0].start, groups[i + _MERGED_AT_ONCE - 1][-1].stop)
+            for i in range(len(groups) - _MERGED_AT_ONCE + 1)
+        ]
+        weights = [size(frames[start:stop]) for start, stop in bounds]
+        at = weights.index(min(weights))
+        merged = Stretch(*bounds[at], None)
+        rest = [*groups[:at], [merged], *groups[at + _MERGED_AT_ONCE :]]
+        groups = _groups(_joined(stretch for group in rest for stretch in group))
+    return [stretch for group in groups for stretch in group]
+
+
+def _drafts(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Iterator[Draft]:
+    """Rows with these elements from `position` of the generation on."""
+    first, held = 0, 0
+    for at, (_, data) in enumerate(frames):
+        if at > first and held + len(data) > ROW_BYTES:
+            yield _draft(frames[first:at], generation, position + first, claim=claim)
+            first, held = at, 0
+        held += len(data)
+    yield _draft(frames[first:], generation, position + first, claim=claim)
+
+
+def _draft(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Draft:
+    return Draft(Ref(generation, position, position, position + len(frames)), frames, claim)
+
+
+def _written(stretches: Iterable[Stretch], drafts: list[Draft]) -> Iterator[Stretch]:
+    """The stretches, with the rows that were drafted for the new ones in order."""
+    remaining = iter(drafts)
+    for stretch in stretches:
+        at = stretch.start
+        if stretch.ref:
+            yield stretch
+            continue
+        while at < stretch.stop:
+            ref = next(remaining).ref
+            yield Stretch(at, at + ref.stop - ref.start, ref)
+            at += ref.stop - ref.start
+
+
+def _piece(group: list[Stretch], frames: list[Frame]) -> Piece:
+    first, last = group[0].ref, group[-1].ref
+    if first is None or last is None:
+        return tuple(frames[group[0].start : group[-1].stop])
+    return Ref(first.generation, first.row, first.start, last.stop)

@@ -1,0 +1,231 @@
+"""DynamoDBSaver: LangGraph's checkpoints in one DynamoDB table, at a cost that does not grow with the thread."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_serializable_checkpoint_metadata,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from chatkeep.checkpoint_items import create_table, delete_thread
+from chatkeep.checkpointer import contents, heads, maintenance
+from chatkeep.checkpointer.async_twins import AsyncTwins
+from chatkeep.checkpointer.codec import Codec, strict_serializer
+from chatkeep.checkpointer.committing import commit, update
+from chatkeep.checkpointer.contents import Loaded, Source
+from chatkeep.checkpointer.history import Walk, walk_stored
+from chatkeep.checkpointer.planning import Writer
+from chatkeep.checkpointer.recent import Recent
+from chatkeep.checkpointer.snapshot import Known, take
+from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of, decode
+from chatkeep.checkpointer.versions import next_version
+from chatkeep.checkpointer.writes import numbered
+
+if TYPE_CHECKING:
+    from chatkeep.checkpointer.staging import StagedSaver
+
+_WORKERS = 8
+
+
+class DynamoDBSaver(AsyncTwins):
+    """A complete checkpoint saver on one table.
+
+    Reads are consistent; what makes a checkpoint visible is written last; a thread that cannot be read whole raises
+    BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
+    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. Safe for threads.
+    """
+
+    def __init__(
+        self,
+        table_name: str,
+        client: Any = None,
+        *,
+        serde: SerializerProtocol | None = None,
+        require_head_parent: bool = False,
+    ) -> None:
+        super().__init__(serde=serde or strict_serializer())
+        self.table_name = table_name
+        self.client = client or boto3.client("dynamodb")
+        self.require_head_parent = require_head_parent
+        self._recent = Recent()
+        self._pool: list[ThreadPoolExecutor] = []
+
+    create_table = staticmethod(create_table)
+
+    def staged(self) -> "StagedSaver":
+        """A saver for one turn that keeps what it is given until the caller commits `writes()` in a transaction."""
+        from chatkeep.checkpointer.staging import StagedSaver  # it imports this module
+
+        return StagedSaver(self)
+
+    @property
+    def source(self) -> Source:
+        return Source(self.client, self.table_name, Codec(self.serde), self._executor)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if not self._pool:
+            self._pool.append(ThreadPoolExecutor(_WORKERS, thread_name_prefix="checkpoints"))
+        return self._pool[0]
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint of `config`, or the head of its namespace; None if there is none. Raises BrokenThreadError."""
+        thread_id, namespace, checkpoint_id = address(config)
+        loaded = self.load(thread_id, namespace, checkpoint_id)
+        return checkpoint_tuple(Codec(self.serde), thread_id, loaded) if loaded else None
+
+    def load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
+        """The same still serialized; what a later put has to know of it is remembered."""
+        if checkpoint_id:
+            found = heads.exact(self.client, self.table_name, thread_id, namespace, checkpoint_id)
+        else:
+            found = heads.newest(self.client, self.table_name, thread_id, namespace)
+        if found is None:
+            return None
+        loaded = contents.load(self.source, thread_id, [found])[0]
+        self._recent.remember((thread_id, namespace), self._known(loaded))
+        return loaded
+
+    def _known(self, loaded: Loaded) -> Known:
+        versions = decode(Codec(self.serde), loaded.header)[0]["channel_versions"]
+        return Known(loaded.header, versions, loaded.lists)
+
+    def known(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Known | None:
+        """What a put on top of this checkpoint has to know, from memory or else from the table."""
+        if not checkpoint_id:
+            return None
+        known = self._recent.get((thread_id, namespace), checkpoint_id)
+        if known is None:
+            loaded = self.load(thread_id, namespace, checkpoint_id)
+            known = self._known(loaded) if loaded else None
+        return known
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  (LangGraph's name)
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Checkpoints of one thread, newest first. Raises ValueError without a thread, BrokenThreadError."""
+        if config is None:
+            raise ValueError("list needs a config with a thread_id: there is no index over threads")
+        thread_id, _, checkpoint_id = address(config)
+        namespace = config["configurable"].get("checkpoint_ns")
+        upper = before["configurable"].get("checkpoint_id") if before else None
+        codec, left = Codec(self.serde), limit
+        first_page = 0 if limit is None else max(4 * limit, 16)
+        for page in heads.pages(
+            self.client, self.table_name, thread_id, namespace, before=upper, first_page=first_page
+        ):
+            matching = [found for found in page if not checkpoint_id or found.checkpoint_id == checkpoint_id]
+            if filter:
+                opened = contents.headers(self.source, thread_id, matching)
+                kept = [_matches(decode(codec, header)[1], filter) for header in opened]
+                matching = [found for found, keep in zip(matching, kept, strict=True) if keep]
+            if left is not None:
+                matching = matching[:left]
+                left -= len(matching)
+            for loaded in contents.load(self.source, thread_id, matching):
+                yield checkpoint_tuple(codec, thread_id, loaded)
+            if left == 0:
+                return
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint on top of the one that `config` names; nothing of it is visible until all of it is.
+
+        Raises ConcurrentWriteError where the head is required as parent, StorageUnavailableError.
+        """
+        thread_id, namespace, parent_id = address(config)
+        parent = self.known(thread_id, namespace, parent_id)
+        writer = Writer(Codec(self.serde), thread_id, namespace)
+        merged = get_serializable_checkpoint_metadata(config, metadata)
+        snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
+        known = commit(self.source, writer, snapshot, parent, guarded=self.require_head_parent)
+        self._recent.remember((thread_id, namespace), known)
+        return config_of(thread_id, namespace, checkpoint["id"])
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store a task's pending writes: of a regular one the first stays, of a special one the last. Idempotent."""
+        thread_id, namespace, checkpoint_id = address(config)
+        if not checkpoint_id:
+            raise ValueError("put_writes needs a checkpoint_id")
+        writer = Writer(Codec(self.serde), thread_id, namespace)
+        update(self.source, writer, checkpoint_id, list(numbered(writer.codec, writes, task_id, task_path)))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """The writes of a checkpoint's ancestors to `channels` since their last snapshots, and these.
+
+        At most two queries a megabyte. Raises BrokenThreadError rather than leave out an ancestor.
+        """
+        walk = Walk(channels)
+        thread_id, namespace, checkpoint_id = address(config)
+        known = self.known(thread_id, namespace, checkpoint_id or self._head(thread_id, namespace))
+        if known and channels:
+            walk_stored(self.source, thread_id, known.header, walk)
+            lists = {c: found for c, found in walk.lists.items() if known.header.seeds.get(c) == walk.entries[c]}
+            self._recent.remember((thread_id, namespace), replace(known, lists={**known.lists, **lists}))
+        return walk.result(Codec(self.serde))
+
+    def _head(self, thread_id: str, namespace: str) -> str | None:
+        found = heads.newest(self.client, self.table_name, thread_id, namespace)
+        return found.checkpoint_id if found else None
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete all items of a thread. Idempotent, and may be called again after a failure."""
+        delete_thread(self.client, self.table_name, thread_id)
+        self._recent.forget(thread_id)
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints that these runs wrote, in all threads: scans the table, as it has no index of runs.
+
+        What other checkpoints share stays. A DeltaChannel whose history goes through them cannot be read any more.
+        """
+        for thread_id in maintenance.delete_for_runs(self.source, run_ids):
+            self._recent.forget(thread_id)
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all items of a thread, what makes a checkpoint visible last and older checkpoints before newer ones."""
+        maintenance.copy_thread(self.source, source_thread_id, target_thread_id)
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """`keep_latest` keeps the head of each namespace and what its DeltaChannels need; `delete` keeps nothing.
+
+        Not to be run beside a writer that goes on from an older checkpoint than the head. Raises ValueError.
+        """
+        if strategy not in ("keep_latest", "delete"):
+            raise ValueError(f"there is no strategy {strategy!r}: keep_latest or delete")
+        for thread_id in thread_ids:
+            if strategy == "delete":
+                delete_thread(self.client, self.table_name, thread_id)
+            else:
+                maintenance.keep_latest(self.source, thread_id)
+            self._recent.forget(thread_id)
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        """A version greater than `current` that no other writer on the same checkpoint makes as well."""
+        return next_version(current)
+
+
+def _matches(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(metadata.get(name) == value for name, value in wanted.items())

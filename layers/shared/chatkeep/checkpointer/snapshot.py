@@ -1,0 +1,107 @@
+"""A checkpoint about to be stored: what changed in it, serialized at once so that later mutation does not matter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+
+from chatkeep.checkpointer.codec import Codec, Frame
+from chatkeep.checkpointer.manifest import Header
+from chatkeep.checkpointer.rows import KnownList
+
+
+@dataclass(frozen=True)
+class Single:
+    """A value serialized whole."""
+
+    frame: Frame
+    delta: bool = False
+
+
+@dataclass(frozen=True)
+class Elements:
+    """A list serialized element by element."""
+
+    frames: list[Frame]
+    delta: bool = False
+
+
+Value = Single | Elements
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a writer has to know of the stored checkpoint that it goes on from."""
+
+    header: Header
+    versions: ChannelVersions
+    lists: Mapping[str, KnownList]  # of channels among the header's entries or seeds
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`changed` holds values to write, `carried` the channels whose value lies where the parent's does."""
+
+    checkpoint_id: str
+    parent_id: str | None
+    versions: ChannelVersions
+    frame: Frame
+    run_id: str | None
+    delta_pending: bool  # a DeltaChannel's value has to be rebuilt from the writes of ancestors
+    changed: dict[str, Value]
+    carried: frozenset[str]
+
+
+def dump(codec: Codec, value: Any) -> Value:
+    delta = isinstance(value, _DeltaSnapshot)
+    plain = value.value if delta else value
+    if type(plain) is list:
+        return Elements([codec.dump(element) for element in plain], delta)
+    return Single(codec.dump(plain), delta)
+
+
+def load(codec: Codec, value: Value) -> Any:
+    plain = codec.load(value.frame) if isinstance(value, Single) else [codec.load(frame) for frame in value.frames]
+    return _DeltaSnapshot(plain) if value.delta else plain
+
+
+def take(
+    codec: Codec,
+    checkpoint: Checkpoint,
+    metadata: Mapping[str, Any],
+    new_versions: ChannelVersions,
+    parent_id: str | None,
+    parent: Known | None,
+    staged: Snapshot | None = None,
+) -> Snapshot:
+    """Serialize a checkpoint, leaving out what its parent has at the same version.
+
+    `parent` is the nearest stored ancestor; `staged` the parent itself where it is not stored yet.
+    """
+    values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+    changed: dict[str, Value] = {}
+    carried: set[str] = set()
+    for channel, version in versions.items():
+        before = (staged or parent).versions.get(channel) if staged or parent else None  # type: ignore[union-attr]
+        if channel not in new_versions and before == version:
+            if staged and channel in staged.changed:
+                changed[channel] = staged.changed[channel]
+                continue
+            if channel in (staged.carried if staged else parent.header.entries if parent else ()):
+                carried.add(channel)
+                continue
+        if channel in values:
+            changed[channel] = dump(codec, values[channel])
+    rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
+    return Snapshot(
+        checkpoint_id=checkpoint["id"],
+        parent_id=parent_id,
+        versions=versions,
+        frame=codec.dump([rest, dict(metadata)]),
+        run_id=metadata.get("run_id"),
+        delta_pending=bool(metadata.get("counters_since_delta_snapshot")),
+        changed=changed,
+        carried=frozenset(carried),
+    )

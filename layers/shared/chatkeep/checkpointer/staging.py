@@ -1,0 +1,316 @@
+"""A saver for one turn: it keeps checkpoints and writes in memory, to be committed in somebody else's transaction."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_serializable_checkpoint_metadata,
+)
+
+from chatkeep.checkpoint_items.requests import Item
+from chatkeep.checkpointer.async_twins import AsyncTwins
+from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.committing import FREE, guard_update
+from chatkeep.checkpointer.contents import Loaded
+from chatkeep.checkpointer.history import Walk, walk_stored
+from chatkeep.checkpointer.manifest import Header
+from chatkeep.checkpointer.planning import Writer, plan
+from chatkeep.checkpointer.saver import DynamoDBSaver
+from chatkeep.checkpointer.snapshot import Known, Snapshot, Value, take
+from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of
+from chatkeep.checkpointer.writes import Write, numbered, updates
+
+Place = tuple[str, str]  # thread, namespace
+Members = list[dict[str, Any]]  # of TransactWriteItems
+_MOST_CLAIMED_BYTES = 100_000  # of rows that have to go into the transaction that makes the checkpoint visible
+
+
+@dataclass(frozen=True)
+class StagedWrites:
+    """Members of TransactWriteItems that store what was staged.
+
+    `heads` make it visible and belong into the last (or only) transaction, all of them. `payload` may go there or
+    into transactions before it: its keys are new, so what a dead turn leaves of it hinders nobody. `size` is their
+    size in bytes, names and keys included.
+    """
+
+    payload: Members
+    heads: Members
+
+    @property
+    def size(self) -> int:
+        return sum(_bytes(member) for member in [*self.payload, *self.heads])
+
+
+@dataclass
+class _Staged:
+    """Of one namespace: snapshots in the order of their puts, and writes by checkpoint."""
+
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    writes: dict[str, dict[tuple[str, int], Write]] = field(default_factory=dict)
+    loaded: dict[str, Loaded | None] = field(default_factory=dict)  # what was read; "" is the head
+
+
+class StagedSaver(AsyncTwins):
+    """Reads like the saver it comes from and sees what it was given; sends nothing.
+
+    Each stored checkpoint is read once, so its user holds the thread's lease. Safe for threads.
+    """
+
+    def __init__(self, saver: DynamoDBSaver) -> None:
+        super().__init__(serde=saver.serde)
+        self._saver = saver
+        self._places: dict[Place, _Staged] = {}
+        self._lock = threading.RLock()
+
+    def _staged(self, thread_id: str, namespace: str) -> _Staged:
+        return self._places.setdefault((thread_id, namespace), _Staged())
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        return self._saver.get_next_version(current, channel)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint of `config`, or the head of its namespace, staged or stored. Raises BrokenThreadError."""
+        thread_id, namespace, checkpoint_id = address(config)
+        with self._lock:
+            loaded = self._load(thread_id, namespace, checkpoint_id)
+            return checkpoint_tuple(Codec(self.serde), thread_id, loaded) if loaded else None
+
+    def _load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
+        staged = self._staged(thread_id, namespace)
+        snapshot = staged.snapshots.get(checkpoint_id or max(staged.snapshots, default=""))
+        if snapshot:
+            return self._assembled(thread_id, namespace, snapshot)
+        stored = self._stored(thread_id, namespace, checkpoint_id)
+        return stored and self._with_writes(staged, stored)
+
+    def _stored(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
+        loaded = self._staged(thread_id, namespace).loaded
+        wanted = checkpoint_id or ""
+        if wanted not in loaded:
+            found = self._saver.load(thread_id, namespace, checkpoint_id)
+            loaded[wanted] = found
+            if found:
+                loaded[found.header.checkpoint_id] = found
+        return loaded[wanted]
+
+    def _with_writes(self, staged: _Staged, loaded: Loaded) -> Loaded:
+        own = staged.writes.get(loaded.header.checkpoint_id)
+        if not own:
+            return loaded
+        together = {(write.task_id, write.index): write for write in loaded.writes}
+        _merge(together, own.values())
+        ordered = sorted(together.values(), key=lambda write: write.order)
+        return Loaded(loaded.header, loaded.values, loaded.lists, ordered)
+
+    def _assembled(self, thread_id: str, namespace: str, snapshot: Snapshot) -> Loaded:
+        """A staged checkpoint as if it had been read."""
+        values: dict[str, Value] = dict(snapshot.changed)
+        if snapshot.carried:
+            ancestor = self._stored(thread_id, namespace, self._stored_ancestor(thread_id, namespace, snapshot))
+            if ancestor:
+                values.update((channel, ancestor.values[channel]) for channel in snapshot.carried)
+        header = Header(namespace, snapshot.checkpoint_id, snapshot.parent_id, snapshot.frame)
+        return self._with_writes(self._staged(thread_id, namespace), Loaded(header, values, {}, []))
+
+    def _stored_ancestor(self, thread_id: str, namespace: str, snapshot: Snapshot) -> str | None:
+        snapshots = self._staged(thread_id, namespace).snapshots
+        parent_id = snapshot.parent_id
+        while parent_id in snapshots:
+            parent_id = snapshots[parent_id].parent_id
+        return parent_id
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  (LangGraph's name)
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Staged checkpoints, then stored ones, each newest first. Raises ValueError without a thread."""
+        left = limit
+        for found in self._staged_tuples(config, filter, before):
+            if left == 0:
+                return
+            yield found
+            left = None if left is None else left - 1
+        if left != 0:
+            yield from self._saver.list(config, filter=filter, before=before, limit=left)
+
+    def _staged_tuples(
+        self, config: RunnableConfig | None, wanted: dict[str, Any] | None, before: RunnableConfig | None
+    ) -> Iterator[CheckpointTuple]:
+        if config is None:
+            return
+        thread_id, _, checkpoint_id = address(config)
+        namespace = config["configurable"].get("checkpoint_ns")
+        upper = before["configurable"].get("checkpoint_id") if before else None
+        for place, staged in list(self._places.items()):
+            if place[0] != thread_id or namespace not in (None, place[1]):
+                continue
+            for found in sorted(staged.snapshots, reverse=True):
+                if (upper and found >= upper) or checkpoint_id not in (None, found):
+                    continue
+                checkpoint = self.get_tuple(config_of(thread_id, place[1], found))
+                if checkpoint and all(checkpoint.metadata.get(k) == v for k, v in (wanted or {}).items()):
+                    yield checkpoint
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Stage a checkpoint; it is serialized here, so that a later change of its values does not matter."""
+        thread_id, namespace, parent_id = address(config)
+        merged = get_serializable_checkpoint_metadata(config, metadata)
+        with self._lock:
+            staged = self._staged(thread_id, namespace)
+            before = staged.snapshots.get(parent_id or "")
+            ancestor = self._stored_ancestor(thread_id, namespace, before) if before else parent_id
+            parent = self._saver.known(thread_id, namespace, ancestor)
+            staged.snapshots[checkpoint["id"]] = take(
+                Codec(self.serde), checkpoint, merged, new_versions, parent_id, parent, before
+            )
+        return config_of(thread_id, namespace, checkpoint["id"])
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Stage a task's pending writes: of a regular one the first stays, of a special one the last."""
+        thread_id, namespace, checkpoint_id = address(config)
+        if not checkpoint_id:
+            raise ValueError("put_writes needs a checkpoint_id")
+        with self._lock:
+            own = self._staged(thread_id, namespace).writes.setdefault(checkpoint_id, {})
+            _merge(own, numbered(Codec(self.serde), writes, task_id, task_path))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """The same as the saver's, over staged and stored ancestors. Raises BrokenThreadError."""
+        thread_id, namespace, checkpoint_id = address(config)
+        walk = Walk(channels)
+        with self._lock:
+            loaded = self._load(thread_id, namespace, checkpoint_id)
+            while loaded and loaded.header.parent_id and walk.wanted:
+                parent_id = loaded.header.parent_id
+                staged = self._staged(thread_id, namespace)
+                if loaded.header.checkpoint_id not in staged.snapshots and parent_id not in staged.writes:
+                    walk_stored(self._saver.source, thread_id, loaded.header, walk)
+                    break
+                loaded = self._load(thread_id, namespace, parent_id)
+                if loaded:
+                    _visit(walk, loaded)
+        return walk.result(Codec(self.serde))
+
+    def writes(self, *, fresh: bool = False) -> StagedWrites:
+        """What has to be written so that the newest staged checkpoint of each namespace is stored, and no more.
+
+        With `fresh`, appended rows claim no keys: for another try after a transaction that was cancelled by a row
+        of somebody else's.
+        """
+        payload: Members = []
+        heads: Members = []
+        with self._lock:
+            for (thread_id, namespace), staged in self._places.items():
+                self._write_place(Writer(Codec(self.serde), thread_id, namespace), staged, payload, heads, fresh=fresh)
+        return StagedWrites(payload, heads)
+
+    def _write_place(
+        self,
+        writer: Writer,
+        staged: _Staged,
+        payload: Members,
+        heads: Members,
+        *,
+        fresh: bool,
+    ) -> None:
+        table = self._saver.table_name
+        needed = _needed(staged)
+        parent: Known | None = None
+        for number, snapshot in enumerate(needed):
+            parent_id = snapshot.parent_id
+            if number == 0:
+                parent_id = self._stored_ancestor(writer.thread_id, writer.namespace, snapshot)
+                parent = self._saver.known(writer.thread_id, writer.namespace, parent_id)
+            first_parent = parent_id if number == 0 else needed[number - 1].checkpoint_id
+            planned = plan(writer, snapshot, parent, first_parent, fresh=fresh)
+            if sum(map(_item_bytes, planned.claims)) > _MOST_CLAIMED_BYTES:
+                planned = plan(writer, snapshot, parent, first_parent, fresh=True)
+            payload += [{"Put": {"TableName": table, "Item": item}} for item in planned.payload]
+            free = {"TableName": table, "ConditionExpression": FREE}
+            heads += [{"Put": {**free, "Item": item}} for item in [*planned.claims, planned.header]]
+            parent = planned.known
+        if needed and self._saver.require_head_parent:
+            first = self._stored_ancestor(writer.thread_id, writer.namespace, needed[0])
+            heads.append(guard_update(writer, table, needed[-1].checkpoint_id, first))
+        self._write_writes(writer, staged, {snapshot.checkpoint_id for snapshot in needed}, payload, heads)
+
+    def _write_writes(
+        self,
+        writer: Writer,
+        staged: _Staged,
+        new: set[str],
+        payload: Members,
+        heads: Members,
+    ) -> None:
+        table = self._saver.table_name
+        for checkpoint_id, writes in staged.writes.items():
+            if checkpoint_id in staged.snapshots and checkpoint_id not in new:
+                continue
+            tasks = dict.fromkeys(write.task_id for write in writes.values())
+            for task_id in tasks:
+                own = [write for write in writes.values() if write.task_id == task_id]
+                for update in updates(writer, checkpoint_id, own):
+                    payload += [{"Put": {"TableName": table, "Item": item}} for item in update.payload]
+                    if checkpoint_id in new:
+                        heads.append({"Put": {"TableName": table, "Item": update.item()}})
+                    else:
+                        heads.append({"Update": update.request(table)})
+
+
+def _needed(staged: _Staged) -> list[Snapshot]:
+    """The newest staged checkpoint and, where DeltaChannels are rebuilt from them, its staged ancestors first."""
+    if not staged.snapshots:
+        return []
+    chain = [staged.snapshots[max(staged.snapshots)]]
+    if chain[0].delta_pending:
+        while chain[0].parent_id in staged.snapshots:
+            chain.insert(0, staged.snapshots[chain[0].parent_id])
+    return chain
+
+
+def _merge(writes: dict[tuple[str, int], Write], more: Any) -> None:
+    for write in more:
+        if write.index < 0:
+            writes[write.task_id, write.index] = write
+        else:
+            writes.setdefault((write.task_id, write.index), write)
+
+
+def _visit(walk: Walk, loaded: Loaded) -> None:
+    walk.visit(loaded.writes)
+    for channel in walk.wanted:
+        if channel in loaded.values:
+            walk.seeds[channel] = loaded.values[channel]
+
+
+def _bytes(member: dict[str, Any]) -> int:
+    (operation,) = member.values()
+    found = operation.get("Item") or {**operation["Key"], **operation.get("ExpressionAttributeValues", {})}
+    return _item_bytes(found)
+
+
+def _item_bytes(item: Item) -> int:
+    return sum(len(name) + len(next(iter(value.values()))) for name, value in item.items())
