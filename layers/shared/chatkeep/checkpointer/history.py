@@ -90,8 +90,6 @@ def _path(source: Source, thread_id: str, child: Header, wanted: set[str]) -> It
                 child, wanted = ancestor.header, wanted - {channel for channel, _ in ancestor.seeds}
     # Ids come from several clocks, so that a parent may sort after its child or before the range.
     if child.parent_id and _goes_on(thread_id, child, wanted):
-        thread_id, child, wanted
-    ):  # not where its id says, or beyond the range: ids come from several clocks
         lost = heads.exact(source.client, source.table, thread_id, child.namespace, child.parent_id)
         if lost is None:
             raise BrokenThreadError(f"checkpoint {child.parent_id} of thread {thread_id} is missing from the history")
