@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -45,10 +45,9 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
     )
 
 
-@app.post("/sessions/<session_id>/cancel", responses=documented(404, 409), status_code=202)
-def cancel_turn(session_id: str) -> Response[CancelView]:
-    view = cancelling.cancel(user_id(app.current_event), session_id, claim(app.current_event, None))
-    return Response(202, "application/json", view)
+@app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
+def cancel_turn(session_id: str) -> CancelView:
+    return cancelling.cancel(user_id(app.current_event), session_id, claim(app.current_event, None))
 
 
 @app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))

@@ -23,11 +23,14 @@ def of_a_turn() -> Iterator[Callable[[Answer], None]]:
 
 
 def _count(answer: Answer) -> None:
+    if answer.checkpoint_bytes is None:  # a repetition uses nothing
+        return
     turn = answer.turn
     metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
     metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
     metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
     metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
     metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
+    metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
     if answer.message.cost is None:
         metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)

@@ -3,7 +3,7 @@ POST .../usage; GET, PUT /preferences."""
 
 from typing import Annotated, Any, Literal
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -32,11 +32,11 @@ app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
 install(app)
 
 
-@app.post("/sessions", responses=documented(), status_code=201)
-def create_session(new: Annotated[NewSession, Body()]) -> Response[sessions.SessionView]:
+@app.post("/sessions", responses=documented(success=201), status_code=201)
+def create_session(new: Annotated[NewSession, Body()]) -> sessions.SessionView:
     created = writing.create(caller(), new, claim(app.current_event, app.current_event.json_body))
     metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
-    return Response(201, "application/json", created)
+    return created
 
 
 @app.get("/sessions", responses=documented())

@@ -10,6 +10,9 @@ from chatkeep.sessions import SessionView
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024
+DEEPEST_METADATA = 32
+"""Levels of objects and arrays: what is stored must be readable by every JSON library, ours included."""
+COOLEST = 1e-6
 MOST_MESSAGES = 1_000_000
 MOST_TOKENS = 1_000_000_000_000
 MOST_DOLLARS = 1_000_000
@@ -30,14 +33,26 @@ def _short_prompt(prompt: str) -> str:
 
 
 def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [metadata]
+    for _ in range(DEEPEST_METADATA):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, dict | list)]
+    if level:
+        raise ValueError(f"must be nested at most {DEEPEST_METADATA} levels deep")
     if len(encoded(json.dumps(metadata, ensure_ascii=False, allow_nan=False))) > LONGEST_METADATA_BYTES:
         raise ValueError(f"must be at most {LONGEST_METADATA_BYTES} bytes of JSON")
     return metadata
 
 
+def _storable(temperature: float) -> float:
+    if 0 < temperature < COOLEST:  # DynamoDB refuses a number under 1e-130
+        raise ValueError(f"must be 0 or at least {COOLEST:f}")
+    return temperature + 0.0  # -0.0 comes back from the table as 0
+
+
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
+Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_storable)]
 MaxTokens = Annotated[int, Field(ge=1, le=200_000)]
 SystemPrompt = Annotated[str, AfterValidator(_short_prompt)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]

@@ -40,10 +40,11 @@ class Transaction(TransactWrite):
         self._otherwise["put"].append(otherwise)
         self.save(item, condition=condition)
 
-    def put_item(self, put: dict[str, Any], otherwise: Exception) -> None:
-        """Add a low-level Put of another table: `{"TableName", "Item", "ConditionExpression", ...}`."""
-        self._otherwise["put"].append(otherwise)
-        self._put_items.append(put)
+    def add(self, member: dict[str, Any], otherwise: Exception) -> None:
+        """Add a low-level write of another table, as TransactWriteItems has it: `{"Put": …}` or `{"Update": …}`."""
+        ((kind, write),) = member.items()
+        self._otherwise[kind.lower()].append(otherwise)
+        {"Put": self._put_items, "Update": self._update_items}[kind].append(write)
 
     def change(
         self, item: Model, *actions: Action, condition: Condition | None = None, otherwise: Exception | None = None

@@ -41,11 +41,12 @@ class Tools:
 
 @dataclass(frozen=True)
 class Answer:
-    """A turn as it was stored."""
+    """A turn as it was stored; `checkpoint_bytes` is None where this is a repetition's."""
 
     turn: Turn
     user_message: Message
     message: Message
+    checkpoint_bytes: int | None = None
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Attempt:
         turn.message_ids = [one.message_id for one in messages]
         self._complete(messages[-1], turn)
         commit(self.session, turn, messages, checkpoint)
-        return Answer(turn, messages[0], messages[-1])
+        return Answer(turn, messages[0], messages[-1], checkpoint.size)
 
     def _turn(self, turn_id: str, status: TurnStatus) -> Turn:
         calls = [replace(one, cost=self.tools.price(one)) for one in (*self.recorder.calls, *self.recorder.stopped())]

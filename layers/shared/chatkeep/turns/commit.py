@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from chatkeep import counters, sessions
 from chatkeep.activity import touch, unmoved
 from chatkeep.clock import now
-from chatkeep.errors import LeaseLostError
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
@@ -28,6 +28,8 @@ class CheckpointWrites(Protocol):
     def payload(self) -> Sequence[dict[str, Any]]: ...
     @property
     def heads(self) -> Sequence[dict[str, Any]]: ...
+    @property
+    def size(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class NoCheckpoint:
 
     payload: tuple[()] = ()
     heads: tuple[()] = ()
+    size: int = 0
 
 
 class TurnRecordedError(Exception):
@@ -61,7 +64,7 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
 
 
-def _store(session: Session, turn: Turn, messages: list[Message], puts: list[dict[str, Any]]) -> None:
+def _store(session: Session, turn: Turn, messages: list[Message], writes: list[dict[str, Any]]) -> None:
     at = now()
     with Transaction() as transaction:
         transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=TurnRecordedError())
@@ -77,8 +80,8 @@ def _store(session: Session, turn: Turn, messages: list[Message], puts: list[dic
         )
         for message in messages:
             transaction.put(message)
-        for put in puts:
-            transaction.put_item(put, otherwise=_MovedError())
+        for write in writes:
+            transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
         counters.add_to_user(transaction, session.user_id, turn, at)
 
 
@@ -96,26 +99,37 @@ def _ahead(session: Session, messages: list[Message], checkpoint: CheckpointWrit
         with Transaction() as transaction:
             lost = LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
             transaction.check(Session, (session.pk, session.sk), lease.held(session), lost)
-            for put in batch:
-                transaction.put_item(put, otherwise=TurnRecordedError())
+            for write in batch:
+                transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
     return []
 
 
-def _batches(puts: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+def _batches(writes: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     size = 0
-    for put in puts:
-        if batch and (len(batch) == MOST_ITEMS - 1 or size + _size(put) > MOST_BYTES):
+    for write in writes:
+        if batch and (len(batch) == MOST_ITEMS - 1 or size + _size(write) > MOST_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(put)
-        size += _size(put)
+        batch.append(write)
+        size += _size(write)
     if batch:
         yield batch
 
 
-def _size(put: dict[str, Any]) -> int:
-    return sum(len(name) + sum(len(value) for value in typed.values()) for name, typed in put["Item"].items())
+def _size(member: dict[str, Any]) -> int:
+    """About the bytes that DynamoDB counts; an update's values weigh as much as the item they make."""
+    (write,) = member.values()
+    values = write.get("Item") or write.get("ExpressionAttributeValues", {})
+    return sum(len(name) + _bytes(value) for name, value in values.items())
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(len(name) + _bytes(member) for name, member in value.items())
+    if isinstance(value, list):
+        return sum(map(_bytes, value))
+    return len(value) if isinstance(value, str | bytes) else 1
 
 
 def _still_held(session: Session) -> Session:
