@@ -1,0 +1,29 @@
+"""The handler of template.yaml."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+
+def handle(event, context):
+    path = event["path"]
+    if path == "/die":
+        os._exit(3)
+    if path == "/raise":
+        raise ValueError("on demand")
+    if path == "/nonsense":
+        return "not a response"
+    if path.startswith("/wait"):
+        seconds, _, started = event["body"].partition(" ")
+        if started:
+            Path(started).touch()
+        time.sleep(float(seconds))
+    seen = {
+        "event": event,
+        "environment": dict(os.environ),
+        "pid": os.getpid(),
+        "milliseconds": context.get_remaining_time_in_millis(),
+        "request_id": context.aws_request_id,
+    }
+    return {"statusCode": 200, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]}, "body": json.dumps(seen)}

@@ -1,0 +1,120 @@
+"""How the local runner starts, ends, and what stays when it is ended by force."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.engines import start_engine
+from tests.runner import PROBE, ROOT, RUN, NotReadyError, Runner, running, start
+
+PROBE_RUN = [*RUN, PROBE]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    with running(tmp_path, command=PROBE_RUN) as runner:
+        yield runner
+
+
+def test_it_ends_with_status_0_when_asked_and_takes_its_processes_along(runner: Runner) -> None:
+    with runner.client() as client:
+        client.get("/show/x")
+    children = runner.children()
+    assert len(children) >= 3  # a worker, the engine, the model's server
+    assert runner.stop() == 0
+    assert not _alive(children)
+
+
+def test_a_request_that_runs_is_finished_before_the_end(runner: Runner, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    with ThreadPoolExecutor(1) as threads, runner.client() as client:
+        response = threads.submit(client.post, "/wait", content=f"1 {started}")
+        while not started.exists():
+            time.sleep(0.05)
+        assert runner.stop() == 0
+        assert response.result().status_code == 200
+
+
+def test_no_process_stays_when_the_runner_is_killed(runner: Runner) -> None:
+    with runner.client() as client:
+        client.get("/show/x")
+    children = runner.children()
+    runner.kill(with_children=False)
+    deadline = time.monotonic() + 20
+    while _alive(children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _alive(children)
+
+
+def test_acknowledged_writes_are_there_after_everything_was_killed(tmp_path: Path) -> None:
+    with running(tmp_path) as runner, runner.client() as client:
+        stored = [client.post("/sessions", json={}).json()["session_id"] for _ in range(20)]
+        runner.kill()
+    with running(tmp_path) as runner, runner.client() as client:
+        found = client.get("/sessions").json()["sessions"]
+    assert [session["session_id"] for session in found] == stored[::-1]
+
+
+def test_a_token_is_good_for_the_next_runner_of_the_folder(tmp_path: Path) -> None:
+    with running(tmp_path, command=PROBE_RUN) as runner:
+        token = runner.token()
+    with running(tmp_path, command=PROBE_RUN) as runner:
+        answer = httpx.get(f"{runner.url}/show/x", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+
+
+def test_a_token_can_be_made_before_the_first_run(tmp_path: Path) -> None:
+    command = ["make", "-s", "token", "USER=bob", "EXPIRES=60", f"CHATKEEP_DATA={tmp_path}"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    with running(tmp_path, command=PROBE_RUN) as runner:
+        headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        claims = httpx.get(f"{runner.url}/show/x", headers=headers).json()["event"]["requestContext"]["authorizer"]
+    assert claims["claims"]["sub"] == "bob"
+    assert (tmp_path / "token-key").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_runner_on_the_same_folder_is_refused(runner: Runner) -> None:
+    with pytest.raises(NotReadyError, match="used by another runner"):
+        start(runner.folder, command=PROBE_RUN)
+
+
+def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(NotReadyError, match=f"port {port} cannot be used.*\nSet PORT"):
+            start(tmp_path, command=PROBE_RUN, environment={"PORT": str(port)})
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotReadyError, match=r"cannot be written.*\nSet CHATKEEP_DATA"):
+        start(tmp_path / "file", command=PROBE_RUN)
+
+
+def test_a_dynamodb_that_does_not_answer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotReadyError, match=r"the table .* cannot be made"):
+        start(tmp_path, environment={"DYNAMODB_ENDPOINT": "http://127.0.0.1:9"})
+
+
+def test_another_dynamodb_is_used_where_one_is_named(tmp_path: Path) -> None:
+    other = start_engine("dynoxide")
+    try:
+        with running(tmp_path, environment={"DYNAMODB_ENDPOINT": other.endpoint}) as runner, runner.client() as client:
+            assert client.post("/sessions", json={}).status_code == 201
+        assert other.client.list_tables()["TableNames"] == ["chatkeep-CheckpointsTable", "chatkeep-SessionsTable"]
+        assert not (tmp_path / "dynamodb.sqlite").exists()
+    finally:
+        other.end()
+
+
+def _alive(processes: list[int]) -> list[int]:
+    """Those that still run; a dead one that nobody has waited for does not."""
+    states = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True).stdout
+    running = {int(pid) for pid, state in map(str.split, states.splitlines()) if not state.startswith("Z")}
+    return [pid for pid in processes if pid in running]

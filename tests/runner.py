@@ -1,0 +1,109 @@
+"""A real local runner in a process of its own, and what a test does to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from infra.local import tokens
+from infra.local.folder import secret
+
+ROOT = Path(__file__).parents[1]
+PROBE = ROOT / "tests" / "integration" / "probe" / "template.yaml"
+RUN = (sys.executable, "-m", "infra.local")
+READY = "Chatkeep is ready at "
+_OF_THE_TESTS = (
+    "SESSIONS_TABLE",
+    "CHECKPOINTS_TABLE",
+    "DEFAULT_",
+    "POWERTOOLS_",
+    "CURSOR_SECRET",
+    "ALLOW_",
+    "LOG_LEVEL",
+)
+
+
+class NotReadyError(Exception):
+    """The runner ended before it was ready; the message is what it said."""
+
+
+@dataclass
+class Runner:
+    """A runner that is ready at `url` with its data in `folder`."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    url: str
+
+    def token(self, user: str = "alice", seconds: int = 600) -> str:
+        return tokens.issue(secret(self.folder, tokens.KEY), user, seconds)
+
+    def client(self, user: str = "alice") -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.token(user)}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def stop(self) -> int:
+        """Ask it to end; its exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def children(self) -> list[int]:
+        """The processes below the runner, all generations."""
+        return _below(self.process.pid)
+
+    def kill(self, *, with_children: bool = True) -> None:
+        """End it as a power cut would: no process gets to do anything more."""
+        victims = [self.process.pid, *(self.children() if with_children else [])]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+
+
+def _below(parent: int) -> list[int]:
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in table.splitlines()]
+    children = [pid for pid, parent_of in pairs if parent_of == parent]
+    return children + [pid for child in children for pid in _below(child)]
+
+
+def start(
+    folder: Path,
+    *,
+    command: Sequence[str | Path] = RUN,
+    environment: Mapping[str, str] | None = None,
+) -> Runner:
+    """Start a runner on a free port and wait until it is ready. Raises NotReadyError."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
+    variables = inherited | {"DYNAMODB_ENDPOINT": "", "PORT": "0", "CHATKEEP_DATA": str(folder), **(environment or {})}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said: list[str] = []
+    log = threading.Thread(target=said.extend, args=(process.stderr,), daemon=True)
+    log.start()
+    for line in process.stdout:
+        if line.startswith(READY):
+            return Runner(process, folder, line.removeprefix(READY).strip())
+    process.wait()
+    log.join()
+    raise NotReadyError("".join(said))
+
+
+@contextmanager
+def running(folder: Path, **options: object) -> Iterator[Runner]:
+    """A runner that is gone afterwards."""
+    runner = start(folder, **options)  # type: ignore[arg-type]
+    try:
+        yield runner
+    finally:
+        if runner.process.poll() is None:
+            runner.stop()
