@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages
+from chatkeep.bodies import serialised
 from chatkeep.caller import claim, user_id
 from chatkeep.clock import now
 from chatkeep.cors import CORS
@@ -18,7 +19,7 @@ from chatkeep.turns import engine
 from functions.chat import cancelling, feedback, runtime, telemetry
 from functions.chat.schemas import CancelView, NewFeedback, NewMessage, TurnView
 
-app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
 
 

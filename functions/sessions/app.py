@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
+from chatkeep.bodies import serialised
 from chatkeep.caller import claim, user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
@@ -28,7 +29,7 @@ from functions.sessions.schemas import (
     UsageRecordView,
 )
 
-app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
 
 

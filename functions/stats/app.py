@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from chatkeep.bodies import serialised
 from chatkeep.caller import user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
@@ -15,7 +16,7 @@ from chatkeep.telemetry import logger, metrics, tracer
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats
 
-app = APIGatewayRestResolver(enable_validation=True, cors=CORS)
+app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
 
 

@@ -1,18 +1,18 @@
 """Errors as RFC 9457 problem+json, for every function's resolver."""
 
 import json
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
+from chatkeep import bodies
 from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, NotFoundError, StorageUnavailableError
 from chatkeep.telemetry import logger, metrics
 
@@ -20,15 +20,17 @@ CONTENT_TYPE = "application/problem+json"
 PASSING_CODES = {
     "InternalServerError",
     "LimitExceededException",
+    "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
-    "TransactionCanceledException",
+    "ThrottlingError",
+    "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-"""DynamoDB's errors that pass by themselves: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+"""Codes of DynamoDB's errors, and of its reasons to cancel a transaction, that pass by themselves: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 
 
 class FieldError(BaseModel):
@@ -47,19 +49,20 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = None
 
 
-def documented(*statuses: int) -> dict[int, OpenAPIResponse]:
-    """The `responses` of a route that can answer with these errors, for the OpenAPI document."""
-    return {
+def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
+    """The `responses` of a route: what it returns with the status `success`, and problems, for the OpenAPI document."""
+    returned: dict[int, OpenAPIResponse] = {success: {"description": HTTPStatus(success).phrase}}
+    return returned | {
         status: {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"model": Problem}}}
-        for status in sorted({401, 422, 429, 503, *statuses})
+        for status in sorted({401, 422, 429, 503, *errors})
     }
 
 
 def install(app: APIGatewayRestResolver) -> None:
     """Have `app` answer every error that a caller can cause or should retry as a problem; the rest propagates."""
+    bodies.install(app)
     app.exception_handler(ChatkeepError)(answer)
-    app.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_answer_invalid)
-    app.exception_handler(RecursionError)(_answer_too_deep)
+    app.exception_handler(RequestValidationError)(_answer_invalid)
     app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(_answer_storage)
     app.not_found(_answer_no_route)
 
@@ -84,20 +87,16 @@ def answer(error: ChatkeepError) -> Response[str]:
     return Response(error.status, CONTENT_TYPE, json.dumps(problem), headers)
 
 
-def _answer_invalid(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
-    return answer(InvalidFieldError(*(_field_problem(one) for one in error.errors())))
-
-
-def _answer_too_deep(_: RecursionError) -> Response[str]:
-    return answer(InvalidFieldError(FieldProblem("body", "is nested too deeply")))
+def _answer_invalid(error: RequestValidationError) -> Response[str]:
+    problems = error.errors()
+    if any(one["loc"][:1] == ("response",) for one in problems):  # no fault of the caller's
+        raise error
+    return answer(InvalidFieldError(*(_field_problem(one) for one in problems)))
 
 
 def _field_problem(error: dict[str, Any]) -> FieldProblem:
-    location: Iterable[Any] = error.get("loc", ())
-    path = [str(part) for part in location if not (isinstance(part, int) and error["type"] == "json_invalid")]
+    path = [str(part) for part in error["loc"]]
     name = ".".join(path[1:]) or (path[0] if path else "body")
-    if error["type"] == "json_invalid":
-        return FieldProblem("body", f"is not JSON: {error['ctx']['error']}")
     if error["type"] == "extra_forbidden":
         return FieldProblem(name, "is unknown or cannot be set")
     return FieldProblem(name, error["msg"].removeprefix("Value error, "))
@@ -105,11 +104,18 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
 
 def _answer_storage(error: PynamoDBException | ClientError | BotoCoreError) -> Response[str]:
     cause = error.cause if isinstance(error, PynamoDBException) else error
-    lasting = isinstance(cause, ClientError) and cause.response["Error"]["Code"] not in PASSING_CODES
-    if lasting or cause is None:
+    if cause is None or (isinstance(cause, ClientError) and not PASSING_CODES.intersection(_codes(cause))):
         raise error
     logger.warning("storage unavailable", exc_info=error)
     return answer(StorageUnavailableError("the storage did not answer; nothing is known to have been stored"))
+
+
+def _codes(error: ClientError) -> set[str]:
+    """The error's own code, and those of the items for which a transaction was cancelled."""
+    own = {str(error.response["Error"]["Code"])}
+    if isinstance(error, VerboseClientError):
+        return own | {one.code for one in error.cancellation_reasons if one is not None}
+    return own | {one["Code"] for one in error.response.get("CancellationReasons", [])}
 
 
 def _answer_no_route(_: NoRouteError) -> Response[str]:
