@@ -4,6 +4,7 @@ from chatkeep import counters, ids, money
 from chatkeep.activity import MovedError, touch, unmoved, until_unmoved
 from chatkeep.caller import Claim
 from chatkeep.clock import now, stamp
+from chatkeep.errors import SessionDeletedError
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.transaction import Transaction
@@ -23,17 +24,29 @@ def report(user_id: str, session_id: str, usage: NewUsage, claim: Claim | None) 
     turn_id = claim.id if claim else ids.new()
     try:
         turn = until_unmoved(user_id, session_id, lambda session: _record(session, turn_id, usage, claim))
-    except _RecordedError:  # by a repetition, or by this request where the answer to it was lost
-        key = Turn(user_id, session_id, turn_id)
-        turn = Turn.get(key.pk, key.sk, consistent_read=True)
-        if claim:
-            claim.check(turn.fingerprint)
+    except (_RecordedError, SessionDeletedError):
+        # Recorded by a repetition, by this request where the answer to it was lost, or before the session was deleted.
+        recorded = _recorded(user_id, session_id, turn_id, claim)
+        if recorded is None:
+            raise
+        turn = recorded
     return UsageRecordView(
         turn_id=turn.turn_id,
         message_count=int(turn.messages),
         tokens_used=int(turn.input_tokens),
         cost=money.dollars(int(turn.cost)),
     )
+
+
+def _recorded(user_id: str, session_id: str, turn_id: str, claim: Claim | None) -> Turn | None:
+    key = Turn(user_id, session_id, turn_id)
+    try:
+        turn = Turn.get(key.pk, key.sk, consistent_read=True)
+    except Turn.DoesNotExist:
+        return None
+    if claim:
+        claim.check(turn.fingerprint)
+    return turn
 
 
 def _record(session: Session, turn_id: str, usage: NewUsage, claim: Claim | None) -> Turn:
