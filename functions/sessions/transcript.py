@@ -1,19 +1,20 @@
 """A session's transcript, a page at a time."""
 
-from itertools import islice
-
 from pynamodb.expressions.condition import Condition
 
-from chatkeep import sessions
+from chatkeep import bodies, sessions
 from chatkeep.models.message import PREFIX, Message
 from chatkeep.models.table import session_partition
 from functions.sessions import cursor as cursors
+
+LARGEST_PAGE_BYTES = 5 * 1024 * 1024
+"""Lambda answers with 6 MB at most: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def page(
     user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool
 ) -> tuple[list[Message], str | None]:
-    """Up to `limit` messages, and the cursor of the next page or None.
+    """Up to `limit` messages, fewer where they are long, and the cursor of the next page or None.
 
     Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order.
     """
@@ -27,15 +28,24 @@ def page(
         rest = Message.sk.between(PREFIX, after)
     else:
         rest = Message.sk.between(after, f"{PREFIX}~")
-    # The message at the cursor comes again and is dropped; one more than asked for tells whether there is a next page.
-    skipped = 0 if after is None else 1
     found = Message.query(
         session_partition(user_id, session_id),
         rest,
         consistent_read=True,
         scan_index_forward=not newest_first,
-        limit=limit + skipped + 1,
+        limit=limit + 2,  # the message at the cursor comes again; one more than asked for tells of a next page
     )
-    messages = list(islice(found, skipped, None))
-    more = len(messages) > limit
-    return messages[:limit], cursors.seal(messages[limit - 1].sk, *listing) if more else None
+    messages: list[Message] = []
+    size = 0
+    for message in (one for one in found if one.sk != after):
+        size += _bytes(message)
+        if len(messages) == limit or (messages and size > LARGEST_PAGE_BYTES):
+            return messages, cursors.seal(messages[-1].sk, *listing)
+        messages.append(message)
+    return messages, None
+
+
+def _bytes(message: Message) -> int:
+    """What the message takes of the function's result, which is JSON with the response's JSON in a string."""
+    long = [message.content, message.tool_calls, message.comment]
+    return len(bodies.serialised(bodies.serialised(long)).encode())
