@@ -18,8 +18,8 @@ def tools() -> Tools:
 
 @cache
 def saver() -> DynamoDBSaver:
-    """The threads' checkpointer."""
-    return DynamoDBSaver(settings().checkpoints_table)
+    """The threads' checkpointer, on the models' client: the same endpoint, time-outs and connections."""
+    return DynamoDBSaver(settings().checkpoints_table, Session._get_connection().connection.client)
 
 
 def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:
