@@ -91,12 +91,16 @@ class Attempt:
         return self._roll_back()
 
     def _run(self, staged: Any) -> CancelAction | None:
+        graph = self.tools.graph_for(self.session, self._seconds_left(), staged)  # may import for seconds
+        running = thread.run(graph, self.config, self.said, self.progress)
+        return on_loop(thread.supervise(running, lambda: lease.requested_cancel(self.session), self._seconds_left()))
+
+    def _seconds_left(self) -> float:
+        """What the model may take. Raises TimeoutError where nothing is left."""
         seconds = (self.death - RESERVE - now()).total_seconds()
         if seconds <= 0:
             raise TimeoutError
-        graph = self.tools.graph_for(self.session, seconds, staged)
-        running = thread.run(graph, self.config, self.said, self.progress)
-        return on_loop(thread.supervise(running, lambda: lease.requested_cancel(self.session), seconds))
+        return seconds
 
     def _store_kept(self) -> Answer:
         messages = thread.kept(self.progress, self.said)
