@@ -14,6 +14,7 @@ from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
 from infra.local.template import Function, load_api, load_functions, load_routes
+from tests import contract
 from tests import permissions
 
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
@@ -67,7 +68,8 @@ def _claims(authorization: str | None) -> Claims:
 
 @dataclass(frozen=True)
 class Client:
-    """Requests of one user, or of nobody. What a handler raises reaches the test."""
+    """Requests of one user, or of nobody. What a handler raises reaches the test, and every answer is held to the API's
+    document."""
 
     user_id: str | None
     deadline_seconds: float | None = None
@@ -121,7 +123,17 @@ class Client:
 
     def _send(self, request: Request) -> Response:
         admitted = _gateway().admit(request)
-        return Response(admitted if isinstance(admitted, Answer) else answer_of(self.invoke(admitted)))
+        if isinstance(admitted, Answer):
+            return Response(admitted)
+        response = Response(answer_of(self.invoke(admitted)))
+        contract.check(
+            request.method,
+            admitted.event["resource"],
+            response.status,
+            response.headers["content-type"],
+            response.answer.body,
+        )
+        return response
 
     def invoke(self, invocation: Invocation) -> Any:
         """The handler's own result for an event."""

@@ -23,7 +23,7 @@ app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=seria
 install(app)
 
 
-@app.post("/sessions/<session_id>/messages", responses=documented(404, 409))
+@app.post("/sessions/<session_id>/messages", responses=documented(404, 409, 500))
 def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
     request = engine.Request(
         user_id=user_id(app.current_event),
