@@ -14,8 +14,7 @@ from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
 from infra.local.template import Function, load_api, load_functions, load_routes
-from tests import contract
-from tests import permissions
+from tests import contract, permissions
 
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
 

@@ -39,7 +39,7 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """What every error answers; `errors` is there for a 422 and names each field."""
+    """What every error answers; `errors` is there for a 422 and names each field, `turn_id` where a turn is running."""
 
     type: str
     title: str
@@ -47,6 +47,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[FieldError] | None = None
+    turn_id: str | None = None
 
 
 def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
