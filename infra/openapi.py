@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def document() -> dict[str, Any]:
         on_conflict="error",
     )
     merge.discover(ROOT / "functions", pattern="*/app.py", project_root=ROOT)
-    merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Failed to load")  # else a function that does not start is left out
+        merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     for name in POWERTOOLS_OWN:
         merged["components"]["schemas"].pop(name, None)
     for path, operations in merged["paths"].items():
