@@ -1,19 +1,25 @@
-"""A transaction over the tables that says which of its conditions failed, and waits out its rivals."""
+"""Transactions over the tables that say which of their conditions failed, and writes and reads that wait them out."""
 
 import random
 import time
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
+from pynamodb.transactions import TransactGet, TransactWrite
 
 from chatkeep.models.session import Session
 
+Failure = TransactGetError | TransactWriteError | UpdateError
+Result = TypeVar("Result")
+
 CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
+"""What botocore leaves to its caller: a transaction that was cancelled by another, a write that met one."""
 ATTEMPTS = 12
 LONGEST_WAIT_SECONDS = 1.0
 
@@ -56,23 +62,53 @@ class Transaction(TransactWrite):
         return self
 
     def _commit(self) -> Any:
-        for attempt in range(ATTEMPTS):
-            try:
-                return super()._commit()
-            except TransactWriteError as error:
-                self._raise_failed_condition(error)
-                if attempt + 1 == ATTEMPTS or not _contended(error):
-                    raise
-            time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.02 * 2**attempt)))  # noqa: S311
-        raise AssertionError("unreachable")
+        return _past_rivals(super()._commit, self._raise_failed_condition)
 
-    def _raise_failed_condition(self, error: TransactWriteError) -> None:
+    def _raise_failed_condition(self, error: Failure) -> None:
+        assert isinstance(error, TransactWriteError)
         otherwise = [failure for kind in self._otherwise.values() for failure in kind]  # the order they are sent in
         for reason, failure in zip(error.cancellation_reasons, otherwise, strict=False):
             if failure is not None and reason is not None and reason.code == "ConditionalCheckFailed":
                 raise failure from error
 
 
-def _contended(error: TransactWriteError) -> bool:
-    codes = {reason.code for reason in error.cancellation_reasons if reason is not None}
-    return bool(codes & CONTENDED) or error.cause_response_code == "TransactionInProgressException"
+class Reading(TransactGet):
+    """Items as they are at one moment. Waits for transactions that hold one of them, as `Transaction` does."""
+
+    def __init__(self) -> None:
+        super().__init__(connection=Session._get_connection().connection)
+
+    def _commit(self) -> Any:
+        return _past_rivals(super()._commit)
+
+
+def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:
+    """Update one item where `condition` holds, and say whether it did; then `item` is as it is stored.
+
+    Waits for transactions that hold the item, as `Transaction` does.
+    """
+    try:
+        _past_rivals(lambda: item.update(actions, condition))
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], None] = lambda _: None) -> Result:
+    for attempt in range(ATTEMPTS):
+        try:
+            return request()
+        except (TransactGetError, TransactWriteError, UpdateError) as error:
+            look_at(error)
+            if attempt + 1 == ATTEMPTS or not _contended(error):
+                raise
+        time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.02 * 2**attempt)))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+def _contended(error: Failure) -> bool:
+    reasons = [] if isinstance(error, UpdateError) else error.cancellation_reasons
+    codes = {reason.code for reason in reasons if reason is not None}
+    return bool(codes & CONTENDED) or error.cause_response_code in IN_PROGRESS
