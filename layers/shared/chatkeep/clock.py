@@ -3,9 +3,14 @@
 from datetime import UTC, date, datetime
 
 
-def now() -> datetime:
-    """The present instant in UTC."""
+def read() -> datetime:
+    """This machine's clock, in UTC."""
     return datetime.now(UTC)
+
+
+def now() -> datetime:
+    """The present instant in UTC: what `read` says at this moment, so that a test can set the clock there."""
+    return read()
 
 
 def stamp(instant: datetime) -> str:
