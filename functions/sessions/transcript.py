@@ -1,8 +1,6 @@
 """A session's transcript, a page at a time."""
 
-from pynamodb.expressions.condition import Condition
-
-from chatkeep import bodies, sessions
+from chatkeep import bodies, parts, sessions
 from chatkeep.models.message import PREFIX, Message
 from chatkeep.models.table import session_partition
 from functions.sessions import cursor as cursors
@@ -16,21 +14,19 @@ def page(
 ) -> tuple[list[Message], str | None]:
     """Up to `limit` messages, fewer where they are long, and the cursor of the next page or None.
 
-    Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order.
+    Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order, BrokenThreadError.
     """
-    sessions.header(user_id, session_id)
+    header = sessions.header(user_id, session_id)
+    if header.last_message_id is None:
+        return [], None
+    # What is newer belongs to a turn that is being stored, or that died in that.
+    newest = f"{PREFIX}{header.last_message_id}"
     listing = ("messages", user_id, session_id, "desc" if newest_first else "asc")
     after = cursors.open_sealed(cursor, *listing)
-    rest: Condition
-    if after is None:
-        rest = Message.sk.startswith(PREFIX)
-    elif newest_first:
-        rest = Message.sk.between(PREFIX, after)
-    else:
-        rest = Message.sk.between(after, f"{PREFIX}~")
+    first, last = (PREFIX, after or newest) if newest_first else (after or PREFIX, newest)
     found = Message.query(
         session_partition(user_id, session_id),
-        rest,
+        Message.sk.between(first, last),
         consistent_read=True,
         scan_index_forward=not newest_first,
         limit=limit + 2,  # the message at the cursor comes again; one more than asked for tells of a next page
@@ -38,6 +34,7 @@ def page(
     messages: list[Message] = []
     size = 0
     for message in (one for one in found if one.sk != after):
+        parts.join([message])
         size += _bytes(message)
         if len(messages) == limit or (messages and size > LARGEST_PAGE_BYTES):
             return messages, cursors.seal(messages[-1].sk, *listing)

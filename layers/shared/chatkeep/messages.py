@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from chatkeep import ids, money
+from chatkeep import ids, money, parts
 from chatkeep.errors import MessageNotFoundError
 from chatkeep.models.message import Message, Rating, Role
 
@@ -41,14 +41,16 @@ class MessageView(BaseModel):
 
 
 def get(user_id: str, session_id: str, message_id: str) -> Message:
-    """Raises MessageNotFoundError."""
+    """Raises MessageNotFoundError, BrokenThreadError."""
     if not ids.is_id(message_id):
         raise MessageNotFoundError(message_id)
     key = Message(user_id, session_id, message_id)
     try:
-        return Message.get(key.pk, key.sk, consistent_read=True)
+        message = Message.get(key.pk, key.sk, consistent_read=True)
     except Message.DoesNotExist:
         raise MessageNotFoundError(message_id) from None
+    parts.join([message])
+    return message
 
 
 def usage_view(message: Message) -> UsageView | None:

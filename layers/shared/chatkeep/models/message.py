@@ -5,7 +5,7 @@ from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
-from chatkeep.models.table import SessionsTable, session_partition
+from chatkeep.models.table import SESSION_PREFIX, SessionsTable, session_partition
 
 PREFIX = "MESSAGE#"
 
@@ -23,7 +23,8 @@ class Rating(StrEnum):
 
 class Message(SessionsTable):
     """`cost` is in micro-dollars and None where the model has no known price; the usage is the whole turn's and
-    stands on the turn's answer alone."""
+    stands on the turn's answer alone. With `parts`, content and tool calls lie in so many items: see `chatkeep.parts`.
+    """
 
     turn_id = UnicodeAttribute()
     role = UnicodeAttribute()
@@ -31,6 +32,7 @@ class Message(SessionsTable):
     created_at = UnicodeAttribute()
     status = UnicodeAttribute(null=True)
     tool_calls = JSONAttribute(null=True)
+    parts = NumberAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
     input_tokens = NumberAttribute(null=True)
     output_tokens = NumberAttribute(null=True)
@@ -50,6 +52,12 @@ class Message(SessionsTable):
         if user_id is not None and session_id is not None and message_id is not None:
             attributes |= {"pk": session_partition(user_id, session_id), "sk": f"{PREFIX}{message_id}"}
         super().__init__(**attributes)
+
+    @property
+    def address(self) -> tuple[str, str, str]:
+        """User, session and message."""
+        user_id, _, session_id = self.pk.removeprefix(SESSION_PREFIX).rpartition("#")
+        return user_id, session_id, self.message_id
 
     @property
     def message_id(self) -> str:

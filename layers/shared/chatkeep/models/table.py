@@ -21,6 +21,9 @@ class SessionsTable(Model):
     sk = UnicodeAttribute(range_key=True)
 
 
+SESSION_PREFIX = "SESSION#"
+
+
 def user_partition(user_id: str) -> str:
     """The partition of what belongs to a user as a whole."""
     return f"USER#{user_id}"
@@ -28,4 +31,4 @@ def user_partition(user_id: str) -> str:
 
 def session_partition(user_id: str, session_id: str) -> str:
     """The partition of one session's contents. No other owner can form it: a session id has a fixed length."""
-    return f"SESSION#{user_id}#{session_id}"
+    return f"{SESSION_PREFIX}{user_id}#{session_id}"

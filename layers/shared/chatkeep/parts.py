@@ -1,0 +1,54 @@
+"""Messages over DynamoDB's item limit: what is long lies compressed in further items, and is joined when read."""
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from chatkeep.errors import BrokenThreadError
+from chatkeep.models.message import Message
+from chatkeep.models.part import Part
+
+INLINE_BYTES = 350_000
+"""The longest content and tool calls in a message's own item; a comment on it may take another 20,000 bytes of
+DynamoDB's 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items"""
+PART_BYTES = 390_000
+
+Members = list[dict[str, Any]]
+"""Of a TransactWriteItems request: each `{"Put": ...}`."""
+
+
+def split(message: Message) -> tuple[dict[str, Any], Members]:
+    """The write of the message's item and those of its parts, of which a message that fits into one item has none."""
+    put = message.get_save_kwargs_from_instance()
+    if size(message) <= INLINE_BYTES:
+        return {"Put": put}, []
+    packed = zlib.compress(json.dumps([message.content, message.tool_calls], ensure_ascii=False).encode())
+    pieces = [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)]
+    put["Item"] |= {"content": {"S": ""}, "parts": {"N": str(len(pieces))}}
+    put["Item"].pop("tool_calls", None)
+    parts = [Part(*message.address, number, data=piece) for number, piece in enumerate(pieces)]
+    return {"Put": put}, [{"Put": part.get_save_kwargs_from_instance()} for part in parts]
+
+
+def join(messages: Sequence[Message]) -> None:
+    """Fill in what lies in parts; costs nothing where nothing does. Raises BrokenThreadError for a missing part."""
+    split_ones = [one for one in messages if one.parts]
+    keys = [(part.pk, part.sk) for one in split_ones for part in _places(one)]
+    found = {part.sk: part.data for part in Part.batch_get(keys, consistent_read=True)} if keys else {}
+    for message in split_ones:
+        try:
+            packed = b"".join(found[part.sk] for part in _places(message))
+            message.content, message.tool_calls = json.loads(zlib.decompress(packed))
+        except (KeyError, zlib.error) as error:
+            raise BrokenThreadError(f"a part of message {message.message_id} is missing or damaged") from error
+
+
+def size(message: Message) -> int:
+    """The bytes of what a part could take from the message's item."""
+    calls = json.dumps(message.tool_calls) if message.tool_calls else ""
+    return len(message.content.encode()) + len(calls)
+
+
+def _places(message: Message) -> list[Part]:
+    return [Part(*message.address, number) for number in range(int(message.parts or 0))]
