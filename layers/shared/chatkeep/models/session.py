@@ -91,7 +91,9 @@ class Session(SessionsTable):
     lease_shard = UnicodeAttribute(null=True)
     cancel_turn_id = UnicodeAttribute(null=True)
     cancel_action = UnicodeAttribute(null=True)
+    interrupting: ListAttribute[Any] = ListAttribute(null=True)
     waiting: ListAttribute[Any] = ListAttribute(null=True)
+    written_ahead = BooleanAttribute(null=True)
 
     def __init__(self, user_id: str | None = None, session_id: str | None = None, **attributes: Any) -> None:
         if user_id is not None and session_id is not None:

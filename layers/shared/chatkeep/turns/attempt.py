@@ -3,23 +3,32 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from botocore.exceptions import BotoCoreError
+from langchain_core.messages import BaseMessage, HumanMessage
+from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import ids
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import now, stamp
-from chatkeep.errors import ChatkeepError, ModelUnavailableError, TurnRolledBackError, TurnTimedOutError
+from chatkeep.errors import (
+    ChatkeepError,
+    ConcurrentWriteError,
+    ModelUnavailableError,
+    TurnRolledBackError,
+    TurnTimedOutError,
+)
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
-from chatkeep.turns import lease, thread
+from chatkeep.turns import lease, thread, transcript
 from chatkeep.turns.calls import CallRecorder, Pricing
-from chatkeep.turns.commit import CheckpointWrites, NoCheckpoint, commit
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, commit
 from chatkeep.turns.lease import CancelAction
 
 RESERVE = timedelta(seconds=3)
@@ -62,7 +71,8 @@ class Attempt:
 
     def __post_init__(self) -> None:
         self.recorder = CallRecorder(self.session.model_name)
-        self.said = HumanMessage(self.content, id=ids.after(self.session.last_message_id))
+        self.said = HumanMessage(self.content)
+        self.opening: list[BaseMessage] = []
         self.progress = thread.Progress()
         self.config: dict[str, Any] = {
             "configurable": {"thread_id": self.session.session_id},
@@ -75,38 +85,55 @@ class Attempt:
         staged = self.tools.saver.staged()
         try:
             cancelled = self._run(staged)
-        except TimeoutError:
+        except thread.DeadlineError:
             self._store_failure()
             raise TurnTimedOutError("the model took longer than this request may") from None
         except ChatkeepError:
             raise
         except Exception as error:
+            if self.progress.before is None:  # the thread could not be read, which is no fault of the model's
+                raise
             logger.exception("model failed", extra={"model_name": self.session.model_name})
             self._store_failure()
             raise ModelUnavailableError(f"the model {self.session.model_name!r} did not answer") from error
         if cancelled is None:
-            return self._store(TurnStatus.COMPLETED, self.progress.new(), staged.writes())
+            return self._store(TurnStatus.COMPLETED, self.progress.new(), staged)
         if cancelled is CancelAction.KEEP:
             return self._store_kept()
         return self._roll_back()
 
     def _run(self, staged: Any) -> CancelAction | None:
         graph = self.tools.graph_for(self.session, self._seconds_left(), staged)  # may import for seconds
-        running = thread.run(graph, self.config, self.said, self.progress)
-        return on_loop(thread.supervise(running, lambda: lease.requested_cancel(self.session), self._seconds_left()))
+        running = thread.run(graph, self.config, self.progress, self._open)
+        return on_loop(thread.supervise(running, self._requested_cancel, self._seconds_left()))
 
     def _seconds_left(self) -> float:
-        """What the model may take. Raises TimeoutError where nothing is left."""
+        """What the model may take. Raises DeadlineError where nothing is left."""
         seconds = (self.death - RESERVE - now()).total_seconds()
         if seconds <= 0:
-            raise TimeoutError
+            raise thread.DeadlineError
         return seconds
 
+    def _open(self, before: list[BaseMessage]) -> list[BaseMessage]:
+        self.opening = transcript.opening(self.session, self.said, before)
+        return self.opening
+
+    def _requested_cancel(self) -> CancelAction | None:
+        """Raises LeaseLostError, SessionNotFoundError."""
+        try:
+            return lease.asked(lease.still_held(self.session))
+        except (PynamoDBException, BotoCoreError):
+            logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
+            return None
+
     def _store_kept(self) -> Answer:
-        messages = thread.kept(self.progress, self.said)
         staged = self.tools.saver.staged()
-        on_loop(thread.overwrite(self.tools.graph_for(self.session, 1, staged), self.config, messages))
-        return self._store(TurnStatus.CANCELLED, messages, staged.writes())
+        graph = self.tools.graph_for(self.session, 1, staged)
+        if not self.opening:  # it was cancelled before it had read the thread
+            self._open(on_loop(thread.messages(graph, self.config)))
+        kept = thread.kept(self.progress, self.opening)
+        on_loop(thread.append(graph, self.config, kept))
+        return self._store(TurnStatus.CANCELLED, kept, staged)
 
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
@@ -116,19 +143,30 @@ class Attempt:
     def _store_failure(self) -> None:
         """Bill what the failed attempt used; under an id of its own, so that the same request may try again."""
         if self.recorder.calls or self.recorder.stopped():
-            commit(self.session, self._turn(ids.new(), TurnStatus.FAILED), [], NoCheckpoint())
+            with suppress(TurnRecordedError):  # by this very request, whose first answer was lost
+                commit(self.session, self._turn(ids.new(), TurnStatus.FAILED), [], NoCheckpoint())
 
-    def _store(self, status: TurnStatus, new: list[BaseMessage], checkpoint: CheckpointWrites) -> Answer:
+    def _store(self, status: TurnStatus, new: list[BaseMessage], staged: Any) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), status)
-        messages = self._transcript(turn, new)
-        if messages[-1].role != Role.ASSISTANT:
+        messages = transcript.messages(self.session, turn, self.opening, new)
+        said, answer = messages[len(self.opening) - 1], messages[-1]
+        if answer.role != Role.ASSISTANT:
+            self._store_failure()
             raise ModelUnavailableError("the graph ended without an answer")
         turn.response_time_ms = int((now() - self.started).total_seconds() * 1000)
         turn.messages = len(messages)
-        turn.message_ids = [one.message_id for one in messages]
-        self._complete(messages[-1], turn)
-        commit(self.session, turn, messages, checkpoint)
-        return Answer(turn, messages[0], messages[-1], checkpoint.size)
+        turn.message_ids = [said.message_id, answer.message_id]
+        transcript.complete(answer, turn, self.session.model_name)
+        writes = staged.writes()
+        try:
+            try:
+                commit(self.session, turn, messages, writes)
+            except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
+                writes = staged.writes(fresh=True)
+                commit(self.session, turn, messages, writes)
+        except RollBackRequestedError:
+            return self._roll_back()
+        return Answer(turn, said, answer, writes.size)
 
     def _turn(self, turn_id: str, status: TurnStatus) -> Turn:
         calls = [replace(one, cost=self.tools.price(one)) for one in (*self.recorder.calls, *self.recorder.stopped())]
@@ -145,41 +183,6 @@ class Attempt:
             cost=sum(one.cost or 0 for one in calls),
             calls=[one.as_json() for one in calls],
         )
-
-    def _transcript(self, turn: Turn, new: list[BaseMessage]) -> list[Message]:
-        messages = [self._message(turn, str(self.said.id), Role.USER, self.content, self.started)]
-        for one in new:
-            after = ids.after(messages[-1].message_id)
-            if isinstance(one, AIMessage):
-                message = self._message(turn, after, Role.ASSISTANT, one.text, now())
-                message.tool_calls = [dict(call) for call in one.tool_calls] or None
-            elif isinstance(one, ToolMessage):
-                message = self._message(turn, after, Role.TOOL, one.text, now())
-            else:
-                continue
-            messages.append(message)
-        return messages
-
-    def _message(self, turn: Turn, message_id: str, role: Role, content: str, at: datetime) -> Message:
-        return Message(
-            self.session.user_id,
-            self.session.session_id,
-            message_id,
-            turn_id=turn.turn_id,
-            role=role,
-            content=content,
-            created_at=stamp(at),
-        )
-
-    def _complete(self, answer: Message, turn: Turn) -> None:
-        """Give the answer the whole turn's usage."""
-        answer.status = turn.status
-        answer.model_name = self.session.model_name
-        answer.input_tokens = turn.input_tokens
-        answer.output_tokens = turn.output_tokens
-        answer.response_time_ms = turn.response_time_ms
-        if turn.calls and all("cost" in call and call["cost"] is not None for call in turn.calls):
-            answer.cost = turn.cost
 
 
 _loops = threading.local()

@@ -11,7 +11,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-KINDS = {"message", "tool", "summarization", "title"}
+ASIDE = {"summarization", "title"}
+"""Tags of calls whose words are no part of the answer."""
+KINDS = {"message", "tool", *ASIDE}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class CallRecorder(BaseCallbackHandler):
                 output_tokens=count_tokens_approximately([AIMessage("".join(tokens))]) if tokens else 0,
                 estimated=True,
             )
-            for prompt, kind, tokens in self._running.values()
+            for prompt, kind, tokens in list(self._running.values())  # a model in a thread may go on meanwhile
         ]
 
     def _reported(self, message: AIMessage, prompt: list[BaseMessage], kind: str | None) -> ModelCall:

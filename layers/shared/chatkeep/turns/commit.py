@@ -1,23 +1,21 @@
 """A turn's one transaction: checkpoint, messages, record, counters and the end of the lease, or none of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chatkeep import counters, sessions
+from chatkeep import counters, parts
 from chatkeep.activity import touch, unmoved
 from chatkeep.clock import now
-from chatkeep.errors import ConcurrentWriteError, LeaseLostError
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError
 from chatkeep.models.message import Message
-from chatkeep.models.session import Session
-from chatkeep.models.turn import Turn
+from chatkeep.models.session import Session, Status
+from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.transaction import Transaction
-from chatkeep.turns import lease
+from chatkeep.turns import ahead, lease
+from chatkeep.turns.ahead import Members
+from chatkeep.turns.lease import CancelAction
 
-MOST_ITEMS = 100
-MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024
-"""DynamoDB's limits of a transaction, less room for the items' own overhead:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-dynamodb-transactions"""
 ATTEMPTS = 5
 
 
@@ -45,6 +43,10 @@ class TurnRecordedError(Exception):
     """The turn is stored already, by a repetition of its request or by an attempt whose answer was lost."""
 
 
+class RollBackRequestedError(Exception):
+    """Somebody has asked for the turn's effects to be removed: only a record of its usage can be stored."""
+
+
 class _MovedError(Exception):
     """The lease, the pin or the session's state is not as it was at the start."""
 
@@ -52,20 +54,24 @@ class _MovedError(Exception):
 def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: CheckpointWrites) -> None:
     """Store the turn and end the lease that `session` was acquired with.
 
-    Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, and TurnRecordedError;
-    then nothing is stored.
+    Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, TurnRecordedError,
+    RollBackRequestedError, ConcurrentWriteError; then nothing is stored.
     """
-    payload = _ahead(session, messages, checkpoint)
+    writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
     for _ in range(ATTEMPTS):
         try:
-            return _store(session, turn, messages, [*payload, *checkpoint.heads])
+            return _store(session, turn, messages, [*writes, *checkpoint.heads])
         except _MovedError:
-            session = _still_held(session)
+            session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
 
 
-def _store(session: Session, turn: Turn, messages: list[Message], writes: list[dict[str, Any]]) -> None:
-    at = now()
+def _store(session: Session, turn: Turn, messages: list[Message], writes: Members) -> None:
+    at, condition = now(), lease.held(session)
+    # The place in the list is made of the pin and the state, which may change while the turn runs.
+    condition &= unmoved(session)
+    if messages:
+        condition &= lease.not_rolled_back()
     with Transaction() as transaction:
         transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=TurnRecordedError())
         transaction.change(
@@ -74,68 +80,26 @@ def _store(session: Session, turn: Turn, messages: list[Message], writes: list[d
             *lease.giving_up(),
             *counters.session_additions(turn),
             *_latest(messages),
-            # The place in the list is made of the pin and the state, which may change while the turn runs.
-            condition=lease.held(session) & unmoved(session),
+            condition=condition,
             otherwise=_MovedError(),
         )
-        for message in messages:
-            transaction.put(message)
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
         counters.add_to_user(transaction, session.user_id, turn, at)
 
 
-def _ahead(session: Session, messages: list[Message], checkpoint: CheckpointWrites) -> list[dict[str, Any]]:
-    """Store what does not fit in the turn's own transaction, while the lease holds, and return the payload that does.
-
-    Nothing reads a payload that no head names, so that a turn which dies here leaves nothing to be seen.
-    """
-    room = MOST_ITEMS - 4 - len(messages) - len(checkpoint.heads)
-    bytes_left = MOST_BYTES - sum(map(_size, checkpoint.heads)) - sum(len(one.content.encode()) for one in messages)
-    payload = list(checkpoint.payload)
-    if len(payload) <= room and sum(map(_size, payload)) <= bytes_left:
-        return payload
-    for batch in _batches(payload):
-        with Transaction() as transaction:
-            lost = LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
-            transaction.check(Session, (session.pk, session.sk), lease.held(session), lost)
-            for write in batch:
-                transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
-    return []
+def _items(messages: list[Message]) -> Members:
+    """The parts of all messages, then their own items: what comes last is the last to be written ahead."""
+    split = [parts.split(message) for message in messages]
+    return [*(part for _, its_parts in split for part in its_parts), *(item for item, _ in split)]
 
 
-def _batches(writes: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for write in writes:
-        if batch and (len(batch) == MOST_ITEMS - 1 or size + _size(write) > MOST_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(write)
-        size += _size(write)
-    if batch:
-        yield batch
-
-
-def _size(member: dict[str, Any]) -> int:
-    """About the bytes that DynamoDB counts; an update's values weigh as much as the item they make."""
-    (write,) = member.values()
-    values = write.get("Item") or write.get("ExpressionAttributeValues", {})
-    return sum(len(name) + _bytes(value) for name, value in values.items())
-
-
-def _bytes(value: Any) -> int:
-    if isinstance(value, dict):
-        return sum(len(name) + _bytes(member) for name, member in value.items())
-    if isinstance(value, list):
-        return sum(map(_bytes, value))
-    return len(value) if isinstance(value, str | bytes) else 1
-
-
-def _still_held(session: Session) -> Session:
-    present = sessions.existing(session.user_id, session.session_id)
-    if (present.lease_turn_id, present.lease_fence) != (session.lease_turn_id, session.lease_fence):
-        raise LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
+def _still_ours(session: Session, turn: Turn) -> Session:
+    present = lease.still_held(session)
+    if present.status is Status.DELETED:
+        raise SessionDeletedError(session.session_id)
+    if lease.asked(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
+        raise RollBackRequestedError
     return present
 
 
@@ -145,4 +109,5 @@ def _latest(messages: list[Message]) -> list[Any]:
     return [
         Session.last_message_at.set(messages[-1].created_at),
         Session.last_message_id.set(messages[-1].message_id),
+        Session.written_ahead.remove(),
     ]

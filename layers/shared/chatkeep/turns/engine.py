@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError
 from pynamodb.exceptions import PynamoDBException
-from pynamodb.transactions import TransactGet
 
 from chatkeep import ids, messages
 from chatkeep.caller import Claim
@@ -13,7 +12,8 @@ from chatkeep.errors import SessionNotFoundError, TurnInProgressError, TurnRolle
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
-from chatkeep.turns import lease, queue
+from chatkeep.transaction import Reading
+from chatkeep.turns import ahead, lease, queue
 from chatkeep.turns.attempt import RESERVE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.queue import Strategy
@@ -37,12 +37,15 @@ class Request:
 def send(request: Request, tools: Tools) -> Answer:
     """Run one turn, or return the stored answer to a repetition of `request.claim`.
 
-    Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, TurnInProgressError,
+    Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
     IdempotencyKeyReusedError, ModelNotSupportedError, ModelUnavailableError, TurnTimedOutError, TurnRolledBackError,
-    LeaseLostError. After any of them the transcript and the thread are as they were.
+    LeaseLostError, ConcurrentWriteError, BrokenThreadError. After any of them the transcript and the thread are as
+    they were.
     """
+    if not ids.is_id(request.session_id):
+        raise SessionNotFoundError(request.session_id)
     if request.claim is None:
-        return _attempt(request, tools, _acquire(request, ids.new()))
+        return _attempt(request, tools, _acquire(request, ids.new()), unclaimed=True)
     while True:
         stored, fence = _look_up(request, request.claim)
         if stored is not None:
@@ -54,13 +57,7 @@ def send(request: Request, tools: Tools) -> Answer:
                 raise
             queue.wait_for(request.user_id, request.session_id, request.claim.id, request.death - RESERVE)
             continue  # with the first one's answer, or in its place where it failed
-        if session.lease_fence != fence + 1:
-            # Others held the lease since the look-up, perhaps a repetition of this request.
-            stored, _ = _look_up(request, request.claim)
-            if stored is not None:
-                lease.release(session)
-                return stored
-        return _attempt(request, tools, session)
+        return _attempt(request, tools, session, unclaimed=session.lease_fence == fence + 1)
 
 
 def _acquire(request: Request, turn_id: str) -> Session:
@@ -68,16 +65,40 @@ def _acquire(request: Request, turn_id: str) -> Session:
     return queue.acquire(request.user_id, request.session_id, turn_id, request.strategy, start_by, request.death)
 
 
-def _attempt(request: Request, tools: Tools, session: Session) -> Answer:
-    fingerprint = request.claim.fingerprint if request.claim else None
+def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: bool) -> Answer:
+    """Run the turn that `session`'s lease was acquired for.
+
+    Unless it is known to be `unclaimed`, others held the lease since the claim was looked up, perhaps a repetition.
+    """
     try:
-        return Attempt(tools, session, request.content, fingerprint, request.death).make()
-    except TurnRecordedError:  # by an attempt of this very turn whose answer was lost
-        turn = Turn(request.user_id, request.session_id, session.lease_turn_id)
-        return _answer(request, Turn.get(turn.pk, turn.sk, consistent_read=True))
-    except BaseException:
-        _release_if_possible(session)
-        raise
+        if not unclaimed and _recorded(request, session):
+            raise TurnRecordedError
+        ahead.clear(session)
+        return Attempt(tools, session, request.content, _fingerprint(request), request.death).make()
+    except Exception as error:
+        # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only
+        # the answer of the storage lost.
+        ended_here = _release_if_possible(session)
+        recorded = None if ended_here and not isinstance(error, TurnRecordedError) else _recorded(request, session)
+        if recorded is None:
+            raise
+        return _answer(request, recorded)
+
+
+def _fingerprint(request: Request) -> str | None:
+    return request.claim.fingerprint if request.claim else None
+
+
+def _recorded(request: Request, session: Session) -> Turn | None:
+    """The record of the turn that the lease was acquired for. Raises IdempotencyKeyReusedError."""
+    turn = Turn(request.user_id, request.session_id, session.lease_turn_id)
+    try:
+        recorded = Turn.get(turn.pk, turn.sk, consistent_read=True)
+    except Turn.DoesNotExist:
+        return None
+    if request.claim:
+        request.claim.check(recorded.fingerprint)
+    return recorded
 
 
 def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
@@ -86,13 +107,11 @@ def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
     The fence is one short where the claimed turn is running, so that the caller looks again.
     Raises IdempotencyKeyReusedError, SessionNotFoundError, TurnRolledBackError.
     """
-    if not ids.is_id(request.session_id):
-        raise SessionNotFoundError(request.session_id)
     turn, session = (
         Turn(request.user_id, request.session_id, claim.id),
         Session(request.user_id, request.session_id),
     )
-    with TransactGet(connection=Session._get_connection().connection) as reads:
+    with Reading() as reads:
         found = reads.get(Turn, turn.pk, turn.sk), reads.get(Session, session.pk, session.sk)
     try:
         present = found[1].get()
@@ -109,13 +128,14 @@ def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
 def _answer(request: Request, turn: Turn) -> Answer:
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
-    first, *_, last = turn.message_ids
-    said, answered = (messages.get(request.user_id, request.session_id, one) for one in (first, last))
+    said, answered = (messages.get(request.user_id, request.session_id, one) for one in turn.message_ids)
     return Answer(turn, said, answered)
 
 
-def _release_if_possible(session: Session) -> None:
+def _release_if_possible(session: Session) -> bool:
+    """End the lease, and say whether it was there to end."""
     try:
-        lease.release(session)
+        return lease.release(session)
     except (PynamoDBException, BotoCoreError):
         logger.warning("lease not released; it expires by itself", exc_info=True)
+        return False

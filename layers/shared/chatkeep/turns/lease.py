@@ -6,11 +6,15 @@ the lease's still. A holder that died is taken over once its lease has expired; 
 visible, so that taking over is all the repair there is.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from pynamodb.exceptions import UpdateError
+from botocore.exceptions import BotoCoreError
+from pynamodb.attributes import ListAttribute
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -18,7 +22,7 @@ from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import LeaseLostError, NoTurnRunningError
 from chatkeep.models.session import Session, lease_shard
-from chatkeep.transaction import Transaction
+from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
 """How long a lease outlasts the deadline of the function that holds it: for clocks that differ."""
@@ -31,38 +35,57 @@ class CancelAction(StrEnum):
     """Stop, and leave nothing but the usage."""
 
 
+class TakenError(Exception):
+    """The lease cannot be had now; `session` is the header, read after that was so."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.session_id)
+        self.session = session
+
+
 @dataclass(frozen=True)
 class Ticket:
-    """A place in the queue of those who wait for a session, worth nothing after `expires_at` (ms since the epoch)."""
+    """A place in one of a session's two queues, worth nothing after `expires_at` (ms since the epoch).
+
+    Those who interrupt the running turn come before those who wait for its end.
+    """
 
     turn_id: str
     expires_at: int
+    interrupts: bool
 
     @classmethod
-    def parse(cls, text: str) -> "Ticket":
+    def parse(cls, text: str, interrupts: bool) -> "Ticket":
         turn_id, _, expires_at = text.partition("@")
-        return cls(turn_id, int(expires_at))
+        return cls(turn_id, int(expires_at), interrupts)
 
     def __str__(self) -> str:
         return f"{self.turn_id}@{self.expires_at}"
 
+    def queue(self) -> ListAttribute[Any]:
+        """The attribute of the session that the ticket stands in."""
+        return Session.interrupting if self.interrupts else Session.waiting
 
-def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session | None:
-    """Take the lease until `deadline` and return the session with its details; None while another turn has it.
 
-    Without a ticket nobody may be waiting; with one it must be the first in the queue, and is used up.
-    Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError.
+def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session:
+    """Take the lease until `deadline` and return the session with its details.
+
+    Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
+    while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
+    SessionArchivedError.
     """
     session, owner = Session(user_id, session_id), ids.new()
     try:
-        session.update(_taking(session_id, turn_id, owner, deadline, ticket), _free() & _next_in_line(ticket))
-    except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
-            raise
-        session = sessions.ready(user_id, session_id)
-        if session.lease_owner != owner:  # else it was this update, whose first answer was lost
-            return None
-    sessions.load_details([session])
+        if not update_if(session, _taking(session_id, turn_id, owner, deadline, ticket), _free() & _next(ticket)):
+            session = sessions.ready(user_id, session_id)
+            if session.lease_owner != owner:  # else it was this update, whose first answer was lost
+                raise TakenError(session)
+        sessions.load_details([session])
+    except (PynamoDBException, BotoCoreError):
+        # The lease may have been taken all the same; nobody would use it.
+        with suppress(PynamoDBException, BotoCoreError):
+            update_if(Session(user_id, session_id), giving_up(), Session.lease_owner == owner)
+        raise
     return session
 
 
@@ -71,6 +94,12 @@ def held(session: Session) -> Condition:
     same_turn: Condition = Session.lease_turn_id == session.lease_turn_id
     same_fence: Condition = Session.lease_fence == session.lease_fence
     condition: Condition = same_turn & same_fence
+    return condition
+
+
+def not_rolled_back() -> Condition:
+    """Nobody has asked for the effects of the running turn to be removed."""
+    condition: Condition = Session.cancel_action.does_not_exist() | (Session.cancel_action == CancelAction.KEEP)
     return condition
 
 
@@ -88,13 +117,7 @@ def giving_up() -> list[Action]:
 
 def release(session: Session) -> bool:
     """End the lease where it is still the one in `session`, and say whether it was."""
-    try:
-        Session(session.user_id, session.session_id).update(giving_up(), held(session))
-    except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return update_if(Session(session.user_id, session.session_id), giving_up(), held(session))
 
 
 def running_turn(session: Session) -> str | None:
@@ -122,14 +145,19 @@ def cancel(transaction: Transaction, session: Session, action: CancelAction) -> 
     return turn_id
 
 
-def requested_cancel(session: Session) -> CancelAction | None:
-    """What the holder of `session`'s lease is asked to do, read anew. Raises LeaseLostError, SessionNotFoundError."""
+def asked(session: Session) -> CancelAction | None:
+    """What the turn that holds `session`'s lease is asked to do, as of when `session` was read."""
+    if session.lease_turn_id is None or session.cancel_turn_id != session.lease_turn_id:
+        return None
+    return CancelAction(session.cancel_action)
+
+
+def still_held(session: Session) -> Session:
+    """`session`'s header, read anew. Raises LeaseLostError, SessionNotFoundError."""
     present = sessions.header(session.user_id, session.session_id)
     if (present.lease_turn_id, present.lease_fence) != (session.lease_turn_id, session.lease_fence):
         raise LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
-    if present.cancel_turn_id != session.lease_turn_id:
-        return None
-    return CancelAction(present.cancel_action)
+    return present
 
 
 def _taking(session_id: str, turn_id: str, owner: str, deadline: datetime, ticket: Ticket | None) -> list[Action]:
@@ -143,7 +171,7 @@ def _taking(session_id: str, turn_id: str, owner: str, deadline: datetime, ticke
         Session.cancel_action.remove(),
     ]
     if ticket is not None:
-        actions.append(Session.waiting[0].remove())
+        actions.append(ticket.queue()[0].remove())
     return actions
 
 
@@ -154,7 +182,10 @@ def _free() -> Condition:
     return condition
 
 
-def _next_in_line(ticket: Ticket | None) -> Condition:
-    first = Session.waiting[0]
-    condition: Condition = first.does_not_exist() if ticket is None else first == str(ticket)
-    return condition
+def _next(ticket: Ticket | None) -> Condition:
+    nobody_interrupts: Condition = Session.interrupting[0].does_not_exist()
+    if ticket is None:
+        nobody: Condition = nobody_interrupts & Session.waiting[0].does_not_exist()
+        return nobody
+    first: Condition = ticket.queue()[0] == str(ticket)
+    return first if ticket.interrupts else nobody_interrupts & first

@@ -6,18 +6,19 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
-from pynamodb.exceptions import UpdateError
+from botocore.exceptions import BotoCoreError
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
-from chatkeep.errors import NoTurnRunningError, TurnInProgressError
+from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
-from chatkeep.transaction import Transaction
+from chatkeep.transaction import Transaction, update_if
 from chatkeep.turns import lease
-from chatkeep.turns.lease import CancelAction, Ticket
+from chatkeep.turns.lease import CancelAction, TakenError, Ticket
 
+ATTEMPTS = 8
 POLL_SECONDS = 0.2
 LONGEST_QUEUE = 20
 
@@ -37,26 +38,30 @@ def acquire(
 ) -> Session:
     """Take the session's lease until `deadline`, waiting until `start_by` where the strategy says so.
 
-    Waiting senders are served in order of arrival; those who cancel the running turn come first. Raises
-    TurnInProgressError, also for a repetition of the running turn itself; and what `lease.acquire` raises.
+    Waiting senders are served in order of arrival; those who cancel the running turn come before those who wait for its
+    end. Raises TurnInProgressError, also for a repetition of the running turn itself; SessionChangedError; and what
+    `lease.acquire` raises, but for TakenError.
     """
-    session = lease.acquire(user_id, session_id, turn_id, deadline, None)
-    if session is not None:
-        return session
-    refusal = _refusal(user_id, session_id)
-    if refusal is None:  # it ended meanwhile, or only dead senders were waiting
-        session = lease.acquire(user_id, session_id, turn_id, deadline, None)
-        if session is not None:
-            return session
-        refusal = _refusal(user_id, session_id) or TurnInProgressError(turn_id)
+    refusal: TurnInProgressError | None = None
+    for _ in range(ATTEMPTS):
+        try:
+            return lease.acquire(user_id, session_id, turn_id, deadline, None)
+        except TakenError as taken:
+            refusal = _refusal(without_dead(taken.session))
+        if refusal is not None:
+            break
+        # The turn ended meanwhile, or only senders who had died were waiting.
+    if refusal is None:
+        raise SessionChangedError(session_id)
     if strategy is Strategy.REJECT or refusal.turn_id == turn_id:
         raise refusal
-    ticket = Ticket(turn_id, milliseconds(start_by))
-    _join(user_id, session_id, ticket, first=strategy in CANCELS, otherwise=refusal)
+    ticket = Ticket(turn_id, milliseconds(start_by), interrupts=strategy in CANCELS)
+    _join(user_id, session_id, ticket, otherwise=refusal)
     try:
         return _wait(user_id, session_id, ticket, CANCELS.get(strategy), start_by, deadline)
     except BaseException:
-        _leave(user_id, session_id, ticket)
+        with suppress(ChatkeepError, PynamoDBException, BotoCoreError):  # else the ticket expires by itself
+            _leave(user_id, session_id, ticket)
         raise
 
 
@@ -68,42 +73,50 @@ def wait_for(user_id: str, session_id: str, turn_id: str, until: datetime) -> No
         _pause()
 
 
-def _pending(session: Session, turn_id: str) -> bool:
-    return lease.running_turn(session) == turn_id or any(one.turn_id == turn_id for one in _waiting(session))
-
-
-def _waiting(session: Session) -> list[Ticket]:
-    return [Ticket.parse(text) for text in session.waiting or []]
-
-
-def _refusal(user_id: str, session_id: str) -> TurnInProgressError | None:
-    """Why a sender who does not wait is refused; senders who died while waiting are removed first."""
-    session = without_dead(sessions.ready(user_id, session_id))
-    running = lease.running_turn(session)
-    if running is not None:
-        remaining = session.lease_expires_at - milliseconds(now())
-        return TurnInProgressError(running, retry_after_seconds=max(1, min(5, int(remaining // 1000))))
-    waiting = _waiting(session)
-    return TurnInProgressError(waiting[0].turn_id) if waiting else None
-
-
 def without_dead(session: Session) -> Session:
-    """The session's header after those who died while they were first in its queue are removed from it."""
-    while (waiting := _waiting(session)) and waiting[0].expires_at <= milliseconds(now()):
-        if not _change(session, Session.waiting[0].remove(), Session.waiting[0] == str(waiting[0])):
+    """The session's header after those who died while they were first in a queue are removed from it."""
+    while dead := next((one for one in _firsts(session) if one.expires_at <= milliseconds(now())), None):
+        first = dead.queue()[0]
+        if not update_if(session, [first.remove()], first == str(dead)):
             session = sessions.header(session.user_id, session.session_id)
     return session
 
 
-def _join(user_id: str, session_id: str, ticket: Ticket, first: bool, otherwise: TurnInProgressError) -> None:
-    queue = Session.waiting | []
-    joined = queue.prepend([str(ticket)]) if first else queue.append([str(ticket)])
-    session = Session(user_id, session_id)
-    room: Condition = Session.sk.exists() & Session.waiting[LONGEST_QUEUE - 1].does_not_exist()
-    # A repetition of this request waits already, or this very update was carried out and its answer lost.
-    absent: Condition = Session.waiting.does_not_exist() | ~Session.waiting.contains(str(ticket))
-    joined_now = _change(session, Session.waiting.set(joined), room & absent)
-    if not joined_now and ticket not in _waiting(sessions.header(user_id, session_id)):
+def _tickets(session: Session) -> list[Ticket]:
+    """Everybody who waits, in the order in which they are served."""
+    return [
+        *(Ticket.parse(text, interrupts=True) for text in session.interrupting or []),
+        *(Ticket.parse(text, interrupts=False) for text in session.waiting or []),
+    ]
+
+
+def _firsts(session: Session) -> list[Ticket]:
+    tickets = _tickets(session)
+    return [*tickets[:1], *[one for one in tickets if not one.interrupts][:1]]
+
+
+def _pending(session: Session, turn_id: str) -> bool:
+    waits = any(one.turn_id == turn_id and one.expires_at > milliseconds(now()) for one in _tickets(session))
+    return waits or lease.running_turn(session) == turn_id
+
+
+def _refusal(session: Session) -> TurnInProgressError | None:
+    """Why a sender who does not wait is refused, if there still is a reason."""
+    running = lease.running_turn(session)
+    if running is not None:
+        remaining = session.lease_expires_at - milliseconds(now())
+        return TurnInProgressError(running, retry_after_seconds=max(1, min(5, int(remaining // 1000))))
+    waiting = _tickets(session)
+    return TurnInProgressError(waiting[0].turn_id) if waiting else None
+
+
+def _join(user_id: str, session_id: str, ticket: Ticket, otherwise: TurnInProgressError) -> None:
+    session, queue = Session(user_id, session_id), ticket.queue()
+    room: Condition = Session.sk.exists() & queue[LONGEST_QUEUE - 1].does_not_exist()
+    # This very update was carried out and its answer lost.
+    absent: Condition = queue.does_not_exist() | ~queue.contains(str(ticket))
+    joined = update_if(session, [queue.set((queue | []).append([str(ticket)]))], room & absent)
+    if not joined and ticket not in _tickets(sessions.header(user_id, session_id)):
         raise otherwise
 
 
@@ -118,33 +131,30 @@ def _wait(
     while True:
         session = without_dead(sessions.ready(user_id, session_id))
         running = lease.running_turn(session)
-        if running is None and _waiting(session)[:1] == [ticket]:
-            acquired = lease.acquire(user_id, session_id, ticket.turn_id, deadline, ticket)
-            if acquired is not None:
-                return acquired
-        if running is not None and cancels is not None and session.cancel_turn_id != running:
-            with suppress(NoTurnRunningError), Transaction() as transaction:
-                lease.cancel(transaction, session, cancels)
+        if running == ticket.turn_id:  # a repetition of this request, which came first
+            raise TurnInProgressError(ticket.turn_id)
+        if running is None and _tickets(session)[:1] == [ticket]:
+            with suppress(TakenError):
+                return lease.acquire(user_id, session_id, ticket.turn_id, deadline, ticket)
+        if running is not None and cancels is not None:
+            _cancel(session, cancels)
         if now() >= start_by:
             raise TurnInProgressError(running or ticket.turn_id)
         _pause()
 
 
+def _cancel(session: Session, action: CancelAction) -> None:
+    """Ask for it once; who wants the turn's effects removed overrules who would keep them."""
+    if lease.asked(session) not in (action, CancelAction.ROLL_BACK):
+        with suppress(NoTurnRunningError), Transaction() as transaction:
+            lease.cancel(transaction, session, action)
+
+
 def _leave(user_id: str, session_id: str, ticket: Ticket) -> None:
-    while str(ticket) in (waiting := sessions.header(user_id, session_id).waiting or []):
-        place = Session.waiting[waiting.index(str(ticket))]
-        if _change(Session(user_id, session_id), place.remove(), place == str(ticket)):
+    while ticket in (waiting := _tickets(sessions.header(user_id, session_id))):
+        place = ticket.queue()[[one for one in waiting if one.interrupts == ticket.interrupts].index(ticket)]
+        if update_if(Session(user_id, session_id), [place.remove()], place == str(ticket)):
             return
-
-
-def _change(session: Session, action: Action, condition: Condition) -> bool:
-    try:
-        session.update([action], condition)
-    except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
 
 
 def _pause() -> None:

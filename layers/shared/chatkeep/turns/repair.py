@@ -6,10 +6,14 @@ roll forward or back: what remains is its lease, and senders that died while the
 
 from collections.abc import Iterator
 
+from botocore.exceptions import BotoCoreError
+from pynamodb.exceptions import PynamoDBException
+
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import SessionNotFoundError
 from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
+from chatkeep.telemetry import logger
 from chatkeep.turns import lease, queue
 
 
@@ -27,8 +31,11 @@ def _expired() -> Iterator[Session]:
 def _repair(found: Session) -> bool:
     try:
         session = queue.without_dead(sessions.header(found.user_id, found.session_id))
+        if session.lease_turn_id is None or lease.running_turn(session) is not None:
+            return False
+        return lease.release(session)
     except SessionNotFoundError:  # the index lags behind a purge
         return False
-    if session.lease_turn_id is None or lease.running_turn(session) is not None:
+    except (PynamoDBException, BotoCoreError):
+        logger.warning("a lease was not ended; the next sweep tries again", exc_info=True)
         return False
-    return lease.release(session)

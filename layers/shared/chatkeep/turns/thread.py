@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langgraph.graph import START
 
+from chatkeep.turns.calls import ASIDE
 from chatkeep.turns.lease import CancelAction
 
 FIRST_LOOK_SECONDS = 0.9
@@ -15,32 +17,53 @@ LOOK_SECONDS = 0.5
 NOT_RUN = "The call was cancelled before it gave a result."
 
 
+Opening = Callable[[list[BaseMessage]], list[BaseMessage]]
+"""Makes what a turn begins with from the thread's messages."""
+
+
 @dataclass
 class Progress:
-    """What the run has made so far: the thread's messages after the last finished step, and the answers under way."""
+    """What the run has made so far: the thread's messages after the last finished step, and the answers under way.
 
-    before: list[BaseMessage] = field(default_factory=list)
+    `before` is None until the thread has been read.
+    """
+
+    before: list[BaseMessage] | None = None
     after: list[BaseMessage] = field(default_factory=list)
     streamed: dict[str, AIMessageChunk] = field(default_factory=dict)
 
     def new(self) -> list[BaseMessage]:
         """The messages that were not there before."""
-        known = {one.id for one in self.before}
+        known = {one.id for one in self.before or []}
         return [one for one in self.after if one.id not in known]
 
 
-async def run(graph: Any, config: dict[str, Any], said: HumanMessage, progress: Progress) -> None:
-    """Send `said` to the graph and follow it to its end; tool calls that the thread left open are answered first."""
+class DeadlineError(Exception):
+    """The run has used up its time."""
+
+
+async def messages(graph: Any, config: dict[str, Any]) -> list[BaseMessage]:
+    """What the thread holds now."""
     state = await graph.aget_state(config)
-    progress.before = list(state.values.get("messages", []))
-    messages = [*unanswered(progress.before), said]
-    stream = graph.astream({"messages": messages}, config, stream_mode=["messages", "values"], durability="exit")
+    return list(state.values.get("messages", []))
+
+
+async def run(graph: Any, config: dict[str, Any], progress: Progress, opening: Opening) -> None:
+    """Send what `opening` makes of the thread's messages to the graph, and follow it to its end."""
+    progress.before = await messages(graph, config)
+    first = {"messages": opening(progress.before)}
+    stream = graph.astream(first, config, stream_mode=["messages", "values"], durability="exit")
     async for mode, chunk in stream:
         if mode == "values":
             progress.after = list(chunk.get("messages", []))
-        elif isinstance(chunk[0], AIMessageChunk) and chunk[0].id:
-            known = progress.streamed.get(chunk[0].id)
-            progress.streamed[chunk[0].id] = chunk[0] if known is None else known + chunk[0]
+        else:
+            _collect(progress, *chunk)
+
+
+def _collect(progress: Progress, message: BaseMessage, metadata: dict[str, Any]) -> None:
+    if isinstance(message, AIMessageChunk) and message.id and not ASIDE.intersection(metadata.get("tags") or ()):
+        known = progress.streamed.get(message.id)
+        progress.streamed[message.id] = message if known is None else known + message
 
 
 async def supervise(
@@ -48,23 +71,27 @@ async def supervise(
 ) -> CancelAction | None:
     """Await `running` for at most `seconds`; return the cancel that ended it, where one did.
 
-    Raises TimeoutError, and what `running` and `look` raise.
+    Raises DeadlineError, and what `running` and `look` raise.
     """
     task = asyncio.ensure_future(running)
     watch = asyncio.ensure_future(_watch(look))
     try:
         await asyncio.wait({task, watch}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.cancelled():
+            raise RuntimeError("the graph cancelled itself")
         if task.done():
             task.result()
             return None
         if watch.done():
             return watch.result()
-        raise TimeoutError
+        raise DeadlineError
     finally:
         for one in (task, watch):
             one.cancel()
         # A model called in a thread cannot be stopped; it is left behind, not waited for.
-        await asyncio.wait({task, watch}, timeout=0.2)
+        ended, _ = await asyncio.wait({task, watch}, timeout=0.2)
+        for ended_one in ended:
+            ended_one.cancelled() or ended_one.exception()  # else asyncio reports an error that nobody asked for
 
 
 async def _watch(look: Callable[[], CancelAction | None]) -> CancelAction:
@@ -89,11 +116,11 @@ def unanswered(messages: list[BaseMessage]) -> list[ToolMessage]:
     return []
 
 
-def kept(progress: Progress, said: HumanMessage) -> list[BaseMessage]:
+def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
     """What a cancelled run leaves: the finished messages, an answer to each open tool call, and the words so far."""
     finished = progress.new()
-    if said.id not in {one.id for one in finished}:
-        finished = [*unanswered(progress.before), said]
+    if not {one.id for one in opening} <= {one.id for one in finished}:
+        finished = opening
     last = finished[-1]
     if isinstance(last, AIMessage) and not last.tool_calls:
         return finished
@@ -102,6 +129,6 @@ def kept(progress: Progress, said: HumanMessage) -> list[BaseMessage]:
     return [*finished, *unanswered(finished), AIMessage(words)]
 
 
-async def overwrite(graph: Any, config: dict[str, Any], messages: list[BaseMessage]) -> None:
-    """Add `messages` to the thread as they are, without running the graph."""
-    await graph.aupdate_state(config, {"messages": messages}, as_node="__input__")
+async def append(graph: Any, config: dict[str, Any], new: list[BaseMessage]) -> None:
+    """Add `new` to the thread as a graph's input is added, without running what would follow."""
+    await graph.aupdate_state(config, {"messages": new}, as_node=START)

@@ -1,0 +1,89 @@
+"""What does not fit into a turn's transaction: it is stored ahead of it, unseen until the transaction is carried out.
+
+Nothing reads a payload or a part that nothing names, or a message newer than the session's last. What a turn that died
+here has left is removed by the next one, so that it does not become visible with that one's messages.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pynamodb.expressions.condition import Condition
+
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError
+from chatkeep.models import message as message_model
+from chatkeep.models import part as part_model
+from chatkeep.models.message import Message
+from chatkeep.models.part import Part
+from chatkeep.models.session import Session
+from chatkeep.models.table import session_partition
+from chatkeep.transaction import Transaction
+from chatkeep.turns import lease
+
+MOST_ITEMS = 100
+OWN_ITEMS = 4
+"""The turn's record, the session, the user's totals and the day."""
+MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024
+"""DynamoDB's limits of a transaction, less room for the items' own overhead:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-dynamodb-transactions"""
+
+Members = list[dict[str, Any]]
+
+
+def store(session: Session, writes: Members, heads: Sequence[dict[str, Any]]) -> Members:
+    """Store as many of the first `writes` as do not fit into a transaction with `heads`, and return the others.
+
+    Raises LeaseLostError where `session` is no longer held.
+    """
+    room, bytes_left = MOST_ITEMS - OWN_ITEMS - len(heads), MOST_BYTES - sum(map(size, heads))
+    first = len(writes)
+    while first and room and bytes_left >= size(writes[first - 1]):
+        first, room, bytes_left = first - 1, room - 1, bytes_left - size(writes[first - 1])
+    for batch in _batches(writes[:first]):
+        with Transaction() as transaction:
+            lost = LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
+            transaction.change(session, Session.written_ahead.set(True), condition=lease.held(session), otherwise=lost)
+            for write in batch:
+                transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
+    return writes[first:]
+
+
+def clear(session: Session) -> None:
+    """Remove the messages and parts that a turn which died has stored ahead; `session`'s lease must be held."""
+    if not session.written_ahead:
+        return
+    partition = session_partition(session.user_id, session.session_id)
+    last = f"{session.last_message_id}~" if session.last_message_id else ""  # "~" sorts after the parts of the last
+    kinds: list[tuple[type[Message] | type[Part], str]] = [(Message, message_model.PREFIX), (Part, part_model.PREFIX)]
+    for model, prefix in kinds:
+        newer: Condition = model.sk.between(f"{prefix}{last}", f"{prefix}~")
+        with model.batch_write() as batch:
+            for item in model.query(partition, newer, consistent_read=True):
+                batch.delete(item)
+
+
+def size(member: dict[str, Any]) -> int:
+    """About the bytes that DynamoDB counts; an update's values weigh as much as the item they make."""
+    (write,) = member.values()
+    values = write.get("Item") or write.get("ExpressionAttributeValues", {})
+    return sum(len(name) + _bytes(value) for name, value in values.items())
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(len(name) + _bytes(member) for name, member in value.items())
+    if isinstance(value, list):
+        return sum(map(_bytes, value))
+    return len(value.encode()) if isinstance(value, str) else len(value) if isinstance(value, bytes) else 1
+
+
+def _batches(writes: Members) -> Iterator[Members]:
+    batch: Members = []
+    bytes_left = MOST_BYTES
+    for write in writes:
+        if batch and (len(batch) == MOST_ITEMS - 1 or bytes_left < size(write)):
+            yield batch
+            batch, bytes_left = [], MOST_BYTES
+        batch.append(write)
+        bytes_left -= size(write)
+    if batch:
+        yield batch

@@ -1,0 +1,62 @@
+"""A turn's messages as its session's transcript has them."""
+
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+from chatkeep import ids
+from chatkeep.clock import now, stamp
+from chatkeep.models.message import Message, Role
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn
+from chatkeep.turns.thread import unanswered
+
+
+def opening(session: Session, said: HumanMessage, before: list[BaseMessage]) -> list[BaseMessage]:
+    """What a turn adds to the thread first: an answer to each tool call left open there, then what the user said.
+
+    Their ids are the transcript's, and sort after all that it has.
+    """
+    last = session.last_message_id
+    answers = unanswered(before)
+    for one in answers:
+        one.id = last = ids.after(last)
+    said.id = ids.after(last)
+    return [*answers, said]
+
+
+def messages(session: Session, turn: Turn, first: Sequence[BaseMessage], new: list[BaseMessage]) -> list[Message]:
+    """The turn's messages in order: those of its opening `first`, then what else is `new`, without the usage."""
+    opened = {one.id for one in first}
+    made = [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
+    for one in new:
+        if one.id not in opened and isinstance(one, AIMessage | ToolMessage):
+            made.append(_message(session, turn, ids.after(made[-1].message_id), one, stamp(now())))
+    return made
+
+
+def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, created_at: str) -> Message:
+    role = {HumanMessage: Role.USER, ToolMessage: Role.TOOL}.get(type(said), Role.ASSISTANT)
+    message = Message(
+        session.user_id,
+        session.session_id,
+        message_id,
+        turn_id=turn.turn_id,
+        role=role,
+        content=said.text,
+        created_at=created_at,
+    )
+    if isinstance(said, AIMessage):
+        message.tool_calls = [dict(call) for call in said.tool_calls] or None
+    return message
+
+
+def complete(answer: Message, turn: Turn, model_name: str) -> None:
+    """Give the answer the whole turn's usage."""
+    answer.status = turn.status
+    answer.model_name = model_name
+    answer.input_tokens = turn.input_tokens
+    answer.output_tokens = turn.output_tokens
+    answer.response_time_ms = turn.response_time_ms
+    if all(call["cost"] is not None for call in turn.calls):
+        answer.cost = turn.cost
