@@ -41,11 +41,14 @@ def folders(function: str) -> list[Path]:
     return [BUILT / own, *(BUILT / layer / "python" for layer in layers)]
 
 
-def event(name: str, session_id: str | None = None) -> dict[str, Any]:
-    sample: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    if session_id:
-        sample["pathParameters"]["session_id"] = session_id
-    return sample
+def event(name: str) -> dict[str, Any]:
+    return dict(json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def about(session_id: str, sample: dict[str, Any]) -> dict[str, Any]:
+    """The same event for another session than the sample names."""
+    text = json.dumps(sample).replace(sample["pathParameters"]["session_id"], session_id)
+    return dict(json.loads(text))
 
 
 def invoke(function: str, sample: dict[str, Any], engine: Engine) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def created(engine: Engine) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def answered(engine: Engine, created: dict[str, Any]) -> dict[str, Any]:
-    return invoke("ChatFunction", event("send_message", body(created)["session_id"]), engine)
+    return invoke("ChatFunction", about(body(created)["session_id"], event("send_message")), engine)
 
 
 @pytest.fixture(scope="module")

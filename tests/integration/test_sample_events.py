@@ -62,6 +62,7 @@ def session(engine: Engine, user_id: str) -> Session:
     stored.model_name, stored.temperature, stored.max_tokens = "scripted:echo", 0.7, 4096
     stored.enable_summarization, stored.custom_system_prompt, stored.metadata = True, "", {}
     stored.is_archived = stored.is_pinned = False
+    stored.last_message_id = ANSWER
     stored.place_in_list()
     stored.save()
     Message(user_id, SESSION, ANSWER, turn_id=TURN, role=Role.ASSISTANT, content="To Lisbon", created_at=at).save()

@@ -84,7 +84,7 @@ def test_what_api_gateway_answers_itself_is_a_problem_with_a_code(kind: str) -> 
     problem = json.loads(response["ResponseTemplates"]["application/json"])
     assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
     assert problem["status"] == response["StatusCode"]
-    assert problem["type"] == f"https://chatkeep.dev/problems/{problem['code'].replace('_', '-')}"
+    assert problem["type"] == f"urn:chatkeep:problem:{problem['code']}"
     assert sorted(problem) == ["code", "detail", "status", "title", "type"]
 
 
