@@ -1,0 +1,125 @@
+"""Rules about the tree of errors, and the problems they become."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from pydantic import BaseModel
+from pynamodb.exceptions import CancellationReason, TransactWriteError, UpdateError, VerboseClientError
+
+from chatkeep import errors
+from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, TurnInProgressError
+from chatkeep.problems import install
+from infra.local.events import LambdaContext, Request, proxy_event
+
+
+def tree(root: type[ChatkeepError], depth: int = 0) -> Iterator[str]:
+    yield "    " * depth + root.__name__
+    for branch in root.__subclasses__():
+        if branch.__module__ == errors.__name__:
+            yield from tree(branch, depth + 1)
+
+
+ALL = [getattr(errors, name.strip()) for name in tree(ChatkeepError)]
+
+
+def test_the_docstring_shows_the_tree() -> None:
+    assert str(errors.__doc__).split("\n\n", 1)[1].rstrip() == "\n".join(tree(ChatkeepError))
+
+
+@pytest.mark.parametrize("error", ALL)
+def test_an_error_has_a_status_and_a_code_named_after_it(error: type[ChatkeepError]) -> None:
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in error.__name__)
+    assert error is ChatkeepError or error.code == words.removeprefix("_").removesuffix("_error")
+    assert error.status in {404, 409, 422, 500, 503}
+
+
+def test_no_two_errors_share_a_code() -> None:
+    assert len({error.code for error in ALL}) == len(ALL)
+
+
+def test_whoever_should_try_again_is_told_when() -> None:
+    assert all(error.retry_after_seconds for error in ALL if error.status == 503)
+
+
+class Number(BaseModel):
+    number: int
+
+
+def answer_to(failure: Exception | None) -> dict:  # type: ignore[type-arg]
+    """What the API answers where a route raises `failure`, or answers with something that it should not."""
+    app = APIGatewayRestResolver(enable_validation=True)
+    install(app)
+
+    @app.get("/")
+    def route() -> Number:
+        if failure is not None:
+            raise failure
+        return {"number": "none"}  # type: ignore[return-value]
+
+    event = proxy_event(Request("GET", "/"), resource="/", path_parameters={}, claims={"sub": "somebody"})
+    return dict(app.resolve(event, LambdaContext("a-function", "a-request", 0)))
+
+
+def cancelled(*codes: str) -> TransactWriteError:
+    response = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
+    reasons = [CancellationReason(code) for code in codes]
+    cause = VerboseClientError(response, "TransactWriteItems", cancellation_reasons=[None, *reasons])
+    return TransactWriteError("cancelled", cause)
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}}, "UpdateItem")
+
+
+def test_a_problem_names_every_field_that_is_wrong() -> None:
+    result = answer_to(InvalidFieldError(FieldProblem("a", "is wrong"), FieldProblem("b.0", "too")))
+    assert result["statusCode"] == 422
+    assert result["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
+    problem = json.loads(result["body"])
+    assert problem["errors"] == [{"field": "a", "detail": "is wrong"}, {"field": "b.0", "detail": "too"}]
+    assert (problem["status"], problem["code"]) == (422, "invalid_field")
+
+
+def test_a_problem_says_what_else_its_error_knows_and_when_to_come_back() -> None:
+    result = answer_to(TurnInProgressError("a-turn", retry_after_seconds=3))
+    assert json.loads(result["body"])["turn_id"] == "a-turn"
+    assert result["multiValueHeaders"]["Retry-After"] == ["3"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refused("ThrottlingException"),
+        UpdateError(cause=refused("ProvisionedThroughputExceededException")),
+        cancelled("TransactionConflict"),
+        ReadTimeoutError(endpoint_url="http://somewhere"),
+    ],
+)
+def test_a_storage_failure_that_passes_asks_to_try_again(failure: Exception) -> None:
+    result = answer_to(failure)
+    assert (result["statusCode"], json.loads(result["body"])["code"]) == (503, "storage_unavailable")
+    assert result["multiValueHeaders"]["Retry-After"] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refused("AccessDeniedException"),
+        UpdateError(cause=refused("ValidationException")),
+        cancelled("ValidationError"),
+        cancelled("ItemCollectionSizeLimitExceeded"),
+        ZeroDivisionError(),
+    ],
+)
+def test_a_failure_of_ours_propagates_so_that_lambda_counts_it(failure: Exception) -> None:
+    with pytest.raises(type(failure)):
+        answer_to(failure)
+
+
+def test_an_answer_that_breaks_its_own_schema_is_not_the_callers_fault() -> None:
+    with pytest.raises(RequestValidationError):
+        answer_to(None)

@@ -1,0 +1,87 @@
+"""Rules about imports: they point inward, and a function starts with what it needs and nothing heavy."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers" / "shared"
+SOURCES = {
+    ".".join(file.relative_to(base).with_suffix("").parts).removesuffix(".__init__"): file
+    for base, folder in ((ROOT, "functions"), (LAYER, "chatkeep"))
+    for file in sorted((base / folder).rglob("*.py"))
+}
+FUNCTIONS = sorted({name.split(".")[1] for name in SOURCES if name.startswith("functions.")})
+HANDLERS = [f"functions.{function}.app" for function in FUNCTIONS]
+INNERMOST = {"chatkeep.errors", "chatkeep.settings"}
+MAY_IMPORT = {  # of ours, itself aside
+    "chatkeep.errors": set(),
+    "chatkeep.settings": set(),
+    "chatkeep.models": INNERMOST,
+    "chatkeep.checkpoint_items": INNERMOST,
+}
+SDK = ("boto3", "botocore", "pynamodb")
+AGENTS = ("langchain", "langgraph", "langsmith")
+WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
+STARTS_WITH = {
+    "annotated_types", "aws_lambda_powertools", "aws_xray_sdk", "botocore", "certifi", "dateutil", "itsdangerous",
+    "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",
+    "uuid_utils", "wrapt",
+}  # fmt: skip
+
+
+def imported(module: str) -> Iterator[str]:
+    """The full name of everything that the module imports, in functions too."""
+    for node in ast.walk(ast.parse(SOURCES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, packages: tuple[str, ...] | set[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_module_imports_nothing_further_out_than_itself(module: str) -> None:
+    ours = [name for name in imported(module) if within(name, ("functions", "chatkeep", "infra", "tests"))]
+    own = ".".join(module.split(".")[:2])
+    if within(module, ("functions",)):
+        allowed: set[str] = {"chatkeep", own}
+    else:
+        allowed = MAY_IMPORT.get(own, {"chatkeep"}) | {own}
+    assert [name for name in ours if not within(name, allowed)] == []
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_does_not_know_the_database(handler: str) -> None:
+    assert [name for name in imported(handler) if within(name, SDK)] == []
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, WITH_AGENTS)])
+def test_only_what_runs_turns_imports_langgraph_or_langchain(module: str) -> None:
+    assert [name for name in imported(module) if name.startswith(AGENTS)] == []
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "chat"])
+def test_a_function_without_turns_starts_with_few_packages(function: str) -> None:
+    script = f"import sys, json, functions.{function}.app; print(json.dumps(list(sys.modules)))"
+    environment = {
+        "ALLOWED_ORIGIN": "*",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_SERVICE_NAME": function,
+        "PYTHONPATH": f"{ROOT}:{LAYER}",
+        "SESSIONS_TABLE": "a-table",
+    }
+    output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in json.loads(output.stdout)}
+    installed = {name for name in loaded if not name.startswith("_")} - sys.stdlib_module_names
+    assert installed - {"chatkeep", "functions"} <= STARTS_WITH
+    assert not any(name.startswith(AGENTS) for name in json.loads(output.stdout))

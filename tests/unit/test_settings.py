@@ -1,0 +1,53 @@
+"""Settings: a variable that is missing is named, and the rest is what the environment says."""
+
+from typing import Any
+
+import pytest
+
+from chatkeep.settings import Settings
+from functions.chat.settings import ChatSettings
+from functions.sessions.settings import SessionsSettings
+from infra.local.template import load_functions
+from tests.client import STACK
+
+ENVIRONMENTS = {name: dict(function.environment) for name, function in load_functions(STACK).items()}
+REQUIRED: list[tuple[Any, str, str]] = [
+    (Settings, "StatsFunction", "SESSIONS_TABLE"),
+    (SessionsSettings, "SessionsFunction", "DEFAULT_MODEL"),
+    (SessionsSettings, "SessionsFunction", "DEFAULT_TEMPERATURE"),
+    (SessionsSettings, "SessionsFunction", "DEFAULT_MAX_TOKENS"),
+    (SessionsSettings, "SessionsFunction", "DEFAULT_ENABLE_SUMMARIZATION"),
+    (SessionsSettings, "SessionsFunction", "RETENTION_DAYS"),
+    (SessionsSettings, "SessionsFunction", "CURSOR_SECRET"),
+    (ChatSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
+    (ChatSettings, "ChatFunction", "GRAPH"),
+]
+
+
+@pytest.mark.parametrize(("settings", "function", "variable"), REQUIRED)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_variable_fails_by_its_name(settings: Any, function: str, variable: str, value: str | None) -> None:
+    environment = ENVIRONMENTS[function] | {variable: value}
+    if value is None:
+        del environment[variable]
+    with pytest.raises(KeyError, match=variable):
+        settings.read(environment)
+
+
+def test_a_number_that_is_none_fails() -> None:
+    with pytest.raises(ValueError, match="many"):
+        SessionsSettings.read(ENVIRONMENTS["SessionsFunction"] | {"RETENTION_DAYS": "many"})
+
+
+def test_what_the_template_gives_is_enough_for_every_function() -> None:
+    assert Settings.read(ENVIRONMENTS["StatsFunction"]).dynamodb_endpoint is None
+    sessions = SessionsSettings.read(ENVIRONMENTS["SessionsFunction"])
+    assert (sessions.default_temperature, sessions.default_enable_summarization) == (0.7, True)
+    chat = ChatSettings.read(ENVIRONMENTS["ChatFunction"])
+    assert (chat.allow_scripted_models, chat.openai_base_url, chat.local_model_url) == (False, None, None)
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("true", True), ("false", False), ("", False), ("True", False)])
+def test_scripted_models_are_allowed_by_the_word_true_alone(text: str, allowed: bool) -> None:
+    environment = ENVIRONMENTS["ChatFunction"] | {"ALLOW_SCRIPTED_MODELS": text}
+    assert ChatSettings.read(environment).allow_scripted_models is allowed
