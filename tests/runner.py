@@ -54,6 +54,11 @@ class Runner:
         self.process.terminate()
         return self.process.wait(30)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C in its terminal, which every process of its session gets; wait for its end."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(30)
+
     def children(self) -> list[int]:
         """The processes below the runner, all generations."""
         return _below(self.process.pid)
@@ -83,7 +88,13 @@ def start(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
     variables = inherited | {"DYNAMODB_ENDPOINT": "", "PORT": "0", "CHATKEEP_DATA": str(folder), **(environment or {})}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -6,6 +6,7 @@ python -m infra.local.model PORT
 import asyncio
 import importlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -61,7 +62,8 @@ class EmbeddedModel:
         parameters.model_alias = {NAME}
         parameters.n_ctx = _CONTEXT_TOKENS
         parameters.n_parallel = 1
-        parameters.cpuparams.poll = 0  # threads that wait for work sleep: the functions need the processors too
+        half = max(1, (os.cpu_count() or 1) // 2)  # its threads wait for each other, and the functions need room too
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = half
         parameters.warmup = False
         parameters.verbosity = 0
         parameters.port = 0  # the engine opens a server of its own, which nobody is told of
@@ -85,7 +87,7 @@ class App:
             more = message.get("more_body", False)
         try:
             body = json.loads(content)
-            answers = self._answers(body)
+            answers = self._answers(body, receive)
             first = await anext(answers)
         except ModelMissingError as error:
             await _respond(send, 503, _error(503, f"{error}; `make setup` installs it where the platform has it"))
@@ -97,14 +99,19 @@ class App:
             else:
                 await _stream(send, first, answers)
 
-    async def _answers(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """What the model says, as it says it; the model stops when nobody listens any more."""
+    async def _answers(self, body: dict[str, Any], receive: Receive) -> AsyncIterator[dict[str, Any]]:
+        """What the model says, as it says it; it stops at the next token when the client has left."""
         loop, answers, left = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None](), threading.Event()
 
         def put(answer: dict[str, Any] | None) -> bool:
             loop.call_soon_threadsafe(answers.put_nowait, answer)
             return left.is_set()
 
+        async def watch() -> None:
+            await receive()  # after the whole body there is only the disconnect to come
+            left.set()
+
+        watching = asyncio.create_task(watch())
         completion = asyncio.create_task(asyncio.to_thread(self._model.complete, body, put))
         completion.add_done_callback(lambda _: answers.put_nowait(None))
         try:
@@ -112,6 +119,7 @@ class App:
                 yield answer
             completion.result()
         finally:
+            watching.cancel()
             left.set()
 
 
