@@ -29,8 +29,8 @@ def main() -> int:
     environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
     architecture = environment.setdefault("ARCHITECTURE", "x86_64")
     sam = [str(SAM), "build", "--parameter-overrides", f"Architecture={architecture}"]
-    subprocess.run(sam, cwd=ROOT, env=environment, check=True)
-    return report(dict(sizes(BUILT / "template.yaml")))
+    failed = subprocess.run(sam, cwd=ROOT, env=environment, check=False).returncode
+    return failed or report(dict(sizes(BUILT / "template.yaml")))
 
 
 def find_python() -> Path | None:
