@@ -1,0 +1,52 @@
+"""What the models' client asks of DynamoDB: listed, or refused in DynamoDB's place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+from chatkeep.models.session import Session
+
+Refusal = dict[str, Any]
+
+
+def cancelled(*reasons: str | None) -> Refusal:
+    """TransactionCanceledException, with the reason of each item of the transaction."""
+    codes = [{"Code": reason or "None"} for reason in reasons]
+    return refused("TransactionCanceledException") | {"CancellationReasons": codes}
+
+
+def refused(code: str) -> Refusal:
+    return {"Error": {"Code": code, "Message": "by the test"}}
+
+
+@contextmanager
+def requests() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The operations and parameters of the requests that are made meanwhile, in order."""
+    sent: list[tuple[str, dict[str, Any]]] = []
+    events = Session._get_connection().connection.client.meta.events
+
+    def note(model: Any, params: dict[str, Any], **_: Any) -> None:
+        sent.append((model.name, params))
+
+    events.register("provide-client-params.dynamodb", note)
+    try:
+        yield sent
+    finally:
+        events.unregister("provide-client-params.dynamodb", note)
+
+
+@contextmanager
+def refusing(operation: str, *refusals: Refusal) -> Iterator[list[Refusal]]:
+    """The first requests of `operation` are refused, one for each of `refusals`; yields those not yet used."""
+    left = list(refusals)
+    events = Session._get_connection().connection.client.meta.events
+
+    def refuse(**_: Any) -> Any:
+        return (SimpleNamespace(status_code=400), left.pop(0)) if left else None
+
+    events.register_first(f"before-call.dynamodb.{operation}", refuse)
+    try:
+        yield left
+    finally:
+        events.unregister(f"before-call.dynamodb.{operation}", refuse)
