@@ -17,12 +17,12 @@ def page(
     Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order, BrokenThreadError.
     """
     header = sessions.header(user_id, session_id)
+    listing = ("messages", user_id, session_id, "desc" if newest_first else "asc")
+    after = cursors.open_sealed(cursor, *listing)
     if header.last_message_id is None:
         return [], None
     # What is newer belongs to a turn that is being stored, or that died in that.
     newest = f"{PREFIX}{header.last_message_id}"
-    listing = ("messages", user_id, session_id, "desc" if newest_first else "asc")
-    after = cursors.open_sealed(cursor, *listing)
     first, last = (PREFIX, after or newest) if newest_first else (after or PREFIX, newest)
     found = Message.query(
         session_partition(user_id, session_id),
