@@ -4,7 +4,6 @@ import json
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from chatkeep.messages import MessageView
 from chatkeep.sessions import SessionView
@@ -57,14 +56,20 @@ Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_storable)]
 MaxTokens = Annotated[int, Field(ge=1, le=200_000)]
 SystemPrompt = Annotated[str, AfterValidator(_short_prompt)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
-Absent = SkipJsonSchema[None]
-"""A field that was left out; a null that was given is refused, and the OpenAPI document says so."""
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Have the OpenAPI document say that None stands for a field that was left out, and is no value."""
+    for field in schema["properties"].values():
+        for kind in field.pop("anyOf", []):
+            if kind != {"type": "null"}:
+                field |= kind
 
 
 class Body(BaseModel):
     """A body whose fields may be left out but not be null, and which knows no others."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_without_null)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -82,11 +87,11 @@ class NewSession(Body):
     """A field that is left out comes from the caller's preferences."""
 
     title: Title = "New Conversation"
-    model_name: ModelName | Absent = None
-    temperature: Temperature | Absent = None
-    max_tokens: MaxTokens | Absent = None
-    enable_summarization: bool | Absent = None
-    custom_system_prompt: SystemPrompt | Absent = None
+    model_name: ModelName | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    enable_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata = Field(default_factory=dict)
     is_pinned: bool = False
 
@@ -94,15 +99,15 @@ class NewSession(Body):
 class SessionChanges(Body):
     """All that can be changed of a session, and nothing else."""
 
-    title: Title | Absent = None
-    model_name: ModelName | Absent = None
-    temperature: Temperature | Absent = None
-    max_tokens: MaxTokens | Absent = None
-    enable_summarization: bool | Absent = None
-    custom_system_prompt: SystemPrompt | Absent = None
-    metadata: Metadata | Absent = None
-    is_pinned: bool | Absent = None
-    is_archived: bool | Absent = None
+    title: Title | None = None
+    model_name: ModelName | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    enable_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
+    metadata: Metadata | None = None
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -114,11 +119,11 @@ class SessionChanges(Body):
 class NewPreferences(Body):
     """A field that is left out falls back to the deployment's default."""
 
-    default_model: ModelName | Absent = None
-    default_temperature: Temperature | Absent = None
-    default_max_tokens: MaxTokens | Absent = None
-    enable_auto_summarization: bool | Absent = None
-    custom_system_prompt: SystemPrompt | Absent = None
+    default_model: ModelName | None = None
+    default_temperature: Temperature | None = None
+    default_max_tokens: MaxTokens | None = None
+    enable_auto_summarization: bool | None = None
+    custom_system_prompt: SystemPrompt | None = None
 
 
 class PreferencesView(BaseModel):
