@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
@@ -17,7 +16,7 @@ from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
 from chatkeep.models.session import Details, Session, Status
 from chatkeep.models.totals import Totals
 from chatkeep.sessions import SessionView
-from chatkeep.transaction import Transaction
+from chatkeep.transaction import Transaction, update_if
 from functions.sessions import preferences
 from functions.sessions.schemas import NewSession
 from functions.sessions.settings import settings
@@ -111,12 +110,8 @@ def _apply(session: Session, changes: dict[str, Any]) -> Session:
                 transaction.change(Details(session.user_id, session.session_id), *_assignments(details, Details))
             _move_count(transaction, session.user_id, before, session.status)
         return sessions.get(session.user_id, session.session_id)
-    try:
-        session.update(actions, condition)
-    except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            raise MovedError from error
-        raise
+    if not update_if(session, actions, condition):
+        raise MovedError
     sessions.load_details([session])
     return session
 

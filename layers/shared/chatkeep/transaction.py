@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
 from pynamodb.exceptions import TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -90,7 +91,7 @@ def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:
     try:
         _past_rivals(lambda: item.update(actions, condition))
     except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if _code(error) == "ConditionalCheckFailedException":
             return False
         raise
     return True
@@ -111,4 +112,9 @@ def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], Non
 def _contended(error: Failure) -> bool:
     reasons = [] if isinstance(error, UpdateError) else error.cancellation_reasons
     codes = {reason.code for reason in reasons if reason is not None}
-    return bool(codes & CONTENDED) or error.cause_response_code in IN_PROGRESS
+    return bool(codes & CONTENDED) or _code(error) in IN_PROGRESS
+
+
+def _code(error: Failure) -> str | None:
+    """DynamoDB's code; `cause_response_code` fails where there was no answer."""
+    return str(error.cause.response["Error"]["Code"]) if isinstance(error.cause, ClientError) else None
