@@ -28,12 +28,13 @@ from infra.local.tables import create_missing_tables
 _one_at_a_time = threading.Lock()
 
 
-def _serialised(event_name: str, request: Any, **options: Any) -> Any:
+def moto_answer(event_name: str, request: Any, **options: Any) -> Any:
+    """What moto answers, or None where it is not active."""
     with _one_at_a_time:
         return botocore_stubber(event_name, request, **options)
 
 
-BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", _serialised)
+BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", moto_answer)
 
 
 @dataclass
