@@ -87,11 +87,12 @@ def _put_as_head(source: Source, writer: Writer, planned: Plan, snapshot: Snapsh
 
 def _stale_guard(source: Source, writer: Writer, snapshot: Snapshot) -> str | None:
     """What the guard has for the head although the parent is it. Raises ConcurrentWriteError if it is not."""
+    place = key(writer.thread_id, keys.guard(writer.namespace))
+    # The guard first: whoever becomes the head after that changes it too, and then the caller's condition fails.
+    guard = source.client.get_item(TableName=source.table, Key=place, ConsistentRead=True)
     head = heads.newest(source.client, source.table, writer.thread_id, writer.namespace)
     if (head and head.checkpoint_id) != (snapshot.parent_id or None):
         raise ConcurrentWriteError(f"{snapshot.parent_id} is not the head of thread {writer.thread_id} any more")
-    place = key(writer.thread_id, keys.guard(writer.namespace))
-    guard = source.client.get_item(TableName=source.table, Key=place, ConsistentRead=True)
     seen: str | None = guard.get("Item", {}).get(HEAD, {}).get("S")
     return seen
 
