@@ -1,0 +1,192 @@
+"""Each request of a saver fails in turn: no checkpoint is visible without its payload, nothing acknowledged is lost."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from langchain_core.messages import AIMessage
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command, interrupt
+
+from chatkeep.checkpoint_items import payload
+from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.errors import ConcurrentWriteError
+from tests.faults.checkpoint_faults import FAULTS, DiedError, Fault, FaultyClient
+
+TABLE = "chatkeep-CheckpointsTable"
+Failure = (ClientError, BotoCoreError, DiedError, ConcurrentWriteError)
+
+
+class Recording(DynamoDBSaver):
+    """Remembers what was acknowledged."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.put_checkpoints: dict[tuple[str, str], list[str]] = {}
+        self.put_tasks: list[tuple[str, str, str]] = []
+
+    def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        stored = super().put(config, checkpoint, metadata, new_versions)
+        place = (config["configurable"].get("checkpoint_ns", ""), checkpoint["id"])
+        messages = checkpoint["channel_values"].get("messages", [])
+        self.put_checkpoints[place] = [message.content for message in messages]
+        return stored
+
+    def put_writes(self, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
+        super().put_writes(config, writes, task_id, task_path)
+        names = config["configurable"]
+        self.put_tasks.append((names.get("checkpoint_ns", ""), names["checkpoint_id"], task_id))
+
+
+def chat(saver: Any) -> Any:
+    builder = StateGraph(MessagesState)
+    builder.add_node("ask", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
+    builder.add_node("model", lambda state: {"messages": [AIMessage(f"{len(state['messages'])}" + "é~!" * 400)]})
+    builder.add_conditional_edges(START, lambda state: "ask" if state["messages"][-1].content == "ask" else "model")
+    builder.add_edge("ask", "model")
+    return builder.compile(checkpointer=saver)
+
+
+def short_turns(graph: Any, config: Any) -> None:
+    for number in range(2):
+        graph.invoke({"messages": [("user", f"turn {number}")]}, config, durability="sync")
+
+
+def long_messages(graph: Any, config: Any) -> None:
+    noise = random.Random(1).randbytes(30_000).hex()
+    graph.invoke({"messages": [("user", noise), ("user", noise[::-1])]}, config, durability="sync")
+
+
+def interrupted(graph: Any, config: Any) -> None:
+    graph.invoke({"messages": [("user", "ask")]}, config, durability="sync")
+    graph.invoke(Command(resume="yes"), config, durability="sync")
+
+
+def at_exit(graph: Any, config: Any) -> None:
+    for number in range(2):
+        graph.invoke({"messages": [("user", f"turn {number}")]}, config, durability="exit")
+
+
+def whole(saver: Recording, config: Any) -> None:
+    """What is visible can be read, and what was acknowledged is visible."""
+    fresh = DynamoDBSaver(TABLE, saver.client.client)
+    found = {(each.config["configurable"]["checkpoint_ns"], each.checkpoint["id"]): each for each in fresh.list(config)}
+    for place, contents in saver.put_checkpoints.items():
+        assert [
+            message.content for message in found[place].checkpoint["channel_values"].get("messages", [])
+        ] == contents
+    for namespace, checkpoint_id, task_id in saver.put_tasks:
+        if (namespace, checkpoint_id) in found:  # LangGraph stores writes beside the checkpoint that they are for
+            assert task_id in [write[0] for write in found[namespace, checkpoint_id].pending_writes or []]
+
+
+def contents(saver: DynamoDBSaver, config: Any) -> list[str]:
+    """The messages of the head, without writes that are still pending: a new input drops the tasks they are of."""
+    head = saver.get_tuple(config)
+    return [message.content for message in head.checkpoint["channel_values"].get("messages", [])] if head else []
+
+
+def goes_on(client: Any, config: Any) -> None:
+    """A later run, in another process, answers and keeps what there was."""
+    saver = DynamoDBSaver(TABLE, client)
+    graph, before = chat(saver), contents(saver, config)
+    resumed = Command(resume="yes") if graph.get_state(config).interrupts else {"messages": [("user", "go on")]}
+    graph.invoke(resumed, config)
+    after = contents(saver, config)
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+@pytest.fixture(autouse=True)
+def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payloads of many parts that are quick to send."""
+    monkeypatch.setattr(payload, "PART_BYTES", 10_000)
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["plain", "strict"])
+@pytest.mark.parametrize("run", [short_turns, long_messages, interrupted, at_exit])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_survives_a_fault_at_any_request(
+    dynamodb: Any, user_id: str, fault: Fault, run: Callable[[Any, Any], None], strict: bool
+) -> None:
+    for at in count():
+        config: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
+        client = FaultyClient(dynamodb, at, fault)
+        saver = Recording(TABLE, client, require_head_parent=strict)
+        with suppress(*Failure):
+            run(chat(saver), config)
+        whole(saver, config)
+        goes_on(dynamodb, config)
+        saver.client = dynamodb
+        saver.delete_thread(f"{user_id}-{at}")
+        if not client.hit:
+            assert at > 5
+            return
+
+
+def thread_of_some_turns(client: Any, config: Any) -> list[Any]:
+    graph = chat(DynamoDBSaver(TABLE, client))
+    short_turns(graph, config)
+    interrupted(graph, config)
+    return seen(client, config)
+
+
+def seen(client: Any, config: Any) -> list[Any]:
+    found = DynamoDBSaver(TABLE, client).list(config)
+    return [(each.checkpoint, each.metadata, each.pending_writes) for each in found]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_pruning_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+    for at in count():
+        config: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
+        before = thread_of_some_turns(dynamodb, config)
+        client = FaultyClient(dynamodb, at, fault)
+        with suppress(*Failure):
+            DynamoDBSaver(TABLE, client).prune([config["configurable"]["thread_id"]])
+        assert all(each in before for each in seen(dynamodb, config))
+        DynamoDBSaver(TABLE, dynamodb).prune([config["configurable"]["thread_id"]])
+        assert seen(dynamodb, config) == before[:1]
+        goes_on(dynamodb, config)
+        if not client.hit:
+            return
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_copy_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+    source: Any = {"configurable": {"thread_id": user_id}}
+    before = thread_of_some_turns(dynamodb, source)
+    for at in count():
+        target: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
+        client = FaultyClient(dynamodb, at, fault)
+        with suppress(*Failure):
+            DynamoDBSaver(TABLE, client).copy_thread(user_id, f"{user_id}-{at}")
+        copied = seen(dynamodb, target)
+        assert copied == before[len(before) - len(copied) :]
+        DynamoDBSaver(TABLE, dynamodb).copy_thread(user_id, f"{user_id}-{at}")
+        assert seen(dynamodb, target) == before
+        if not client.hit:
+            return
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_deletion_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+    for at in count():
+        thread_id = f"{user_id}-{at}"
+        thread_of_some_turns(dynamodb, {"configurable": {"thread_id": thread_id}})
+        client = FaultyClient(dynamodb, at, fault)
+        with suppress(*Failure):
+            DynamoDBSaver(TABLE, client).delete_thread(thread_id)
+        DynamoDBSaver(TABLE, dynamodb).delete_thread(thread_id)
+        found = dynamodb.query(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :thread",
+            ExpressionAttributeValues={":thread": {"S": thread_id}},
+        )
+        assert found["Items"] == []
+        if not client.hit:
+            return

@@ -1,0 +1,141 @@
+"""Lists as rows: whatever happens to a list, its pieces say what it is, and little is written again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatkeep.checkpointer.codec import Frame, size
+from chatkeep.checkpointer.manifest import Ref, Rows
+from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, KnownList, arrange
+
+Stored = dict[tuple[str, int], list[Frame]]
+
+
+def frames(names: list[str], length: int = 400) -> list[Frame]:
+    return [("msgpack", name.encode().ljust(length, b".")) for name in names]
+
+
+class Store:
+    """The rows of one list in memory, and the last arrangement of it."""
+
+    def __init__(self) -> None:
+        self.rows: Stored = {}
+        self.last: Arrangement | None = None
+        self.written = 0
+
+    def put(self, new: list[Frame], *, on: Arrangement | None = None, fresh: bool = False) -> Arrangement:
+        before = on or self.last
+        known, rows = (before.known, before.rows) if before else (None, None)
+        self.last = arrange(new, known, rows, fresh=fresh)
+        for draft in self.last.drafts:
+            place = (draft.ref.generation, draft.ref.row)
+            assert place not in self.rows or draft.claim
+            self.rows.setdefault(place, draft.frames)
+            self.written += size(draft.frames)
+        return self.last
+
+    def read(self, rows: Rows) -> list[Frame]:
+        found: list[Frame] = []
+        for piece in rows.pieces:
+            found += self.elements(piece) if isinstance(piece, Ref) else piece
+        return found
+
+    def elements(self, ref: Ref) -> list[Frame]:
+        found, row = [], ref.row
+        while row < ref.stop:
+            elements = self.rows[ref.generation, row]
+            found += elements[max(0, ref.start - row) : ref.stop - row]
+            row += len(elements)
+        return found
+
+
+lists = st.lists(st.lists(st.sampled_from([f"m{number}" for number in range(30)]), max_size=25), max_size=12)
+
+
+@given(lists, st.sampled_from([3, 200, 60_000]), st.booleans())
+def test_any_sequence_of_lists_can_be_read_back(history: list[list[str]], length: int, fresh: bool) -> None:
+    store = Store()
+    for names in history:
+        arrangement = store.put(frames(names, length), fresh=fresh)
+        assert store.read(arrangement.rows) == frames(names, length)
+        assert len(arrangement.rows.pieces) <= MOST_PIECES
+
+
+def chat(turns: int) -> list[Frame]:
+    return frames([f"message {number}" for number in range(2 * turns)], 600)
+
+
+def test_an_appended_list_writes_only_what_is_new() -> None:
+    store = Store()
+    for turn in range(1, 200):
+        store.put(chat(turn))
+    assert store.written == size(chat(199))
+    assert store.last is not None
+    assert len(store.last.rows.pieces) == 1
+
+
+def test_a_window_over_a_chat_writes_only_what_is_new() -> None:
+    store = Store()
+    for turn in range(1, 200):
+        store.put(chat(turn)[-20:])
+    assert store.written == size(chat(199))
+    assert store.last is not None
+    assert len(store.last.rows.pieces) == 1
+
+
+def test_a_first_message_that_changes_each_time_does_not_rewrite_the_others() -> None:
+    store = Store()
+    for turn in range(1, 100):
+        store.put([*frames([f"it is now {turn}"], 2_000), *chat(turn)])
+    assert store.written <= size(chat(99)) + 99 * 2_000
+
+
+def test_a_changed_last_message_writes_only_itself() -> None:
+    store = Store()
+    store.put(chat(50))
+    written = store.written
+    store.put([*chat(50)[:-1], *frames(["changed"], 2_000)])
+    assert store.written == written + 2_000
+
+
+def test_small_new_elements_wait_in_the_header() -> None:
+    store = Store()
+    arrangement = store.put(frames(["a", "b"], INLINE_BYTES // 2))
+    assert store.rows == {}
+    assert arrangement.rows.pieces == (tuple(frames(["a", "b"], INLINE_BYTES // 2)),)
+    store.put(frames(["a", "b", "c"], INLINE_BYTES // 2))
+    assert [len(row) for row in store.rows.values()] == [3]
+
+
+def test_two_branches_never_claim_different_rows_unnoticed() -> None:
+    store = Store()
+    trunk = store.put(chat(3))
+    one = store.put([*chat(3), *frames(["one"], 2_000)], on=trunk)
+    other = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, trunk.rows)
+    assert [d.ref.row for d in one.drafts if d.claim] == [d.ref.row for d in other.drafts if d.claim] == [6]
+    fresh = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, trunk.rows, fresh=True)
+    assert not any(draft.claim for draft in fresh.drafts)
+
+
+def test_many_elements_are_spread_over_rows_of_a_bounded_size() -> None:
+    arrangement = arrange(frames([str(number) for number in range(1_000)], 1_000), None, None)
+    assert len(arrangement.drafts) > 10
+    assert max(size(draft.frames) for draft in arrangement.drafts) <= ROW_BYTES
+
+
+def test_an_element_larger_than_a_row_has_one_of_its_own() -> None:
+    arrangement = arrange(frames(["small", "large", "small too"], 3 * ROW_BYTES), None, None)
+    assert [len(draft.frames) for draft in arrangement.drafts] == [1, 1, 1]
+
+
+def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None:
+    store, names = Store(), [f"m{number}" for number in range(60)]
+    for step in range(1, 40):
+        names[step] = f"changed {step}"
+        store.put(frames(names, 1_500))
+    assert store.last is not None
+    assert len(store.last.rows.pieces) <= MOST_PIECES
+    assert store.written < 10 * size(frames(names, 1_500))
+
+
+def test_an_empty_list_has_no_pieces() -> None:
+    assert arrange([], KnownList(b"", ()), None).rows == Rows("", 0, ())
