@@ -28,13 +28,24 @@ from infra.local.tables import create_missing_tables
 _one_at_a_time = threading.Lock()
 
 
+interceptors: list[Callable[[Any], Any]] = []
+"""Each may answer a request to AWS in place of the engine, or fail it; None leaves it to the next."""
+
+
 def moto_answer(event_name: str, request: Any, **options: Any) -> Any:
     """What moto answers, or None where it is not active."""
     with _one_at_a_time:
         return botocore_stubber(event_name, request, **options)
 
 
-BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", moto_answer)
+def _answer(event_name: str, request: Any, **options: Any) -> Any:
+    for intercept in interceptors:
+        if (answer := intercept(request)) is not None:
+            return answer
+    return moto_answer(event_name, request, **options)
+
+
+BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", _answer)
 
 
 @dataclass

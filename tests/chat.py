@@ -1,0 +1,46 @@
+"""A user's session and turns, as the chat tests tell them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from functions.chat import agent
+from functions.chat.settings import settings
+from tests.client import Client, Response
+
+
+@contextmanager
+def deployment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> Iterator[None]:
+    """The chat function as it would run with these environment variables."""
+    with monkeypatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        _forget()
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    settings.cache_clear()
+    agent.factory.cache_clear()
+
+
+def new_session(api: Client, **settings_of_session: Any) -> str:
+    created = api.post("/sessions", json=settings_of_session)
+    assert created.status == 201, created.text
+    return str(created.json["session_id"])
+
+
+def send(api: Client, session_id: str, content: str, *, key: str | None = None, **body: Any) -> Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return api.post(f"/sessions/{session_id}/messages", json={"content": content, **body}, headers=headers)
+
+
+def sent(api: Client, session_id: str, content: str, **options: Any) -> dict[str, Any]:
+    """The answer to a turn that succeeds."""
+    response = send(api, session_id, content, **options)
+    assert response.status == 200, response.text
+    answer: dict[str, Any] = response.json
+    return answer

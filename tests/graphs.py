@@ -1,0 +1,134 @@
+"""Graphs that a deployment could name, around models that follow a script."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+
+USAGE = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
+
+
+class Caller(BaseChatModel):
+    """Asks for the sum of the words' lengths, and answers with it."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "caller"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> "Caller":  # type: ignore[override]
+        return self
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **_: Any,
+    ) -> ChatResult:
+        last = messages[-1]
+        if isinstance(last, ToolMessage):
+            said = AIMessage(f"The sum is {last.text}.", usage_metadata=USAGE)
+        else:
+            numbers = [len(word) for word in last.text.split()]
+            call = {"name": "add", "args": {"numbers": numbers}, "id": f"call-{last.id}"}
+            said = AIMessage("", tool_calls=[call], usage_metadata=USAGE)
+        return ChatResult(generations=[ChatGeneration(message=said)])
+
+
+@tool
+def add(numbers: list[int]) -> int:
+    """The sum of the numbers."""
+    return sum(numbers)
+
+
+def agent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """An agent that calls a tool once a turn."""
+    return create_agent(Caller(), [add], checkpointer=checkpointer)
+
+
+def _one_node(node: Callable[..., Any], checkpointer: Any) -> Any:
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    return graph.compile(checkpointer=checkpointer)
+
+
+def flood(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers with the results of as many tool calls as the first number says, each of as many bytes as the second."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        said = state["messages"][-1]
+        calls, length = map(int, said.text.split())
+        noise = random.Random(said.id)
+        asked = [{"name": "read", "args": {}, "id": f"{said.id}-{number}"} for number in range(calls)]
+        results = [ToolMessage(noise.randbytes(length // 2).hex(), tool_call_id=call["id"]) for call in asked]
+        return {"messages": [AIMessage("", tool_calls=asked), *results, AIMessage(f"read {calls}")]}
+
+    return _one_node(answer, checkpointer)
+
+
+def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Ends with a tool call that nothing answers."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        call = {"name": "ring", "args": {}, "id": f"call-{len(state['messages'])}"}
+        return {"messages": [AIMessage("wait", tool_calls=[call])]}
+
+    return _one_node(answer, checkpointer)
+
+
+def mute(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Calls the model and keeps its answer to itself."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        await model.ainvoke(state["messages"])
+        return {"messages": []}
+
+    return _one_node(answer, checkpointer)
+
+
+class Patient(BaseChatModel):
+    """Says two words, lets `meanwhile` happen, and then waits for longer than anybody does."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "patient"
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **_: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        chunk = ChatGenerationChunk(message=AIMessageChunk(content="Let me"))
+        if run_manager:
+            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+        yield chunk
+        await asyncio.to_thread(meanwhile[-1])
+        await asyncio.sleep(3600)
+
+
+meanwhile: list[Callable[[], object]] = [lambda: None]
+
+
+def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Never comes to an end by itself, unless it is told to be quick."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
+        return {"messages": [await asked.ainvoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)
