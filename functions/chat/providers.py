@@ -81,6 +81,14 @@ def _scripted(model: str, wanted: ModelSettings) -> BaseChatModel:
     return ScriptedModel(script=model)
 
 
+def missing(error: Exception) -> str | None:
+    """What the embedded model says it lacks; the words of other providers are for the log alone."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict) and body.get("type") == "embedded_model_missing":
+        return f"cannot run here: {body['message']}"
+    return None
+
+
 PROVIDERS: dict[str, Callable[[str, ModelSettings], BaseChatModel]] = {
     "bedrock": _bedrock,
     "openai": _openai,

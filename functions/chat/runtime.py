@@ -13,7 +13,7 @@ from functions.chat.settings import settings
 @cache
 def tools() -> Tools:
     """The saver, the graph and the prices, made once a process."""
-    return Tools(saver=saver(), graph_for=graph_for, price=prices.price)
+    return Tools(saver=saver(), graph_for=graph_for, price=prices.price, reason=providers.missing)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The embedded model behind an OpenAI-compatible endpoint, shared by the chat workers, loaded at the first turn.
 
-python -m infra.local.model PORT
+python -m infra.local.model PORT PACKAGES
 """
 
 import asyncio
@@ -90,7 +90,8 @@ class App:
             answers = self._answers(body, receive)
             first = await anext(answers)
         except ModelMissingError as error:
-            await _respond(send, 503, _error(503, f"{error}; `make setup` installs it where the platform has it"))
+            advice = f"{error}; `make setup` installs it where the platform has it"
+            await _respond(send, 503, _error(503, advice, "embedded_model_missing"))
         except (ValueError, TypeError, AttributeError) as error:
             await _respond(send, 400, _error(400, str(error)))
         else:
@@ -123,8 +124,8 @@ class App:
             left.set()
 
 
-def _error(code: int, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "type": "embedded_model_error"}}
+def _error(code: int, message: str, kind: str = "embedded_model_error") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "type": kind}}
 
 
 async def _respond(send: Send, status: int, body: dict[str, Any]) -> None:
@@ -146,15 +147,15 @@ def _event(chunk: dict[str, Any]) -> dict[str, Any]:
     return {"type": "http.response.body", "body": f"data: {json.dumps(chunk)}\n\n".encode(), "more_body": True}
 
 
-def start(port: int) -> subprocess.Popen[bytes]:
-    """The model's server as a process that ends with this one."""
-    command = [sys.executable, "-m", "infra.local.model", str(port)]
+def start(port: int, packages: Path = PACKAGES) -> subprocess.Popen[bytes]:
+    """The model's server as a process that ends with this one; `packages` is where its engine and weights lie."""
+    command = [sys.executable, "-m", "infra.local.model", str(port), str(packages)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True, cwd=ROOT)
 
 
 def main() -> None:
     end_with_parent()
-    app = App(EmbeddedModel(PACKAGES))
+    app = App(EmbeddedModel(Path(sys.argv[2])))
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), lifespan="off", log_level="warning")
 
 

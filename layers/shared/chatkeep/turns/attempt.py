@@ -41,11 +41,15 @@ GraphFor = Callable[[Session, float, Any], Any]
 
 @dataclass(frozen=True)
 class Tools:
-    """What a turn runs with: the saver of its thread, the graph and the prices of its function."""
+    """What a turn runs with: the saver of its thread, the graph and the prices of its function.
+
+    `reason` says what a caller may be told of a model's failure, where that is more than that it did not answer.
+    """
 
     saver: DynamoDBSaver
     graph_for: GraphFor
     price: Pricing
+    reason: Callable[[Exception], str | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class Attempt:
                 raise
             logger.exception("model failed", extra={"model_name": self.session.model_name})
             self._store_failure()
-            raise ModelUnavailableError(f"the model {self.session.model_name!r} did not answer") from error
+            reason = self.tools.reason(error) or "did not answer"
+            raise ModelUnavailableError(f"the model {self.session.model_name!r} {reason}") from error
         if cancelled is None:
             return self._store(TurnStatus.COMPLETED, self.progress.new(), staged)
         if cancelled is CancelAction.KEEP:
