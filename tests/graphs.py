@@ -132,3 +132,14 @@ def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         return {"messages": [await asked.ainvoke(state["messages"])]}
 
     return _one_node(answer, checkpointer)
+
+
+def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers as the model does, once `meanwhile` is over: a thread that nothing can stop."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        if not state["messages"][-1].text.startswith("quick"):
+            await asyncio.to_thread(meanwhile[-1])
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)

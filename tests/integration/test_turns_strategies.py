@@ -1,0 +1,294 @@
+"""Several senders on one session: who runs, who waits, who is cancelled, and that the views agree afterwards."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chatkeep import clock, ids, sessions
+from chatkeep.caller import Claim
+from chatkeep.clock import milliseconds, now
+from chatkeep.errors import (
+    IdempotencyKeyReusedError,
+    LeaseLostError,
+    SessionArchivedError,
+    SessionDeletedError,
+    TurnInProgressError,
+    TurnRolledBackError,
+)
+from chatkeep.models.session import Session
+from chatkeep.transaction import Transaction
+from chatkeep.turns import engine, lease, queue, repair, thread
+from chatkeep.turns.attempt import Answer
+from chatkeep.turns.lease import CancelAction, Ticket
+from chatkeep.turns.queue import Strategy
+from functions.chat import cancelling, runtime
+from tests import graphs
+from tests.chat import deployment, new_session
+from tests.client import Client
+from tests.views import Views, views
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Room:
+    """A session that several senders use at once; a turn that is not `quick` runs until `gate` is opened."""
+
+    api: Client
+    dynamodb: Any
+    pool: ThreadPoolExecutor
+    session_id: str
+    started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        graphs.meanwhile[:] = [self._hold]
+
+    @property
+    def user_id(self) -> str:
+        return str(self.api.user_id)
+
+    def _hold(self) -> None:
+        self.started.release()
+        self.gate.wait(20)
+
+    def send(self, content: str, strategy: Strategy = Strategy.REJECT, key: str | None = None) -> Future[Answer]:
+        """Send in a thread of its own, as another function would."""
+        claim = Claim(ids.derived(self.session_id, key), content) if key else None
+        request = engine.Request(self.user_id, self.session_id, content, strategy, claim, now() + MINUTE)
+        return self.pool.submit(engine.send, request, runtime.tools())
+
+    def running(self, content: str = "first", **options: Any) -> Future[Answer]:
+        """A turn that has reached its model."""
+        sent = self.send(content, **options)
+        assert self.started.acquire(timeout=20)
+        return sent
+
+    def waiting(self, content: str, strategy: Strategy, key: str | None = None) -> Future[Answer]:
+        """A sender that has joined a queue."""
+        before = self._queued()
+        sent = self.send(content, strategy, key)
+        while self._queued() == before and not sent.done():
+            pass
+        return sent
+
+    def _queued(self) -> int:
+        header = self.header()
+        return len(header.waiting or []) + len(header.interrupting or [])
+
+    def header(self) -> Session:
+        return sessions.header(self.user_id, self.session_id)
+
+    def ask(self, action: CancelAction) -> None:
+        with Transaction() as transaction:
+            lease.cancel(transaction, self.header(), action)
+
+    def cancel(self) -> None:
+        cancelling.cancel(self.user_id, self.session_id, None)
+
+    def settled(self) -> Views:
+        found = views(self.dynamodb, self.user_id, self.session_id)
+        found.check()
+        found.check_nothing_is_pending()
+        return found
+
+    def said(self) -> list[tuple[str, str]]:
+        return [(one["content"], one["status"]) for one in self.settled().transcript]
+
+
+@pytest.fixture
+def room(api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:gated"}), ThreadPoolExecutor(32) as pool:
+        made = Room(api, dynamodb, pool, new_session(api))
+        yield made
+        made.gate.set()
+
+
+def test_a_second_sender_is_refused_with_the_running_turn(room: Room) -> None:
+    first = room.running(key="k")
+    refusal = room.send("second").exception()
+    assert isinstance(refusal, TurnInProgressError)
+    assert refusal.turn_id == room.header().lease_turn_id
+    assert refusal.retry_after_seconds is not None
+    room.gate.set()
+    assert refusal.turn_id == first.result().turn.turn_id
+    assert room.said() == [("first", "completed"), ("echo: first", "completed")]
+
+
+def test_waiting_senders_are_served_in_order_of_arrival(room: Room) -> None:
+    room.running()
+    waiting = [room.waiting(f"quick {number}", Strategy.ENQUEUE) for number in range(4)]
+    room.gate.set()
+    assert [one.result().user_message.content for one in waiting] == [f"quick {number}" for number in range(4)]
+    questions = [content for content, _ in room.said()][::2]
+    assert questions == ["first", "quick 0", "quick 1", "quick 2", "quick 3"]
+
+
+def test_an_interrupted_turn_is_kept_marked_and_billed_and_the_next_one_runs(room: Room) -> None:
+    first = room.running()
+    second = room.send("quick second", Strategy.INTERRUPT)
+    assert second.result().message.content == "echo: quick second"
+    assert first.result().turn.status == "cancelled"
+    assert room.said() == [
+        ("first", "completed"),
+        ("", "cancelled"),
+        ("quick second", "completed"),
+        ("echo: quick second", "completed"),
+    ]
+
+
+def test_a_rolled_back_turn_leaves_only_its_record_also_for_its_repetition(room: Room) -> None:
+    first = room.running(key="k")
+    assert room.send("quick second", Strategy.ROLLBACK).result().message.content == "echo: quick second"
+    assert isinstance(first.exception(), TurnRolledBackError)
+    assert isinstance(room.send("first", key="k").exception(), TurnRolledBackError)
+    found = room.settled()
+    assert [one["content"] for one in found.transcript] == ["quick second", "echo: quick second"]
+    assert sorted(turn["status"] for turn in found.turns.values()) == ["completed", "rolled_back"]
+
+
+def test_interrupting_senders_overtake_those_who_wait_and_follow_one_another(room: Room) -> None:
+    room.running()
+    waits = room.waiting("quick last", Strategy.ENQUEUE)
+    with Transaction() as transaction:  # so that the running turn is not cancelled before all have come
+        transaction.change(room.header(), Session.cancel_turn_id.set("nobody"))
+    one = room.waiting("quick one", Strategy.INTERRUPT)
+    two = room.waiting("quick two", Strategy.INTERRUPT)
+    for sent in (one, two, waits):
+        sent.result()
+    questions = [content for content, _ in room.said()][::2]
+    assert questions == ["first", "quick one", "quick two", "quick last"]
+
+
+def test_a_repetition_waits_for_the_running_turn_and_gets_its_answer(room: Room) -> None:
+    first = room.running(key="k")
+    again = [room.send("first", strategy, key="k") for strategy in Strategy]
+    room.gate.set()
+    assert {sent.result().message.message_id for sent in again} == {first.result().message.message_id}
+    assert room.said() == [("first", "completed"), ("echo: first", "completed")]
+
+
+def test_a_repetition_of_a_waiting_request_is_one_turn_and_cancels_nobody(room: Room) -> None:
+    room.running()
+    one = room.waiting("second", Strategy.INTERRUPT, key="k")
+    two = room.waiting("second", Strategy.INTERRUPT, key="k")
+    assert room.started.acquire(timeout=20)  # the second turn, whose twin waits
+    for _ in range(20):
+        assert room.header().cancel_turn_id is None
+    room.gate.set()
+    assert one.result().message.message_id == two.result().message.message_id
+    assert [status for _, status in room.said()] == ["completed", "cancelled", "completed", "completed"]
+
+
+def test_a_repetition_with_another_body_is_refused_and_leaves_no_lease(room: Room) -> None:
+    first = room.running(key="k")
+    other = room.send("other", key="k")
+    room.gate.set()
+    first.result()
+    assert isinstance(other.exception(), IdempotencyKeyReusedError)
+    room.settled()
+
+
+def test_the_ticket_of_a_sender_that_died_holds_nobody_up(room: Room) -> None:
+    dead = [str(Ticket(ids.new(), milliseconds(now() - MINUTE), interrupts=False)) for _ in range(3)]
+    header = room.header()
+    header.update([Session.waiting.set(dead), Session.interrupting.set(dead[:1])])
+    assert room.send("quick").result().turn.status == "completed"
+    room.settled()
+
+
+def test_a_full_queue_refuses(room: Room) -> None:
+    room.running()
+    alive = [str(Ticket(ids.new(), milliseconds(now() + MINUTE), interrupts=False)) for _ in range(queue.LONGEST_QUEUE)]
+    room.header().update([Session.waiting.set(alive)])
+    assert isinstance(room.send("quick", Strategy.ENQUEUE).exception(), TurnInProgressError)
+
+
+def test_a_cancelled_turn_answers_with_what_it_had(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs.meanwhile[:] = [room.cancel]
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}):
+        cancelled = room.send("think").result()
+        assert (cancelled.message.content, cancelled.turn.status) == ("Let me", "cancelled")
+        assert cancelled.turn.output_tokens > 0
+        assert room.send("quick next").result().turn.status == "completed"
+    assert [content for content, _ in room.said()] == ["think", "Let me", "quick next", "echo: quick next"]
+
+
+def test_a_cancel_that_comes_as_the_turn_ends_changes_nothing(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    first = room.running()
+    room.ask(CancelAction.KEEP)
+    room.gate.set()
+    assert first.result().turn.status == "completed"
+    room.settled()
+
+
+def test_a_rollback_that_comes_as_the_turn_ends_still_removes_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    first = room.running()
+    room.ask(CancelAction.ROLL_BACK)
+    room.gate.set()
+    assert isinstance(first.exception(), TurnRolledBackError)
+    assert room.settled().memory == []
+
+
+def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing(room: Room) -> None:
+    first = room.running()
+    room.api.delete(f"/sessions/{room.session_id}")
+    room.gate.set()
+    assert isinstance(first.exception(), SessionDeletedError)
+    found = room.settled()
+    assert (found.transcript, found.turns) == ([], {})
+
+
+def test_a_session_archived_and_pinned_while_a_turn_runs_stays_so(room: Room) -> None:
+    first = room.running()
+    room.api.patch(f"/sessions/{room.session_id}", json={"is_archived": True, "is_pinned": True})
+    room.gate.set()
+    first.result()
+    room.settled()
+    (listed,) = room.api.get("/sessions", params={"status": "archived"}).json["sessions"]
+    assert (listed["message_count"], listed["is_pinned"]) == (2, True)
+
+
+def test_a_sender_that_waits_gives_up_when_the_session_is_archived(room: Room) -> None:
+    first = room.running()
+    waits = room.waiting("quick", Strategy.ENQUEUE)
+    room.api.patch(f"/sessions/{room.session_id}", json={"is_archived": True})
+    assert isinstance(waits.exception(), SessionArchivedError)
+    room.gate.set()
+    first.result()
+    room.settled()
+
+
+def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    late = room.running()
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    assert room.send("quick second").result().turn.status == "completed"
+    before = room.settled()
+    room.gate.set()
+    assert isinstance(late.exception(), LeaseLostError)
+    assert room.settled() == before
+
+
+def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = room.running()
+    assert repair.sweep() == 0
+    assert room.header().lease_turn_id is not None
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    assert repair.sweep() == 1
+    assert repair.sweep() == 0
+    room.gate.set()
+    assert isinstance(first.exception(), LeaseLostError)
+    room.settled()
