@@ -1,0 +1,83 @@
+"""What the checkpoint benchmark found: a table, a plot, and whether what is required holds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+Result = dict[str, Any]
+OURS, PEER = "ours", "langgraph-checkpoint-aws"
+
+
+def print_table(results: list[Result]) -> None:
+    for result in results:
+        print(f"\n{result['graph']}")
+        print(f"  {'':46} {PEER:>26} {OURS:>12}")
+        for label, theirs, ours in _lines(result):
+            print(f"  {label:46} {theirs:>26} {ours:>12}")
+
+
+def _lines(result: Result) -> Iterator[tuple[str, str, str]]:
+    for durability in ("async", "exit"):
+        turns = result["turns"][durability]
+        for unit in ("requests", "wcu", "rcu"):
+            yield f"{unit} at turn 200, {durability}", _at(turns[PEER], 200, unit), _at(turns[OURS], 200, unit)
+        last = turns[PEER][-1]
+        if "error" in last:
+            yield f"the conversation ends, {durability}", f"turn {last['turn']}: {last['error']}", "-"
+    long = result["long"]
+    yield "mean WCU, turns 11 to 110, async", "", f"{mean(long['first']):.2f}"
+    yield f"mean WCU, last 100 of {long['last_turn']} turns, async", "", f"{mean(long['last']):.2f}"
+    yield "the latter over the former", "", f"{long['ratio']:.2f}"
+    loaded = long["load"]
+    yield f"read requests to load turn {loaded['turn']}", "", str(loaded["reads"])
+    yield f"bytes of state at turn {loaded['turn']}", "", f"{loaded['state']:,}"
+    yield "bytes read over bytes of state", "", f"{loaded['read_over_state']:.2f}"
+    deleted = result["deletion"]
+    yield "requests to delete 100 turns", str(deleted[PEER]["requests"]), str(deleted[OURS]["requests"])
+
+
+def _at(rows: list[Result], turn: int, unit: str) -> str:
+    found = [row[unit] for row in rows if row["turn"] == turn and unit in row]
+    return f"{found[0]:g}" if found else "dead"
+
+
+def requirements(results: list[Result]) -> Iterator[tuple[str, bool]]:
+    """Each requirement and whether it holds: all of them for a plain chat, a flat cost for every graph."""
+    for result in results:
+        name, long = result["graph"], result["long"]
+        yield f"{name}: mean WCU of the last turns over that of the first ≤ 1.25", long["ratio"] <= 1.25
+        yield f"{name}: bytes read over bytes of state ≤ 1.2", long["load"]["read_over_state"] <= 1.2
+        if name != "MessagesState":
+            continue
+        at = {d: result["turns"][d][OURS][199] for d in ("async", "exit")}
+        yield f"{name}: requests at turn 200, async ≤ 8", at["async"]["requests"] <= 8
+        yield f"{name}: WCU at turn 200, async ≤ 12", at["async"]["wcu"] <= 12
+        yield f"{name}: WCU at turn 200, exit ≤ 5", at["exit"]["wcu"] <= 5
+        yield f"{name}: read requests to load turn 1,000 ≤ 3", long["load"]["reads"] <= 3
+        yield f"{name}: requests to delete 100 turns ≤ 30", result["deletion"][OURS]["requests"] <= 30
+
+
+def save_plot(results: list[Result], path: Path) -> None:
+    """WCU a turn over turns, of both savers."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, len(results), figsize=(4.2 * len(results), 3.6), sharey=True, squeeze=False)
+    for axis, result in zip(axes[0], results, strict=True):
+        for saver, colour in ((PEER, "tab:red"), (OURS, "tab:blue")):
+            rows = [row for row in result["turns"]["async"][saver] if "wcu" in row]
+            axis.plot([row["turn"] for row in rows], [row["wcu"] for row in rows], color=colour, label=saver, lw=1)
+            if len(rows) < len(result["turns"]["async"][saver]):
+                axis.plot(rows[-1]["turn"], rows[-1]["wcu"], "x", color=colour)
+        long = result["long"]
+        last = range(long["last_turn"] - len(long["last"]) + 1, long["last_turn"] + 1)
+        axis.plot(last, long["last"], color="tab:blue", lw=1)
+        axis.set(title=result["graph"], xlabel="turn", xscale="log", yscale="log")
+        axis.grid(visible=True, alpha=0.3)
+    axes[0][0].set_ylabel("WCU a turn, durability async")
+    axes[0][0].legend(loc="upper left", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
