@@ -68,10 +68,10 @@ build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and prin
 	@touch $@
 
 bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-checkpoint-aws
-	$(BIN)/python -m tests.bench.checkpoints $(ARGS)
+	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
 bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
-	$(BIN)/python -m tests.bench.turns $(ARGS)
+	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.turns $(ARGS)
 
 clean: ## remove what is built or cached, the environment too; the data folder stays
 	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv
