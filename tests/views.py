@@ -3,14 +3,16 @@
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from chatkeep.checkpointer import DynamoDBSaver
 from functions.chat.runtime import saver
 from tests.client import Client
 
 ROLES = {"human": "user", "ai": "assistant", "tool": "tool"}
+SESSIONS_TABLE = "chatkeep-SessionsTable"
 LEASE = ("lease_turn_id", "lease_owner", "lease_expires_at", "lease_shard", "cancel_turn_id", "cancel_action")
 
 
@@ -73,34 +75,44 @@ class Views:
 
 
 def views(dynamodb: Any, user_id: str, session_id: str) -> Views:
-    """The views of a user's only session."""
+    """The views of a user's only session, as this process's functions show them."""
+    return read(dynamodb, user_id, session_id, transcript(Client(user_id), session_id), saver())
+
+
+def read(dynamodb: Any, user_id: str, session_id: str, shown: list[dict[str, Any]], thread: DynamoDBSaver) -> Views:
+    """The views of a user's only session, whose transcript was `shown`."""
     mine = _items(dynamodb, f"USER#{user_id}")
     content = _items(dynamodb, f"SESSION#{user_id}#{session_id}")
     return Views(
         session=mine[f"SESSION#{session_id}"],
-        transcript=transcript(Client(user_id), session_id),
-        memory=memory(session_id),
+        transcript=shown,
+        memory=memory(session_id, thread),
         turns={sk.removeprefix("TURN#"): item for sk, item in content.items() if sk.startswith("TURN#")},
         totals=mine.get("TOTALS", {}),
         days=[item for sk, item in mine.items() if sk.startswith("DAY#")],
     )
 
 
-def transcript(api: Client, session_id: str) -> list[dict[str, Any]]:
+class Api(Protocol):
+    def get(self, path: str, *, params: dict[str, Any]) -> Any: ...
+
+
+def transcript(api: Api, session_id: str) -> list[dict[str, Any]]:
     """Every message that the API shows."""
     messages: list[dict[str, Any]] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = api.get(f"/sessions/{session_id}/messages", params={"limit": 200, **cursor}).json
+        answer = api.get(f"/sessions/{session_id}/messages", params={"limit": 200, **cursor})
+        page = answer.json() if callable(answer.json) else answer.json
         messages += page["messages"]
         if page["next_cursor"] is None:
             return messages
         cursor = {"cursor": page["next_cursor"]}
 
 
-def memory(session_id: str) -> list[tuple[str, str]]:
+def memory(session_id: str, thread: DynamoDBSaver) -> list[tuple[str, str]]:
     """Role and text of the messages that the thread's newest checkpoint holds."""
-    head = saver().get_tuple({"configurable": {"thread_id": session_id}})
+    head = thread.get_tuple({"configurable": {"thread_id": session_id}})
     messages = head.checkpoint["channel_values"].get("messages", []) if head else []
     return [(ROLES[one.type], one.text) for one in messages]
 
@@ -108,7 +120,7 @@ def memory(session_id: str) -> list[tuple[str, str]]:
 def _items(dynamodb: Any, partition: str) -> dict[str, dict[str, Any]]:
     """A partition of the sessions table by sort key."""
     pages = dynamodb.get_paginator("query").paginate(
-        TableName="chatkeep-SessionsTable",
+        TableName=SESSIONS_TABLE,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": partition}},
         ConsistentRead=True,
