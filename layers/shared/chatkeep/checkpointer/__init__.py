@@ -2,6 +2,7 @@
 
 from chatkeep.checkpointer.codec import strict_serializer
 from chatkeep.checkpointer.saver import DynamoDBSaver
-from chatkeep.checkpointer.staging import StagedSaver, StagedWrites
+from chatkeep.checkpointer.staged_writes import StagedWrites
+from chatkeep.checkpointer.staging import StagedSaver
 
 __all__ = ["DynamoDBSaver", "StagedSaver", "StagedWrites", "strict_serializer"]

@@ -80,20 +80,19 @@ def take(
 
     `parent` is the nearest stored ancestor; `staged` the parent itself where it is not stored yet.
     """
-    values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+    versions = checkpoint["channel_versions"]
     changed: dict[str, Value] = {}
     carried: set[str] = set()
+    before = (staged or parent).versions if staged or parent else {}  # type: ignore[union-attr]
+    there = staged.carried if staged else parent.header.entries if parent else ()
     for channel, version in versions.items():
-        before = (staged or parent).versions.get(channel) if staged or parent else None  # type: ignore[union-attr]
-        if channel not in new_versions and before == version:
-            if staged and channel in staged.changed:
-                changed[channel] = staged.changed[channel]
-                continue
-            if channel in (staged.carried if staged else parent.header.entries if parent else ()):
-                carried.add(channel)
-                continue
-        if channel in values:
-            changed[channel] = dump(codec, values[channel])
+        unchanged = channel not in new_versions and before.get(channel) == version
+        if unchanged and staged and channel in staged.changed:
+            changed[channel] = staged.changed[channel]
+        elif unchanged and channel in there:
+            carried.add(channel)
+        elif channel in checkpoint["channel_values"]:
+            changed[channel] = dump(codec, checkpoint["channel_values"][channel])
     rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
     return Snapshot(
         checkpoint_id=checkpoint["id"],

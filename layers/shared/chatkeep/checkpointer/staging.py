@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -15,48 +15,20 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 
-from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.async_twins import AsyncTwins
 from chatkeep.checkpointer.codec import Codec
-from chatkeep.checkpointer.committing import FREE, guard_update
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk, walk_stored
 from chatkeep.checkpointer.manifest import Header
-from chatkeep.checkpointer.planning import Writer, plan
+from chatkeep.checkpointer.planning import Writer
 from chatkeep.checkpointer.saver import DynamoDBSaver
-from chatkeep.checkpointer.snapshot import Known, Snapshot, Value, take
+from chatkeep.checkpointer.snapshot import Snapshot, Value, take
+from chatkeep.checkpointer.staged_writes import Members, Staged, StagedWrites, merge
 from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of
-from chatkeep.checkpointer.writes import Write, numbered, updates
+from chatkeep.checkpointer.writes import numbered
+from chatkeep.errors import BrokenThreadError
 
 Place = tuple[str, str]  # thread, namespace
-Members = list[dict[str, Any]]  # of TransactWriteItems
-_MOST_CLAIMED_BYTES = 100_000  # of rows that have to go into the transaction that makes the checkpoint visible
-
-
-@dataclass(frozen=True)
-class StagedWrites:
-    """Members of TransactWriteItems that store what was staged.
-
-    `heads` make it visible and belong into the last (or only) transaction, all of them. `payload` may go there or
-    into transactions before it: its keys are new, so what a dead turn leaves of it hinders nobody. `size` is their
-    size in bytes, names and keys included.
-    """
-
-    payload: Members
-    heads: Members
-
-    @property
-    def size(self) -> int:
-        return sum(_bytes(member) for member in [*self.payload, *self.heads])
-
-
-@dataclass
-class _Staged:
-    """Of one namespace: snapshots in the order of their puts, and writes by checkpoint."""
-
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
-    writes: dict[str, dict[tuple[str, int], Write]] = field(default_factory=dict)
-    loaded: dict[str, Loaded | None] = field(default_factory=dict)  # what was read; "" is the head
 
 
 class StagedSaver(AsyncTwins):
@@ -68,11 +40,11 @@ class StagedSaver(AsyncTwins):
     def __init__(self, saver: DynamoDBSaver) -> None:
         super().__init__(serde=saver.serde)
         self._saver = saver
-        self._places: dict[Place, _Staged] = {}
+        self._places: dict[Place, Staged] = {}
         self._lock = threading.RLock()
 
-    def _staged(self, thread_id: str, namespace: str) -> _Staged:
-        return self._places.setdefault((thread_id, namespace), _Staged())
+    def _staged(self, thread_id: str, namespace: str) -> Staged:
+        return self._places.setdefault((thread_id, namespace), Staged())
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         return self._saver.get_next_version(current, channel)
@@ -102,12 +74,12 @@ class StagedSaver(AsyncTwins):
                 loaded[found.header.checkpoint_id] = found
         return loaded[wanted]
 
-    def _with_writes(self, staged: _Staged, loaded: Loaded) -> Loaded:
+    def _with_writes(self, staged: Staged, loaded: Loaded) -> Loaded:
         own = staged.writes.get(loaded.header.checkpoint_id)
         if not own:
             return loaded
         together = {(write.task_id, write.index): write for write in loaded.writes}
-        _merge(together, own.values())
+        merge(together, own.values())
         ordered = sorted(together.values(), key=lambda write: write.order)
         return Loaded(loaded.header, loaded.values, loaded.lists, ordered)
 
@@ -115,18 +87,11 @@ class StagedSaver(AsyncTwins):
         """A staged checkpoint as if it had been read."""
         values: dict[str, Value] = dict(snapshot.changed)
         if snapshot.carried:
-            ancestor = self._stored(thread_id, namespace, self._stored_ancestor(thread_id, namespace, snapshot))
+            ancestor = self._stored(thread_id, namespace, self._staged(thread_id, namespace).stored_ancestor(snapshot))
             if ancestor:
                 values.update((channel, ancestor.values[channel]) for channel in snapshot.carried)
         header = Header(namespace, snapshot.checkpoint_id, snapshot.parent_id, snapshot.frame)
         return self._with_writes(self._staged(thread_id, namespace), Loaded(header, values, {}, []))
-
-    def _stored_ancestor(self, thread_id: str, namespace: str, snapshot: Snapshot) -> str | None:
-        snapshots = self._staged(thread_id, namespace).snapshots
-        parent_id = snapshot.parent_id
-        while parent_id in snapshots:
-            parent_id = snapshots[parent_id].parent_id
-        return parent_id
 
     def list(
         self,
@@ -177,7 +142,7 @@ class StagedSaver(AsyncTwins):
         with self._lock:
             staged = self._staged(thread_id, namespace)
             before = staged.snapshots.get(parent_id or "")
-            ancestor = self._stored_ancestor(thread_id, namespace, before) if before else parent_id
+            ancestor = staged.stored_ancestor(before) if before else parent_id
             parent = self._saver.known(thread_id, namespace, ancestor)
             staged.snapshots[checkpoint["id"]] = take(
                 Codec(self.serde), checkpoint, merged, new_versions, parent_id, parent, before
@@ -193,7 +158,7 @@ class StagedSaver(AsyncTwins):
             raise ValueError("put_writes needs a checkpoint_id")
         with self._lock:
             own = self._staged(thread_id, namespace).writes.setdefault(checkpoint_id, {})
-            _merge(own, numbered(Codec(self.serde), writes, task_id, task_path))
+            merge(own, numbered(Codec(self.serde), writes, task_id, task_path))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -210,8 +175,9 @@ class StagedSaver(AsyncTwins):
                     walk_stored(self._saver.source, thread_id, loaded.header, walk)
                     break
                 loaded = self._load(thread_id, namespace, parent_id)
-                if loaded:
-                    _visit(walk, loaded)
+                if loaded is None:
+                    raise BrokenThreadError(f"checkpoint {parent_id} of thread {thread_id} is missing from the history")
+                _visit(walk, loaded)
         return walk.result(Codec(self.serde))
 
     def writes(self, *, fresh: bool = False) -> StagedWrites:
@@ -220,83 +186,12 @@ class StagedSaver(AsyncTwins):
         With `fresh`, appended rows claim no keys: for another try after a transaction that was cancelled by a row
         of somebody else's.
         """
-        payload: Members = []
-        heads: Members = []
+        members = Members(self._saver.table_name, self._saver.require_head_parent, fresh)
         with self._lock:
             for (thread_id, namespace), staged in self._places.items():
-                self._write_place(Writer(Codec(self.serde), thread_id, namespace), staged, payload, heads, fresh=fresh)
-        return StagedWrites(payload, heads)
-
-    def _write_place(
-        self,
-        writer: Writer,
-        staged: _Staged,
-        payload: Members,
-        heads: Members,
-        *,
-        fresh: bool,
-    ) -> None:
-        table = self._saver.table_name
-        needed = _needed(staged)
-        parent: Known | None = None
-        for number, snapshot in enumerate(needed):
-            parent_id = snapshot.parent_id
-            if number == 0:
-                parent_id = self._stored_ancestor(writer.thread_id, writer.namespace, snapshot)
-                parent = self._saver.known(writer.thread_id, writer.namespace, parent_id)
-            first_parent = parent_id if number == 0 else needed[number - 1].checkpoint_id
-            planned = plan(writer, snapshot, parent, first_parent, fresh=fresh)
-            if sum(map(_item_bytes, planned.claims)) > _MOST_CLAIMED_BYTES:
-                planned = plan(writer, snapshot, parent, first_parent, fresh=True)
-            payload += [{"Put": {"TableName": table, "Item": item}} for item in planned.payload]
-            free = {"TableName": table, "ConditionExpression": FREE}
-            heads += [{"Put": {**free, "Item": item}} for item in [*planned.claims, planned.header]]
-            parent = planned.known
-        if needed and self._saver.require_head_parent:
-            first = self._stored_ancestor(writer.thread_id, writer.namespace, needed[0])
-            heads.append(guard_update(writer, table, needed[-1].checkpoint_id, first))
-        self._write_writes(writer, staged, {snapshot.checkpoint_id for snapshot in needed}, payload, heads)
-
-    def _write_writes(
-        self,
-        writer: Writer,
-        staged: _Staged,
-        new: set[str],
-        payload: Members,
-        heads: Members,
-    ) -> None:
-        table = self._saver.table_name
-        for checkpoint_id, writes in staged.writes.items():
-            if checkpoint_id in staged.snapshots and checkpoint_id not in new:
-                continue
-            tasks = dict.fromkeys(write.task_id for write in writes.values())
-            for task_id in tasks:
-                own = [write for write in writes.values() if write.task_id == task_id]
-                for update in updates(writer, checkpoint_id, own):
-                    payload += [{"Put": {"TableName": table, "Item": item}} for item in update.payload]
-                    if checkpoint_id in new:
-                        heads.append({"Put": {"TableName": table, "Item": update.item()}})
-                    else:
-                        heads.append({"Update": update.request(table)})
-
-
-def _needed(staged: _Staged) -> list[Snapshot]:
-    """The newest staged checkpoint and, where DeltaChannels are rebuilt from them, its staged ancestors first."""
-    if not staged.snapshots:
-        return []
-    chain = [staged.snapshots[max(staged.snapshots)]]
-    if chain[0].delta_pending:
-        while chain[0].parent_id in staged.snapshots:
-            chain.insert(0, staged.snapshots[chain[0].parent_id])
-    return chain
-
-
-def _merge(writes: dict[tuple[str, int], Write], more: Any) -> None:
-    for write in more:
-        if write.index < 0:
-            writes[write.task_id, write.index] = write
-        else:
-            writes.setdefault((write.task_id, write.index), write)
+                known = partial(self._saver.known, thread_id, namespace)
+                members.add(Writer(Codec(self.serde), thread_id, namespace), staged, known)
+        return members.found
 
 
 def _visit(walk: Walk, loaded: Loaded) -> None:
@@ -304,13 +199,3 @@ def _visit(walk: Walk, loaded: Loaded) -> None:
     for channel in walk.wanted:
         if channel in loaded.values:
             walk.seeds[channel] = loaded.values[channel]
-
-
-def _bytes(member: dict[str, Any]) -> int:
-    (operation,) = member.values()
-    found = operation.get("Item") or {**operation["Key"], **operation.get("ExpressionAttributeValues", {})}
-    return _item_bytes(found)
-
-
-def _item_bytes(item: Item) -> int:
-    return sum(len(name) + len(next(iter(value.values()))) for name, value in item.items())
