@@ -37,6 +37,13 @@ class ProcessDiedError(BaseException):
     """Nothing that this process would have done later happens."""
 
 
+class Impatient:
+    """In place of a module's `time`: by it a pause takes none."""
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+
 @dataclass
 class Outage:
     """Fails the request numbered `at`, counted from 0; `hit` says whether there was one."""
