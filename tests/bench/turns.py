@@ -1,0 +1,187 @@
+"""Cost of whole turns, side by side with a baseline of separate writes: `python -m tests.bench.turns`."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import tests.conftest  # noqa: F401  (the environment, before anything of ours)
+
+# isort: split
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from chatkeep import ids
+from chatkeep.caller import Claim
+from chatkeep.clock import day, now, stamp
+from chatkeep.models.session import Session
+from chatkeep.turns import engine
+from chatkeep.turns.attempt import Tools
+from chatkeep.turns.queue import Strategy
+from functions.chat import runtime
+from functions.chat.agent import build_graph
+from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
+from tests.bench.checkpoints import create_peer_table
+from tests.bench.meter import Meter, Usage
+from tests.client import STACK, Client
+from tests.engines import Engine, start_engine
+
+RESULTS = Path(__file__).parent / "turns.json"
+MEASURED = (2, 100, 1_000)
+MOST_REQUESTS, MOST_WCU = 6, 30
+TABLE = "chatkeep-SessionsTable"
+Numbers = dict[str, float]
+
+
+class Talker(BaseChatModel):
+    """Answers with random text, so that compression does not flatter."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "talker"
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        usage = UsageMetadata(input_tokens=50, output_tokens=200, total_tokens=250)
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(text(ANSWER_BYTES), usage_metadata=usage))])
+
+
+@dataclass
+class Ours:
+    """Turns of the engine on one session."""
+
+    engine: Engine
+    user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
+
+    def __post_init__(self) -> None:
+        self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
+        self.meter = Meter(Session._get_connection().connection.client, self.engine.client)
+        self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1)
+
+    def turn(self, *, key: bool = False) -> None:
+        claim = Claim(ids.derived(str(uuid4())), "body") if key else None
+        death = now() + timedelta(minutes=1)
+        said = text(QUESTION_BYTES)
+        engine.send(engine.Request(self.user_id, self.session_id, said, Strategy.REJECT, claim, death), self.tools)
+
+    def measured(self, **options: Any) -> Usage:
+        with self.meter.measure() as usage:
+            self.turn(**options)
+        return usage
+
+
+@dataclass
+class Baseline:
+    """The same graph on `langgraph-checkpoint-aws` with durability "exit", the rest in a write each."""
+
+    engine: Engine
+    user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
+
+    def __post_init__(self) -> None:
+        from langgraph_checkpoint_aws import DynamoDBSaver as PeerSaver
+
+        self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
+        saver = PeerSaver("bench-peer", endpoint_url=self.engine.endpoint)
+        create_peer_table(saver.client, "bench-peer")
+        self.graph = build_graph(Talker(), "", saver)
+        self.meter = Meter(saver.client, self.engine.client)
+        self.dynamodb = saver.client
+
+    def turn(self) -> None:
+        key = {"pk": {"S": f"USER#{self.user_id}"}, "sk": {"S": f"SESSION#{self.session_id}"}}
+        self.dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True)
+        said = text(QUESTION_BYTES)
+        config: Any = {"configurable": {"thread_id": self.session_id}}
+        state = asyncio.run(self.graph.ainvoke({"messages": [("user", said)]}, config, durability="exit"))
+        answer = state["messages"][-1]
+        at = stamp(now())
+        for role, content in (("user", said), ("assistant", answer.text)):
+            item = {"role": role, "content": content, "created_at": at}
+            pk, sk = f"SESSION#{self.user_id}#{self.session_id}", f"MESSAGE#{ids.new()}"
+            self.dynamodb.put_item(TableName=TABLE, Item=_strings({"pk": pk, "sk": sk, **item}))
+        values = {":two": {"N": "2"}, ":tokens": {"N": "250"}, ":at": {"S": at}, ":sk": {"S": f"0#{at}"}}
+        counted = "ADD message_count :two, total_tokens :tokens SET updated_at = :at, list_sk = :sk"
+        self._update(key, counted, values)
+        for sk in ("TOTALS", f"DAY#{day(now())}"):
+            values = {":two": {"N": "2"}, ":tokens": {"N": "250"}}
+            self._update(_strings({"pk": f"USER#{self.user_id}", "sk": sk}), "ADD m :two, t :tokens", values)
+
+    def _update(self, key: dict[str, Any], expression: str, values: dict[str, Any]) -> None:
+        self.dynamodb.update_item(
+            TableName=TABLE, Key=key, UpdateExpression=expression, ExpressionAttributeValues=values
+        )
+
+    def measured(self) -> Usage:
+        with self.meter.measure() as usage:
+            self.turn()
+        return usage
+
+
+def _strings(values: dict[str, str]) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def ours(engine: Engine, turns: tuple[int, ...] = MEASURED) -> list[dict[str, Any]]:
+    """A row for each of the turns, and for the one after it, which has a key."""
+    rows, subject, done = [], Ours(engine), 0
+    for turn in turns:
+        while done < turn - 1:
+            subject.turn()
+            done += 1
+        rows.append({"turn": turn, "key": False, **numbers(subject.measured())})
+        rows.append({"turn": turn + 1, "key": True, **numbers(subject.measured(key=True))})
+        done += 2
+    return rows
+
+
+def baseline(engine: Engine) -> list[dict[str, Any]]:
+    """A row for each of the turns until it fails."""
+    rows, subject = [], Baseline(engine)
+    for turn in range(1, MEASURED[-1] + 1):
+        measure: Callable[[], Any] = subject.measured if turn in MEASURED else subject.turn
+        try:
+            usage = measure()
+        except Exception as error:
+            return [*rows, {"turn": turn, "error": type(error).__name__}]
+        if usage is not None:
+            rows.append({"turn": turn, "key": False, **numbers(usage)})
+    return rows
+
+
+def numbers(usage: Usage) -> Numbers:
+    return {"requests": usage.requests, "wcu": usage.wcu, "rcu": usage.rcu}
+
+
+def show(name: str, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if "error" in row:
+            print(f"{name:10} {row['turn']:6}  fails for good: {row['error']}")
+        else:
+            key = "yes" if row["key"] else "no"
+            print(f"{name:10} {row['turn']:6} {key:>5} {row['requests']:9} {row['wcu']:6.0f} {row['rcu']:7.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", default="moto")
+    used = start_engine(parser.parse_args().engine)
+    with used.tables(STACK):
+        found = {"ours": ours(used), "baseline": baseline(used)}
+    used.end()
+    print(f"{'':10} {'turn':>6} {'key':>5} {'requests':>9} {'WCU':>6} {'RCU':>7}")
+    for name, rows in found.items():
+        show(name, rows)
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    over = [row for row in found["ours"] if row["requests"] > MOST_REQUESTS or row["wcu"] > MOST_WCU]
+    if over:
+        raise SystemExit(f"over {MOST_REQUESTS} requests or {MOST_WCU} WCU: {over}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What turns cost, and what they leave behind when nothing goes wrong."""
+
+from datetime import timedelta
+from typing import Any
+
+from langchain_core.language_models import FakeListChatModel
+
+from chatkeep.clock import now
+from chatkeep.turns import engine, repair
+from chatkeep.turns.attempt import Tools
+from chatkeep.turns.queue import Strategy
+from functions.chat import runtime
+from functions.chat.agent import build_graph
+from tests.bench import turns
+from tests.chat import new_session
+from tests.client import Client
+from tests.engines import Engine
+from tests.views import SESSIONS_TABLE, views
+
+SESSIONS, TURNS = 20, 50
+
+
+def test_a_turn_stays_within_its_budget_of_requests_and_capacity_as_the_thread_grows(engine: Engine) -> None:
+    rows = turns.ours(engine, (2, 40))
+    assert [(row["turn"], row["key"]) for row in rows] == [(2, False), (3, True), (40, False), (41, True)]
+    assert max(row["requests"] for row in rows) <= turns.MOST_REQUESTS
+    assert max(row["wcu"] for row in rows) <= turns.MOST_WCU
+
+
+def test_a_thousand_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(
+    dynamodb: Any, user_id: str, api: Client
+) -> None:
+    users = [f"{user_id}-{number}" for number in range(SESSIONS)]
+    sessions = {user: new_session(api.as_user(user)) for user in users}
+    model = FakeListChatModel(responses=["yes", "no"])
+    tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[-1]), lambda _: 1)
+    for user, session_id in sessions.items():
+        for number in range(TURNS):
+            death = now() + timedelta(minutes=1)
+            engine.send(engine.Request(user, session_id, f"question {number}", Strategy.REJECT, None, death), tools)
+    assert repair.sweep() == 0
+    for user, session_id in sessions.items():
+        found = views(dynamodb, user, session_id)
+        found.check()
+        found.check_nothing_is_pending()
+        check_items(dynamodb, user, session_id, found.transcript, set(found.turns))
+
+
+def check_items(
+    dynamodb: Any, user: str, session_id: str, transcript: list[dict[str, Any]], recorded: set[str]
+) -> None:
+    """Every item of the session's partitions is one that the views account for."""
+    content = keys_of(dynamodb, f"SESSION#{user}#{session_id}")
+    expected = {f"MESSAGE#{one['message_id']}" for one in transcript} | {f"TURN#{turn}" for turn in recorded}
+    assert content == expected
+    assert len(recorded) == TURNS
+    mine = keys_of(dynamodb, f"USER#{user}")
+    assert {key.partition("#")[0] for key in mine} == {"SESSION", "TOTALS", "DAY"}
+
+
+def keys_of(dynamodb: Any, partition: str) -> set[str]:
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=SESSIONS_TABLE,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": partition}},
+        ProjectionExpression="sk",
+    )
+    return {item["sk"]["S"] for page in pages for item in page["Items"]}
