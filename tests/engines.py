@@ -22,7 +22,7 @@ from infra.local.fetch import fetch
 from infra.local.lifeline import start_guarded
 from infra.local.stack import Stack
 from infra.local.tables import create_missing_tables
-from tests import snapshots
+from tests import cheaper_moto
 
 # moto's tables are plain dictionaries, and its read-modify-write of an item is not atomic between threads; real
 # DynamoDB's is. One request at a time restores that.
@@ -47,7 +47,7 @@ def _answer(event_name: str, request: Any, **options: Any) -> Any:
 
 
 BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", _answer)
-snapshots.install()
+cheaper_moto.install()
 
 
 @dataclass
