@@ -10,7 +10,7 @@ from infra.local.template import load_routes
 from tests.client import STACK, Client, Response
 
 ROUTES = {(route.method, route.path) for route in load_routes(STACK)}
-ID = ids.new()
+ID = "0198c0de-5e55-7000-8000-00000000ffff"
 SURROGATE = '"\\ud800"'
 HUGE = "9" * 5_000
 NUMBERS = {  # or what stands in a number's place

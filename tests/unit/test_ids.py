@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chatkeep import ids
 
 AN_ID = "01a20505-535b-7282-8eae-c0bae3151347"
+ID = "0198c0de-5e55-7000-8000-00000000ffff"
 YEAR_2100_NS = 4_102_444_800 * 10**9
 
 
