@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -210,8 +211,12 @@ def main() -> int:
     parser.add_argument("--graph", choices=GRAPHS, action="append", help="only this one; may be given more than once")
     parser.add_argument("--turns", type=int, default=5_000, help="length of the long run (default 5,000)")
     parser.add_argument("--peer-turns", type=int, default=PEER_TURNS, help="most turns of the peer (default 300)")
+    parser.add_argument("--smoke", action="store_true", help="the plain chat only, and a short one; stores nothing")
     parser.add_argument("--output", type=Path, default=FOLDER / "checkpoints.json")
     options = parser.parse_args()
+    if options.smoke:
+        options.graph, options.turns, options.peer_turns = ["MessagesState"], 320, 20
+        options.output = Path(tempfile.mkdtemp(prefix="chatkeep-")) / "checkpoints.json"
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
     logging.getLogger("langgraph").setLevel(logging.ERROR)
     stored = json.loads(options.output.read_text())["graphs"] if options.output.exists() and options.graph else []
