@@ -23,19 +23,26 @@ class Thread:
         names = {"thread_id": self.thread_id, "checkpoint_ns": self.namespace, "checkpoint_id": checkpoint_id}
         return {"configurable": {name: value for name, value in names.items() if value is not None}}
 
-    def put(self, values: dict[str, Any], parent: str | None = None, **metadata: Any) -> str:
-        """A checkpoint with these values, all of them new."""
+    def put(
+        self,
+        values: dict[str, Any],
+        parent: str | None = None,
+        unchanged: dict[str, int] | None = None,
+        **metadata: Any,
+    ) -> str:
+        """A checkpoint with these values, all of them new; `unchanged` has the versions of further channels."""
         self.count += 1
+        new = dict.fromkeys(values, self.count)
         checkpoint: Any = {
             "v": 4,
             "id": f"{self.count:06d}",
             "ts": "now",
             "channel_values": {name: value for name, value in values.items() if value is not ...},
-            "channel_versions": dict.fromkeys(values, self.count),
+            "channel_versions": {**(unchanged or {}), **new},
             "versions_seen": {},
             "updated_channels": None,
         }
-        self.saver.put(self.at(parent), checkpoint, {"step": self.count, **metadata}, checkpoint["channel_versions"])
+        self.saver.put(self.at(parent), checkpoint, {"step": self.count, **metadata}, new)
         return str(checkpoint["id"])
 
     def values(self, checkpoint_id: str | None = None) -> dict[str, Any]:
