@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.language_models import FakeListChatModel
 
 from chatkeep.clock import now
-from chatkeep.turns import engine, repair
+from chatkeep.turns import engine
 from chatkeep.turns.attempt import Tools
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
@@ -38,7 +38,6 @@ def test_a_thousand_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(
         for number in range(TURNS):
             death = now() + timedelta(minutes=1)
             engine.send(engine.Request(user, session_id, f"question {number}", Strategy.REJECT, None, death), tools)
-    assert repair.sweep() == 0
     for user, session_id in sessions.items():
         found = views(dynamodb, user, session_id)
         found.check()
