@@ -51,7 +51,8 @@ def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
             if claim:
                 remember(transaction, user_id, claim, created)
     except AlreadyAnsweredError:
-        return (claim and recall(user_id, claim, SessionView)) or created
+        # Where there is none any more, it has expired this very moment.
+        return (claim and recall(user_id, claim, SessionView)) or create(user_id, new, claim)
     except FileExistsError:
         pass
     return created
