@@ -52,6 +52,18 @@ def test_a_prompt_may_move_between_header_and_details(api: Client, first: str, s
     assert api.get("/sessions").json["sessions"] == [changed]
 
 
+def test_what_becomes_long_leaves_the_header_and_what_becomes_short_comes_back(api: Client, user_id: str) -> None:
+    session_id = create(api, custom_system_prompt="short", metadata=SHORT)
+    api.patch(f"/sessions/{session_id}", json={"custom_system_prompt": "p" * 200, "metadata": LONG})
+    header, details = stored(user_id, session_id)
+    assert (header.custom_system_prompt, header.metadata) == (None, None)
+    assert details is not None
+    assert (details.custom_system_prompt, details.metadata) == ("p" * 200, LONG)
+    api.patch(f"/sessions/{session_id}", json={"custom_system_prompt": "short", "metadata": SHORT})
+    header, _ = stored(user_id, session_id)
+    assert (header.custom_system_prompt, header.metadata) == ("short", SHORT)
+
+
 def test_metadata_may_move_between_header_and_details(api: Client) -> None:
     session_id = create(api, metadata=SHORT, custom_system_prompt="p" * 200)
     for metadata in (LONG, {}, LARGEST_METADATA, SHORT):
