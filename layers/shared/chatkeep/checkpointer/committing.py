@@ -1,5 +1,6 @@
 """Sending what a put needs in the order that keeps every visible checkpoint whole."""
 
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,8 +10,9 @@ from chatkeep.checkpoint_items.requests import Item, key, put_all
 from chatkeep.checkpointer import heads
 from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.planning import DATA, Plan, Writer, plan
+from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Known, Snapshot
-from chatkeep.checkpointer.writes import Write, updates
+from chatkeep.checkpointer.writes import Update, Write, updates
 from chatkeep.errors import ConcurrentWriteError
 
 HEAD = "n"  # of the guard's item: the id of the namespace's head
@@ -21,17 +23,30 @@ _GUARD_ATTEMPTS = 3
 def commit(source: Source, writer: Writer, snapshot: Snapshot, parent: Known | None, *, guarded: bool) -> Known:
     """Store a snapshot. With `guarded`, raises ConcurrentWriteError unless its parent is the head."""
     planned = plan(writer, snapshot, parent, snapshot.parent_id)
-    if not all(_claim(source, item) for item in planned.claims):
+    if not _store(source, planned):
         planned = plan(writer, snapshot, parent, snapshot.parent_id, fresh=True)
-    if len(planned.payload) == 1:
-        source.client.put_item(TableName=source.table, Item=planned.payload[0])
-    else:
-        put_all(source.client, source.table, planned.payload)
+        _store(source, planned)
     if guarded:
         _put_as_head(source, writer, planned, snapshot)
     else:
         source.client.put_item(TableName=source.table, Item=planned.header)
     return planned.known
+
+
+def _store(source: Source, planned: Plan) -> bool:
+    """Put what the header refers to; says whether each claimed key was free."""
+    jobs = [partial(_claim, source, item) for item in planned.claims]
+    if planned.payload:
+        jobs.append(partial(_put, source, planned.payload))
+    return all(side_by_side(source.pool, jobs))
+
+
+def _put(source: Source, items: list[Item]) -> bool:
+    if len(items) == 1:
+        source.client.put_item(TableName=source.table, Item=items[0])
+    else:
+        put_all(source.client, source.table, items)
+    return True
 
 
 def _claim(source: Source, item: Item) -> bool:
@@ -99,6 +114,10 @@ def _stale_guard(source: Source, writer: Writer, snapshot: Snapshot) -> str | No
 
 def update(source: Source, writer: Writer, checkpoint_id: str, writes: list[Write]) -> None:
     """Store pending writes, the payload of large ones first."""
-    for one in updates(writer, checkpoint_id, writes):
-        put_all(source.client, source.table, one.payload)
-        source.client.update_item(**one.request(source.table))
+    jobs = [partial(_update, source, one) for one in updates(writer, checkpoint_id, writes)]
+    side_by_side(source.pool, jobs)
+
+
+def _update(source: Source, one: Update) -> None:
+    put_all(source.client, source.table, one.payload)
+    source.client.update_item(**one.request(source.table))

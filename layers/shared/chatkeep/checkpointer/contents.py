@@ -14,6 +14,7 @@ from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Blob, Entry, Header, Inline, Ref, Rows, unpacked_header
 from chatkeep.checkpointer.planning import DATA, PAYLOAD, PRUNED
 from chatkeep.checkpointer.rows import KnownList, located
+from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Elements, Single, Value
 from chatkeep.checkpointer.writes import Outside, Write, read
 from chatkeep.errors import BrokenThreadError
@@ -158,10 +159,7 @@ def fetch(
     ]
     if blobs:
         jobs.append(lambda: _read_blobs(source, contents, blobs))
-    if len(jobs) == 1:
-        jobs[0]()
-    elif jobs:
-        list(source.pool().map(lambda job: job(), jobs))
+    side_by_side(source.pool, jobs)
     return contents
 
 
