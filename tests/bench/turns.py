@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,8 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 import tests.conftest  # noqa: F401  (the environment, before anything of ours)
+from tests.engines import Engine, start_engine
 
-# isort: split
+if __name__ == "__main__":  # the models read the endpoint when they are imported
+    PARSER = argparse.ArgumentParser(description=__doc__)
+    PARSER.add_argument("--engine", default=os.environ.get("CHATKEEP_TEST_ENGINE", "dynoxide"))
+    PARSER.add_argument("--smoke", action="store_true", help="early turns only; the stored results stay as they are")
+    OPTIONS = PARSER.parse_args()
+    ENGINE = start_engine(OPTIONS.engine)
+    os.environ["DYNAMODB_ENDPOINT"] = ENGINE.endpoint or ""
+
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -31,7 +40,6 @@ from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
 from tests.bench.checkpoints import create_peer_table
 from tests.bench.meter import Meter, Usage
 from tests.client import STACK, Client
-from tests.engines import Engine, start_engine
 
 RESULTS = Path(__file__).parent / "turns.json"
 MEASURED, SMOKE = (2, 100, 1_000), (2, 20)
@@ -167,19 +175,15 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
             print(f"{name:10} {row['turn']:6} {key:>5} {row['requests']:9} {row['wcu']:6.0f} {row['rcu']:7.1f}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engine", default="moto")
-    parser.add_argument("--smoke", action="store_true", help="early turns only; the stored results stay as they are")
-    options = parser.parse_args()
-    used, turns = start_engine(options.engine), SMOKE if options.smoke else MEASURED
+def main(used: Engine, *, smoke: bool) -> None:
+    turns = SMOKE if smoke else MEASURED
     with used.tables(STACK):
         found = {"ours": ours(used, turns), "baseline": baseline(used, turns)}
     used.end()
     print(f"{'':10} {'turn':>6} {'key':>5} {'requests':>9} {'WCU':>6} {'RCU':>7}")
     for name, rows in found.items():
         show(name, rows)
-    if not options.smoke:
+    if not smoke:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n")
     over = [row for row in found["ours"] if row["requests"] > MOST_REQUESTS or row["wcu"] > MOST_WCU]
     if over:
@@ -187,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(ENGINE, smoke=OPTIONS.smoke)
