@@ -31,6 +31,11 @@ def test_an_id_after_another_sorts_after_it() -> None:
     assert chain == sorted(set(chain))
 
 
+def test_an_id_after_an_old_one_is_as_new_as_any() -> None:
+    before = ids.new()
+    assert ids.after(ID)[:13] >= before[:13]  # the milliseconds
+
+
 @pytest.mark.parametrize("nanoseconds", [0, 1, YEAR_2100_NS])
 def test_an_id_sorts_after_one_of_a_machine_whose_clock_is_ahead(
     nanoseconds: int, monkeypatch: pytest.MonkeyPatch
