@@ -6,6 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# What lands must not depend on luck; elsewhere hypothesis looks at other examples each time.
+settings.register_profile("ci", derandomize=True)
+if "CI" in os.environ:
+    settings.load_profile("ci")
 
 # Whatever the machine's own account or region: no test may reach it.
 os.environ |= {
