@@ -5,7 +5,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annot
 ARGS ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
 # The local runner brings its own engine, so its tests need no second run.
-PER_ENGINE = $(BIN)/python -m pytest -n auto tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' $(ARGS)
+PER_ENGINE = $(BIN)/python -m pytest -n auto tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' \
+	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run token test test-engines check format lint types openapi lock build bench-checkpoints bench-turns clean
