@@ -47,7 +47,7 @@ class Hammer:
         while not self._settled(content, self.send(content, strategy)):
             if chance.random() < 0.1:
                 assert self.http.post(f"sessions/{self.session_id}/cancel").status_code in (202, 409)
-            time.sleep(chance.uniform(0, 0.1))
+            time.sleep(chance.uniform(0.05, 0.4))
         if content in self.answers and chance.random() < 0.2:
             assert self.send(content, strategy).json() == self.answers[content]
 
@@ -87,6 +87,7 @@ def service(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     started.stop()
 
 
+@pytest.mark.no_cover
 def test_sixteen_clients_on_one_session_leave_three_views_that_agree(service: runner.Runner, endpoint: str) -> None:
     user_id = f"user-{uuid4()}"
     with service.client(user_id) as http:

@@ -32,6 +32,9 @@ PASSING_CODES = {
 }
 """Codes of DynamoDB's errors, and of its reasons to cancel a transaction, that pass by themselves: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 
+REASONS = {one.value: one.phrase for one in HTTPStatus} | {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Names of the statuses; the two are named as in RFC 9110, as Python does from 3.13 on."""
+
 
 class FieldError(BaseModel):
     field: str
@@ -52,9 +55,9 @@ class Problem(BaseModel):
 
 def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
     """The `responses` of a route: what it returns with the status `success`, and problems, for the OpenAPI document."""
-    returned: dict[int, OpenAPIResponse] = {success: {"description": HTTPStatus(success).phrase}}
+    returned: dict[int, OpenAPIResponse] = {success: {"description": REASONS[success]}}
     return returned | {
-        status: {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"model": Problem}}}
+        status: {"description": REASONS[status], "content": {CONTENT_TYPE: {"model": Problem}}}
         for status in sorted({401, 422, 429, 503, *errors})
     }
 
