@@ -4,8 +4,9 @@ SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
 ARGS ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 # The local runner brings its own engine, so its tests need no second run.
-PER_ENGINE = $(BIN)/python -m pytest -n auto tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' \
+PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' \
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
@@ -28,11 +29,12 @@ run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DY
 token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds]
 	@exec $(BIN)/python -m infra.local.tokens "$$USER" "$${EXPIRES:-43200}"
 
-test: $(SETUP) ## all tests on moto, with coverage; ARGS for pytest
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+test: $(SETUP) ## all tests on moto; ARGS for pytest
+	$(PYTEST) $(ARGS)
 
-test-engines: $(SETUP) ## the integration tests on dynoxide and, where Java 17 is, on DynamoDB Local
-	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE)
+# On moto, which is Python, measuring coverage doubles the time of a test.
+test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and, where Java 17 is, on DynamoDB Local
+	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
 

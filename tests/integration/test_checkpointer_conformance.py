@@ -13,17 +13,20 @@ from chatkeep.checkpointer import DynamoDBSaver
 TABLE = "chatkeep-CheckpointsTable"
 
 
+def directly(name: str) -> Any:
+    async def call(saver: DynamoDBSaver, *arguments: Any, **named: Any) -> Any:
+        return getattr(saver, name)(*arguments, **named)
+
+    return call
+
+
 class Direct(DynamoDBSaver):
     """The sync methods under the async names, which are the ones that the suite calls."""
 
-    async def aget_tuple(self, *arguments: Any, **named: Any) -> Any:
-        return self.get_tuple(*arguments, **named)
-
-    async def aput(self, *arguments: Any, **named: Any) -> Any:
-        return self.put(*arguments, **named)
-
-    async def aput_writes(self, *arguments: Any, **named: Any) -> Any:
-        return self.put_writes(*arguments, **named)
+    aget_tuple, aput, aput_writes = directly("get_tuple"), directly("put"), directly("put_writes")
+    adelete_thread, adelete_for_runs = directly("delete_thread"), directly("delete_for_runs")
+    acopy_thread, aprune = directly("copy_thread"), directly("prune")
+    aget_delta_channel_history = directly("get_delta_channel_history")
 
     async def alist(self, *arguments: Any, **named: Any) -> AsyncIterator[Any]:
         for found in self.list(*arguments, **named):

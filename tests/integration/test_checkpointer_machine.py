@@ -236,7 +236,6 @@ class Savers(RuleBasedStateMachine):
                 assert comparable(self.ours.get_tuple(config), parents=parents) == comparable(head, parents=parents)
 
 
-@pytest.mark.no_cover
 class TestSavers(Savers.TestCase):  # type: ignore[misc,name-defined]
     settings = settings(
         max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "25")),
