@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -282,11 +282,18 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
 
 
 def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = clock.read
+
+    def later() -> datetime:
+        return real() + 10 * MINUTE
+
+    with monkeypatch.context() as over:
+        over.setattr(clock, "read", later)
+        repair.sweep()  # on a shared engine other tests have left leases
     first = room.running()
     assert repair.sweep() == 0
     assert room.header().lease_turn_id is not None
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    monkeypatch.setattr(clock, "read", later)
     assert repair.sweep() == 1
     assert repair.sweep() == 0
     room.gate.set()
