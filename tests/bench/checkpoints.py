@@ -235,6 +235,12 @@ def run(bench: Bench, name: str, turns: int, peer_turns: int) -> dict[str, Any]:
     return result
 
 
+def store(path: Path, engine: str, results: list[dict[str, Any]]) -> None:
+    """As JSON, a line a graph."""
+    graphs = ",\n".join(json.dumps(result, separators=(",", ":")) for result in results)
+    path.write_text(f'{{"engine": {json.dumps(engine)}, "graphs": [\n{graphs}\n]}}\n', encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default=os.environ.get("CHATKEEP_TEST_ENGINE", "dynoxide"))
@@ -260,7 +266,7 @@ def main() -> int:
             began = time.monotonic()
             result = run(Bench(engine), name, options.turns, options.peer_turns)
             stored = [*(old for old in stored if old["graph"] != name), result]
-            options.output.write_text(json.dumps({"engine": options.engine, "graphs": stored}, indent=1) + "\n")
+            store(options.output, options.engine, stored)
             print(f"  {time.monotonic() - began:.0f} s", flush=True)
     stored.sort(key=lambda each: list(GRAPHS).index(each["graph"]))
     print_table(stored)

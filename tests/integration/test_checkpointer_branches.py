@@ -7,17 +7,7 @@ import pytest
 
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import ConcurrentWriteError
-from tests.checkpoint_threads import TABLE, Thread, another, noise
-
-
-@pytest.fixture
-def saver(dynamodb: Any) -> DynamoDBSaver:
-    return DynamoDBSaver(TABLE, dynamodb)
-
-
-@pytest.fixture
-def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
-    return Thread(saver, user_id)
+from tests.checkpoint_threads import Thread, another, noise
 
 
 def test_branches_of_one_checkpoint_do_not_see_each_other(thread: Thread) -> None:

@@ -1,23 +1,10 @@
 """Histories of DeltaChannels, and what is missing or damaged: an error that names it, never less than there was."""
 
-from typing import Any
-
 import pytest
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
-from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import TABLE, Thread, another, noise
-
-
-@pytest.fixture
-def saver(dynamodb: Any) -> DynamoDBSaver:
-    return DynamoDBSaver(TABLE, dynamodb)
-
-
-@pytest.fixture
-def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
-    return Thread(saver, user_id)
 
 
 @pytest.mark.parametrize("kind", ["R!", "V!", "X!"])

@@ -8,17 +8,7 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import BrokenThreadError
-from tests.checkpoint_threads import TABLE, Thread, another, noise
-
-
-@pytest.fixture
-def saver(dynamodb: Any) -> DynamoDBSaver:
-    return DynamoDBSaver(TABLE, dynamodb)
-
-
-@pytest.fixture
-def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
-    return Thread(saver, user_id)
+from tests.checkpoint_threads import Thread, another, noise
 
 
 def prune_keeps(found: CheckpointTuple | None) -> Any:

@@ -17,11 +17,6 @@ TABLE = "chatkeep-CheckpointsTable"
 
 
 @pytest.fixture
-def saver(dynamodb: Any) -> DynamoDBSaver:
-    return DynamoDBSaver(TABLE, dynamodb)
-
-
-@pytest.fixture
 def config(user_id: str) -> Any:
     return {"configurable": {"thread_id": user_id}}
 

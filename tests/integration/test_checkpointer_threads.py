@@ -13,17 +13,7 @@ from langgraph.checkpoint.serde.types import INTERRUPT
 
 from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
-from tests.checkpoint_threads import TABLE, Thread, another, noise
-
-
-@pytest.fixture
-def saver(dynamodb: Any) -> DynamoDBSaver:
-    return DynamoDBSaver(TABLE, dynamodb)
-
-
-@pytest.fixture
-def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
-    return Thread(saver, user_id)
+from tests.checkpoint_threads import Thread, another, noise
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_000, 300_000, 500_000, 5_000_000, 20_000_000])
