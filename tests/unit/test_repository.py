@@ -24,7 +24,6 @@ FILES = {
     "pyproject.toml",
     "samconfig.toml",
     "template.yaml",
-    "uv.lock",
 }
 OF_ONE_MACHINE = re.compile(r"(?<![\w.:}/-])/(home|work|Users|root|mnt|builds)/\w")
 OF_A_REGISTRY = re.compile(r"\b(artifactory|nexus|npmjs|pypi|pythonhosted|registry)\.[a-z]")

@@ -85,7 +85,7 @@ class Attempt:
         }
 
     def make(self) -> Answer:
-        """Run the turn and store it. Raises what `Engine.send` says; then the lease is still held or has moved on."""
+        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on."""
         staged = self.tools.saver.staged()
         try:
             cancelled = self._run(staged)
