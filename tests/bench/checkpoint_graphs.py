@@ -1,6 +1,5 @@
 """Four graphs of the kinds that people run, answering with random text."""
 
-import operator
 import random
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypedDict
@@ -80,10 +79,6 @@ class TwoToolCalls(BaseChatModel):
 
 def agent(saver: Any) -> Any:
     return create_agent(TwoToolCalls(), [lookup], checkpointer=saver)
-
-
-class InnerState(TypedDict):
-    messages: Annotated[list[AnyMessage], operator.add]
 
 
 def subgraph(saver: Any) -> Any:
