@@ -1,7 +1,8 @@
 """LangGraph's conformance suite: all capabilities, in threads and without."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -46,3 +47,42 @@ def test_every_capability_is_detected_and_passes(dynamodb: Any, kind: type[Dynam
         assert result.passed
         assert result.tests_skipped == 0
     assert sum(result.tests_passed for result in report.results.values()) == 81
+
+
+CONFIG = {"configurable": {"thread_id": "thread", "checkpoint_ns": "", "checkpoint_id": "1"}}
+CALLS: dict[str, tuple[Any, ...]] = {
+    "get_tuple": (CONFIG,),
+    "list": (CONFIG,),
+    "put": (CONFIG, {}, {}, {}),
+    "put_writes": (CONFIG, [], "task"),
+    "delete_thread": ("thread",),
+    "delete_for_runs": (["run"],),
+    "copy_thread": ("thread", "other"),
+    "prune": (["thread"],),
+}
+
+
+@pytest.mark.parametrize("name", [*CALLS, "get_delta_channel_history"])
+def test_an_async_method_leaves_the_event_loop_to_others(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The method waits for what only another task of the loop can do."""
+    saver, opened, waited = DynamoDBSaver(TABLE, dynamodb), threading.Event(), []
+
+    def wait(*_: Any, **__: Any) -> None:
+        waited.append(opened.wait(10))
+
+    def wait_for_the_first(*_: Any, **__: Any) -> Iterator[Any]:
+        wait()
+        yield from ()
+
+    monkeypatch.setattr(saver, name, wait_for_the_first if name == "list" else wait)
+
+    async def both() -> None:
+        asyncio.get_running_loop().call_soon(opened.set)
+        named = {} if name in CALLS else {"config": CONFIG, "channels": ["messages"]}
+        called = getattr(saver, f"a{name}")(*CALLS.get(name, ()), **named)
+        _ = [found async for found in called] if name == "list" else await called
+
+    asyncio.run(both())
+    assert waited == [True]

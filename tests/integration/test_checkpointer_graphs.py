@@ -1,5 +1,6 @@
 """Graphs that people write, run on DynamoDBSaver and on InMemorySaver: they behave the same."""
 
+import asyncio
 import operator
 from collections.abc import Callable
 from itertools import count
@@ -206,8 +207,7 @@ def an_interrupted_subgraph(saver: BaseCheckpointSaver[Any], durability: Any) ->
     return waiting, contents(graph, config)
 
 
-@scenario
-def an_agent_with_tools(saver: BaseCheckpointSaver[Any], durability: Any) -> Any:
+def weather_agent(saver: BaseCheckpointSaver[Any], turns: int) -> Any:
     @tool
     def weather(place: str) -> str:
         """The weather."""
@@ -221,11 +221,31 @@ def an_agent_with_tools(saver: BaseCheckpointSaver[Any], durability: Any) -> Any
         def bind_tools(self, tools: Any, **_: Any) -> Any:
             return self
 
-    model = Model(messages=iter([message for turn in range(5) for message in calls(turn)]))
-    graph, config = create_agent(model, [weather], checkpointer=saver), new_thread()
+    model = Model(messages=iter([message for turn in range(turns) for message in calls(turn)]))
+    return create_agent(model, [weather], checkpointer=saver)
+
+
+@scenario
+def an_agent_with_tools(saver: BaseCheckpointSaver[Any], durability: Any) -> Any:
+    graph, config = weather_agent(saver, turns=5), new_thread()
     for turn in range(5):
         graph.invoke({"messages": [("user", f"weather? {turn}")]}, config, durability=durability)
     return contents(graph, config)
+
+
+@scenario
+def agents_on_an_event_loop(saver: BaseCheckpointSaver[Any], durability: Any) -> Any:
+    graph, configs = weather_agent(saver, turns=4), [new_thread(), new_thread()]
+
+    async def converse() -> Any:
+        for turn in range(2):
+            for config in configs:
+                question = {"messages": [("user", f"weather? {turn}")]}
+                _ = [chunk async for chunk in graph.astream(question, config, durability=durability)]
+        states = [[state async for state in graph.aget_state_history(config)] for config in configs]
+        return [[(plain(state.values), state.next, state.metadata["step"]) for state in past] for past in states]
+
+    return asyncio.run(converse())
 
 
 @scenario
