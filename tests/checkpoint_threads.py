@@ -52,7 +52,7 @@ class Thread:
 
     def items(self, prefix: str) -> list[dict[str, Any]]:
         found = self.saver.client.query(
-            TableName=TABLE,
+            TableName=self.saver.table_name,
             KeyConditionExpression="pk = :thread AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={":thread": {"S": self.thread_id}, ":prefix": {"S": prefix}},
         )
@@ -61,6 +61,7 @@ class Thread:
 
 def another(thread: Thread, **options: Any) -> Thread:
     """The same thread in another process."""
-    again = Thread(DynamoDBSaver(TABLE, thread.saver.client, **options), thread.thread_id, thread.namespace)
+    saver = DynamoDBSaver(thread.saver.table_name, thread.saver.client, **options)
+    again = Thread(saver, thread.thread_id, thread.namespace)
     again.count = thread.count
     return again

@@ -1,11 +1,22 @@
 """What several modules of integration tests start from."""
 
+from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from chatkeep.checkpointer import DynamoDBSaver
 from tests.checkpoint_threads import TABLE, Thread
+
+
+@pytest.fixture
+def own_table(dynamodb: Any) -> Iterator[str]:
+    """For what scans: the engine's own table may hold all that other tests have left."""
+    name = f"checkpoints-{uuid4()}"
+    DynamoDBSaver.create_table(dynamodb, name)
+    yield name
+    dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture

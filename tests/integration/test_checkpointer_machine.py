@@ -16,7 +16,6 @@ from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)  # what LangGraph's own serializer takes
-TABLE = os.environ["CHECKPOINTS_TABLE"]
 NAMESPACES = ["", "child:1"]
 TASKS = ["task-1", "task-2", "task-10"]
 texts = st.integers(1, 900).map(lambda length: os.urandom(length).hex()[:length])
@@ -52,10 +51,11 @@ def comparable(found: CheckpointTuple | None, *, parents: bool) -> Any:
 
 class Savers(RuleBasedStateMachine):
     client: Any = None
+    table = ""
 
     @initialize()
     def start(self) -> None:
-        self.ours = DynamoDBSaver(TABLE, self.client)
+        self.ours = DynamoDBSaver(self.table, self.client)
         self.memory = InMemorySaver(serde=strict_serializer())
         self.count = 0
         self.prefix = os.urandom(6).hex()
@@ -207,7 +207,7 @@ class Savers(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Another process knows nothing of what this one has read or written."""
-        self.ours = DynamoDBSaver(TABLE, self.client)
+        self.ours = DynamoDBSaver(self.table, self.client)
 
     @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES))
     def history_is_the_same_or_an_error(self, data: st.DataObject, namespace: str) -> None:
@@ -245,5 +245,5 @@ class TestSavers(Savers.TestCase):  # type: ignore[misc,name-defined]
     )
 
     @pytest.fixture(autouse=True)
-    def _client(self, dynamodb: Any) -> None:
-        Savers.client = dynamodb
+    def _client(self, dynamodb: Any, own_table: str) -> None:
+        Savers.client, Savers.table = dynamodb, own_table

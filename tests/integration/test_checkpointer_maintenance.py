@@ -11,6 +11,11 @@ from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import Thread, another, noise
 
 
+@pytest.fixture
+def saver(dynamodb: Any, own_table: str) -> DynamoDBSaver:
+    return DynamoDBSaver(own_table, dynamodb)
+
+
 def prune_keeps(found: CheckpointTuple | None) -> Any:
     return found and (found.checkpoint, found.metadata, found.pending_writes)
 
