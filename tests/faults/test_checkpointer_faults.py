@@ -15,9 +15,9 @@ from langgraph.types import Command, interrupt
 from chatkeep.checkpoint_items import payload
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import ConcurrentWriteError
+from tests.checkpoint_threads import TABLE
 from tests.faults.checkpoint_faults import FAULTS, DiedError, Fault, FaultyClient
 
-TABLE = "chatkeep-CheckpointsTable"
 Failure = (ClientError, BotoCoreError, DiedError, ConcurrentWriteError)
 
 

@@ -10,8 +10,7 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import Capability
 
 from chatkeep.checkpointer import DynamoDBSaver
-
-TABLE = "chatkeep-CheckpointsTable"
+from tests.checkpoint_threads import TABLE
 
 
 def directly(name: str) -> Any:
@@ -50,24 +49,25 @@ def test_every_capability_is_detected_and_passes(dynamodb: Any, kind: type[Dynam
 
 
 CONFIG = {"configurable": {"thread_id": "thread", "checkpoint_ns": "", "checkpoint_id": "1"}}
-CALLS: dict[str, tuple[Any, ...]] = {
-    "get_tuple": (CONFIG,),
-    "list": (CONFIG,),
-    "put": (CONFIG, {}, {}, {}),
-    "put_writes": (CONFIG, [], "task"),
-    "delete_thread": ("thread",),
-    "delete_for_runs": (["run"],),
-    "copy_thread": ("thread", "other"),
-    "prune": (["thread"],),
+CALLS: dict[str, dict[str, Any]] = {
+    "get_tuple": {"config": CONFIG},
+    "list": {"config": CONFIG},
+    "put": {"config": CONFIG, "checkpoint": {}, "metadata": {}, "new_versions": {}},
+    "put_writes": {"config": CONFIG, "writes": [], "task_id": "task"},
+    "delete_thread": {"thread_id": "thread"},
+    "delete_for_runs": {"run_ids": ["run"]},
+    "copy_thread": {"source_thread_id": "thread", "target_thread_id": "other"},
+    "prune": {"thread_ids": ["thread"]},
+    "get_delta_channel_history": {"config": CONFIG, "channels": ["messages"]},
 }
 
 
-@pytest.mark.parametrize("name", [*CALLS, "get_delta_channel_history"])
+@pytest.mark.parametrize("name", CALLS)
 def test_an_async_method_leaves_the_event_loop_to_others(
-    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    saver: DynamoDBSaver, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The method waits for what only another task of the loop can do."""
-    saver, opened, waited = DynamoDBSaver(TABLE, dynamodb), threading.Event(), []
+    opened, waited = threading.Event(), []
 
     def wait(*_: Any, **__: Any) -> None:
         waited.append(opened.wait(10))
@@ -80,8 +80,7 @@ def test_an_async_method_leaves_the_event_loop_to_others(
 
     async def both() -> None:
         asyncio.get_running_loop().call_soon(opened.set)
-        named = {} if name in CALLS else {"config": CONFIG, "channels": ["messages"]}
-        called = getattr(saver, f"a{name}")(*CALLS.get(name, ()), **named)
+        called = getattr(saver, f"a{name}")(**CALLS[name])
         _ = [found async for found in called] if name == "list" else await called
 
     asyncio.run(both())

@@ -18,8 +18,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, Send, interrupt
 
 from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
+from tests.checkpoint_threads import TABLE
 
-TABLE = "chatkeep-CheckpointsTable"
 Scenario = Callable[[BaseCheckpointSaver[Any], Any], Any]
 SCENARIOS: list[Scenario] = []
 

@@ -12,8 +12,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, StagedWrites
-
-TABLE = "chatkeep-CheckpointsTable"
+from tests.checkpoint_threads import TABLE
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chatkeep import ids
 
 AN_ID = "01a20505-535b-7282-8eae-c0bae3151347"
-ID = "0198c0de-5e55-7000-8000-00000000ffff"
+AN_OLD_ID = "0198c0de-5e55-7000-8000-00000000ffff"
 YEAR_2100_NS = 4_102_444_800 * 10**9
 
 
@@ -33,7 +33,7 @@ def test_an_id_after_another_sorts_after_it() -> None:
 
 def test_an_id_after_an_old_one_is_as_new_as_any() -> None:
     before = ids.new()
-    assert ids.after(ID)[:13] >= before[:13]  # the milliseconds
+    assert ids.after(AN_OLD_ID)[:13] >= before[:13]  # the milliseconds
 
 
 @pytest.mark.parametrize("nanoseconds", [0, 1, YEAR_2100_NS])
