@@ -24,8 +24,7 @@ class Store:
 
     def put(self, new: list[Frame], *, on: Arrangement | None = None, fresh: bool = False) -> Arrangement:
         before = on or self.last
-        known, rows = (before.known, before.rows) if before else (None, None)
-        self.last = arrange(new, known, rows, fresh=fresh)
+        self.last = arrange(new, before.known if before else None, fresh=fresh)
         for draft in self.last.drafts:
             place = (draft.ref.generation, draft.ref.row)
             assert place not in self.rows or draft.claim
@@ -110,20 +109,20 @@ def test_two_branches_never_claim_different_rows_unnoticed() -> None:
     store = Store()
     trunk = store.put(chat(3))
     one = store.put([*chat(3), *frames(["one"], 2_000)], on=trunk)
-    other = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, trunk.rows)
+    other = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known)
     assert [d.ref.row for d in one.drafts if d.claim] == [d.ref.row for d in other.drafts if d.claim] == [6]
-    fresh = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, trunk.rows, fresh=True)
+    fresh = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, fresh=True)
     assert not any(draft.claim for draft in fresh.drafts)
 
 
 def test_many_elements_are_spread_over_rows_of_a_bounded_size() -> None:
-    arrangement = arrange(frames([str(number) for number in range(1_000)], 1_000), None, None)
+    arrangement = arrange(frames([str(number) for number in range(1_000)], 1_000), None)
     assert len(arrangement.drafts) > 10
     assert max(size(draft.frames) for draft in arrangement.drafts) <= ROW_BYTES
 
 
 def test_an_element_larger_than_a_row_has_one_of_its_own() -> None:
-    arrangement = arrange(frames(["small", "large", "small too"], 3 * ROW_BYTES), None, None)
+    arrangement = arrange(frames(["small", "large", "small too"], 3 * ROW_BYTES), None)
     assert [len(draft.frames) for draft in arrangement.drafts] == [1, 1, 1]
 
 
@@ -138,4 +137,4 @@ def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None
 
 
 def test_an_empty_list_has_no_pieces() -> None:
-    assert arrange([], KnownList(b"", ()), None).rows == Rows("", 0, ())
+    assert arrange([], KnownList(b"", ())).rows == Rows("", 0, ())

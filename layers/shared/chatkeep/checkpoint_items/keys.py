@@ -2,10 +2,12 @@
 
     H!{namespace}!{checkpoint}                     header: makes the checkpoint visible
     H!{namespace}!{checkpoint}!{task}!{block}      pending writes of one task, 64 indexes a block
-    R!{namespace}!{channel}!{generation}!{position}  a row: elements of a list from `position` on
+    R!{generation}!{position}                      a row: elements of a list from `position` on
     V!{namespace}!{channel}!{token}                a channel's value too large for a header
     X!{namespace}!{checkpoint}!{token}             what is too large for the item of a header or a write
     G!{namespace}                                  the head, where writers have to agree on it
+
+Rows belong to the thread: a subgraph's checkpoint and a pending write name those that its parent has written.
 
 A payload over the item limit goes on in items with the suffix `!{part}`. The order of keys is the order of
 checkpoint ids, and a header's key is a prefix of its writes', so a query from the end meets writes before their header.
@@ -78,16 +80,23 @@ def writes(namespace: str, checkpoint_id: str, task_id: str, block: int) -> str:
     return join(header(namespace, checkpoint_id), name(task_id), f"{block:x}")
 
 
-def row(namespace: str, channel: str, generation: str, position: int) -> str:
-    return join(ROW, name(namespace), name(channel), generation, f"{position:08d}")
+def row(generation: str, position: int) -> str:
+    return join(ROW, generation, f"{position:08d}")
 
 
-def value(namespace: str, channel: str, token: str) -> str:
-    return join(VALUE, name(namespace), name(channel), token)
+def row_position(sort_key: str) -> int:
+    """Of the key of a row's item: the position of the row's first element."""
+    return int(sort_key.split(SEPARATOR)[2])
 
 
-def oversize(namespace: str, checkpoint_id: str, token: str) -> str:
-    return join(OVERSIZE, name(namespace), _ordered(checkpoint_id), token)
+def values(namespace: str, channel: str) -> str:
+    """What the keys of a channel's values begin with; a token follows."""
+    return join(VALUE, name(namespace), name(channel))
+
+
+def oversize(namespace: str, checkpoint_id: str) -> str:
+    """What the keys of a header's and its writes' oversize payload begin with; a token follows."""
+    return join(OVERSIZE, name(namespace), _ordered(checkpoint_id))
 
 
 def guard(namespace: str) -> str:

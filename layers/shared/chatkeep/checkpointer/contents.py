@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
@@ -11,17 +12,28 @@ from chatkeep.checkpoint_items.requests import get_all, query
 from chatkeep.checkpoint_items.table import SORT
 from chatkeep.checkpointer.codec import Codec, Frame, digests, unpack
 from chatkeep.checkpointer.heads import Found
-from chatkeep.checkpointer.manifest import Blob, Entry, Header, Inline, Ref, Rows, unpacked_header
+from chatkeep.checkpointer.manifest import (
+    Blob,
+    Entry,
+    Header,
+    Outlined,
+    Ref,
+    Rows,
+    Stored,
+    inline_frame,
+    refs_in,
+    rows_in,
+    unpacked_header,
+)
+from chatkeep.checkpointer.outline import Path
 from chatkeep.checkpointer.planning import DATA, PAYLOAD, PRUNED
 from chatkeep.checkpointer.rows import KnownList, located
 from chatkeep.checkpointer.side_by_side import side_by_side
-from chatkeep.checkpointer.snapshot import Elements, Single, Value
-from chatkeep.checkpointer.writes import Outside, Write, read
+from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value
+from chatkeep.checkpointer.writes import StoredWrite, Write, read
 from chatkeep.errors import BrokenThreadError
 
 _GAP = 64  # elements between two stretches of a generation that are cheaper to read along than to ask apart
-
-Path = tuple[str, str, str]  # namespace, channel, generation
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Loaded:
 
     header: Header
     values: dict[str, Value]
-    lists: dict[str, KnownList]
+    lists: dict[Slot, KnownList]
     writes: list[Write]
 
 
@@ -44,43 +56,75 @@ class Source:
     pool: Callable[[], Executor]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A stored value to read: `folder` begins the keys of its blobs, `where` names it in an error."""
+
+    stored: Stored
+    folder: str
+    where: str
+
+    @property
+    def blob(self) -> tuple[str, Blob] | None:
+        """What of it lies in items of its own, and its key."""
+        whole = self.stored.outline if isinstance(self.stored, Outlined) else self.stored
+        return (keys.join(self.folder, whole.token), whole) if isinstance(whole, Blob) else None
+
+
+def wanted_entry(thread_id: str, header: Header, channel: str, entry: Entry) -> Wanted:
+    where = f"channel {channel} of checkpoint {header.checkpoint_id} of thread {thread_id}"
+    return Wanted(entry.stored, keys.values(header.namespace, channel), where)
+
+
+def wanted_write(thread_id: str, header: Header, write: StoredWrite) -> Wanted:
+    at = write.position
+    where = f"write {at.index} of task {at.task_id} to {at.channel} of thread {thread_id}"
+    return Wanted(write.stored, keys.oversize(header.namespace, header.checkpoint_id), where)
+
+
 @dataclass
 class Contents:
     """Payloads that were read: elements by generation and row, other frames by key."""
 
-    thread_id: str
-    rows: dict[Path, dict[int, list[Frame]]] = field(default_factory=lambda: defaultdict(dict))
+    rows: dict[str, dict[int, list[Frame]]] = field(default_factory=lambda: defaultdict(dict))
     frames: dict[str, Frame] = field(default_factory=dict)
 
-    def value(self, header: Header, channel: str, entry: Entry) -> tuple[Value, KnownList | None]:
-        """A channel's value and, of a list, what a writer has to know. Raises BrokenThreadError."""
-        delta = entry.snapshot_of is not None
-        stored = entry.stored
-        if isinstance(stored, Inline):
-            return Single(stored.frame, delta), None
-        if isinstance(stored, Blob):
-            return Single(self.frames[keys.value(header.namespace, channel, stored.token)], delta), None
+    def value(self, wanted: Wanted, *, delta: bool = False) -> tuple[Value, dict[Path, KnownList]]:
+        """A value and, of the lists in it, what a writer has to know. Raises BrokenThreadError."""
+        lists, known = {}, {}
+        for path, rows in rows_in(wanted.stored).items():
+            lists[path], known[path] = self._list(wanted, rows)
+        if isinstance(wanted.stored, Rows):
+            return Elements(lists[()], delta), known
+        blob, inline = wanted.blob, inline_frame(wanted.stored)
+        frame = self.frames[blob[0]] if blob else inline
+        assert frame
+        return (Outline(frame, lists, delta) if lists else Single(frame, delta)), known
+
+    def _list(self, wanted: Wanted, stored: Rows) -> tuple[list[Frame], KnownList]:
         frames: list[Frame] = []
         reached: dict[Ref, list[Ref]] = {}
         for piece in stored.pieces:
             if isinstance(piece, Ref):
-                reached[piece] = list(self._reach(header, channel, piece, frames))
+                reached[piece] = list(self._reach(wanted, piece, frames))
             else:
                 frames += piece
-        return Elements(frames, delta), KnownList(digests(frames), located(stored.pieces, reached))
+        return frames, KnownList(digests(frames), located(stored.pieces, reached), stored.tail, stored.end)
 
-    def _reach(self, header: Header, channel: str, ref: Ref, frames: list[Frame]) -> Iterator[Ref]:
-        rows = self.rows[header.namespace, channel, ref.generation]
+    def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame]) -> Iterator[Ref]:
+        rows = self.rows[ref.generation]
         row, at = ref.row, ref.start
         while at < ref.stop:
             if row not in rows:
-                raise BrokenThreadError(
-                    f"{_where(self.thread_id, header, channel)} lacks the row of generation {ref.generation} at {row}"
-                )
+                raise BrokenThreadError(f"{wanted.where} lacks the row of generation {ref.generation} at {row}")
             end = row + len(rows[row])
             frames += rows[row][at - row : ref.stop - row]
             yield Ref(ref.generation, row, at, min(end, ref.stop))
             row, at = end, end
+
+    def write(self, thread_id: str, header: Header, write: StoredWrite) -> Write:
+        """A pending write with its value. Raises BrokenThreadError."""
+        return Write(write.position, self.value(wanted_write(thread_id, header, write))[0])
 
 
 def headers(source: Source, thread_id: str, found: Sequence[Found]) -> list[Header]:
@@ -102,63 +146,53 @@ def load(source: Source, thread_id: str, found: Sequence[Found], channels: Itera
 
     Raises BrokenThreadError naming what is missing or damaged.
     """
-    wanted = None if channels is None else set(channels)
+    kept = None if channels is None else set(channels)
     opened = headers(source, thread_id, found)
-    entries = [(h, c, e) for h in opened for c, e in h.entries.items() if wanted is None or c in wanted]
     writes = [[write for item in f.writes for write in read(source.codec, item)] for f in found]
-    outside = [(h, w) for h, own in zip(opened, writes, strict=True) for w in own if isinstance(w, Outside)]
-    contents = fetch(source, thread_id, entries, outside)
-    return [_loaded(contents, header, own, wanted) for header, own in zip(opened, writes, strict=True)]
+    wanted = [
+        wanted_entry(thread_id, header, channel, entry)
+        for header in opened
+        for channel, entry in header.entries.items()
+        if kept is None or channel in kept
+    ]
+    wanted += [wanted_write(thread_id, header, w) for header, own in zip(opened, writes, strict=True) for w in own]
+    contents = fetch(source, thread_id, wanted)
+    return [_loaded(contents, thread_id, h, own, kept) for h, own in zip(opened, writes, strict=True)]
 
 
-def _loaded(contents: Contents, header: Header, writes: list[Write | Outside], wanted: set[str] | None) -> Loaded:
+def _loaded(
+    contents: Contents, thread_id: str, header: Header, writes: list[StoredWrite], kept: set[str] | None
+) -> Loaded:
     values: dict[str, Value] = {}
-    lists: dict[str, KnownList] = {}
+    lists: dict[Slot, KnownList] = {}
     for channel, entry in header.entries.items():
-        if wanted is None or channel in wanted:
-            values[channel], known = contents.value(header, channel, entry)
-            if known:
-                lists[channel] = known
-    return Loaded(header, values, lists, sorted(resolved(contents, header, writes), key=lambda write: write.order))
+        if kept is None or channel in kept:
+            wanted = wanted_entry(thread_id, header, channel, entry)
+            values[channel], known = contents.value(wanted, delta=entry.snapshot_of is not None)
+            lists.update(((channel, path), found) for path, found in known.items())
+    ordered = sorted(writes, key=lambda write: write.position.order)
+    return Loaded(header, values, lists, [contents.write(thread_id, header, write) for write in ordered])
 
 
-def resolved(contents: Contents, header: Header, writes: Iterable[Write | Outside]) -> Iterator[Write]:
-    """The writes with the values that lie in items of their own."""
-    for write in writes:
-        if isinstance(write, Outside):
-            yield write.filled(contents.frames[keys.oversize(header.namespace, header.checkpoint_id, write.token)])
-        else:
-            yield write
-
-
-def fetch(
-    source: Source,
-    thread_id: str,
-    entries: Iterable[tuple[Header, str, Entry]],
-    outside: Iterable[tuple[Header, Outside]] = (),
-) -> Contents:
-    """Read what these entries and writes refer to, each request beside the others. Raises BrokenThreadError."""
-    contents = Contents(thread_id)
+def fetch(source: Source, thread_id: str, wanted: Iterable[Wanted]) -> Contents:
+    """Read what these values refer to, each request beside the others. Raises BrokenThreadError."""
+    contents = Contents()
     blobs: dict[str, tuple[int, str]] = {}
-    ranges: dict[Path, list[Ref]] = defaultdict(list)
-    for header, channel, entry in entries:
-        where = _where(thread_id, header, channel)
-        if isinstance(entry.stored, Blob):
-            blobs[keys.value(header.namespace, channel, entry.stored.token)] = (entry.stored.parts, where)
-        elif isinstance(entry.stored, Rows):
-            for piece in entry.stored.pieces:
-                if isinstance(piece, Ref):
-                    ranges[header.namespace, channel, piece.generation].append(piece)
-    for header, write in outside:
-        where = f"write {write.write.index} of task {write.write.task_id}"
-        blobs[keys.oversize(header.namespace, header.checkpoint_id, write.token)] = (write.parts, where)
+    ranges: dict[str, list[Ref]] = defaultdict(list)
+    users: dict[str, str] = {}
+    for one in wanted:
+        if one.blob:
+            blobs[one.blob[0]] = (one.blob[1].parts, one.where)
+        for ref in refs_in(one.stored):
+            ranges[ref.generation].append(ref)
+            users.setdefault(ref.generation, one.where)
     jobs: list[Callable[[], None]] = [
-        lambda path=path, span=span: _read_rows(source, contents, path, span)  # type: ignore[misc]
-        for path, refs in ranges.items()
+        partial(_read_rows, source, thread_id, contents, generation, span, users[generation])
+        for generation, refs in ranges.items()
         for span in _spans(refs)
     ]
     if blobs:
-        jobs.append(lambda: _read_blobs(source, contents, blobs))
+        jobs.append(partial(_read_blobs, source, thread_id, contents, blobs))
     side_by_side(source.pool, jobs)
     return contents
 
@@ -174,20 +208,22 @@ def _spans(refs: list[Ref]) -> list[tuple[int, int]]:
     return spans
 
 
-def _read_rows(source: Source, contents: Contents, path: Path, span: tuple[int, int]) -> None:
-    first, last = keys.row(*path, span[0]), keys.after(keys.row(*path, span[1] - 1))
+def _read_rows(
+    source: Source, thread_id: str, contents: Contents, generation: str, span: tuple[int, int], user: str
+) -> None:
+    bounds = keys.row(generation, span[0]), keys.after(keys.row(generation, span[1] - 1))
     stored: dict[int, bytes] = defaultdict(bytes)
-    for page in query(source.client, source.table, contents.thread_id, (first, last)):
+    for page in query(source.client, source.table, thread_id, bounds):
         for item in page:
-            stored[int(item[SORT]["S"].split(keys.SEPARATOR)[4])] += item[DATA]["B"]
+            stored[keys.row_position(item[SORT]["S"])] += item[DATA]["B"]
     for position, data in stored.items():
-        what = f"the row at {position} of channel {path[1]} of thread {contents.thread_id}"
-        contents.rows[path][position] = [unpack(packed) for packed in source.codec.open(data, what)]
+        what = f"the row of generation {generation} at {position}, which {user} refers to,"
+        contents.rows[generation][position] = [unpack(packed) for packed in source.codec.open(data, what)]
 
 
-def _read_blobs(source: Source, contents: Contents, blobs: dict[str, tuple[int, str]]) -> None:
+def _read_blobs(source: Source, thread_id: str, contents: Contents, blobs: dict[str, tuple[int, str]]) -> None:
     names = {key: keys.parts(key, count) for key, (count, _) in blobs.items()}
-    fetched = _fetch(source, contents.thread_id, list(names.values()))
+    fetched = _fetch(source, thread_id, list(names.values()))
     for key, (_, what) in blobs.items():
         contents.frames[key] = unpack(source.codec.open(_joined(fetched, names[key], what), what))
 
@@ -210,7 +246,3 @@ def _joined(fetched: dict[str, bytes], names: list[str], what: str) -> bytes:
     if missing:
         raise BrokenThreadError(f"{what} lacks {len(missing)} of its {len(names)} items")
     return b"".join(fetched[name] for name in names)
-
-
-def _where(thread_id: str, header: Header, channel: str) -> str:
-    return f"channel {channel} of checkpoint {header.checkpoint_id} of thread {thread_id}"

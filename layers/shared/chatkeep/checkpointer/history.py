@@ -10,9 +10,9 @@ from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.manifest import Entry, Header
 from chatkeep.checkpointer.rows import KnownList
-from chatkeep.checkpointer.snapshot import Value, load
+from chatkeep.checkpointer.snapshot import Slot, Value, load
 from chatkeep.checkpointer.tuples import pending
-from chatkeep.checkpointer.writes import Outside, Write, read
+from chatkeep.checkpointer.writes import StoredWrite, Write, read
 from chatkeep.errors import BrokenThreadError
 
 
@@ -24,7 +24,7 @@ class Walk:
     writes: dict[str, list[Write]] = field(default_factory=dict)
     seeds: dict[str, Value] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)  # where the seeds lie
-    lists: dict[str, KnownList] = field(default_factory=dict)  # of the seeds that are lists
+    lists: dict[Slot, KnownList] = field(default_factory=dict)  # in the seeds
 
     @property
     def wanted(self) -> list[str]:
@@ -33,9 +33,9 @@ class Walk:
     def visit(self, writes: Iterable[Write]) -> None:
         """An ancestor's writes; those to channels whose seed is known already are in it."""
         wanted = set(self.wanted)
-        for write in sorted(writes, key=lambda found: found.order, reverse=True):
-            if write.channel in wanted:
-                self.writes.setdefault(write.channel, []).append(write)
+        for write in sorted(writes, key=lambda found: found.position.order, reverse=True):
+            if write.position.channel in wanted:
+                self.writes.setdefault(write.position.channel, []).append(write)
 
     def result(self, codec: Codec) -> dict[str, DeltaChannelHistory]:
         result: dict[str, DeltaChannelHistory] = {}
@@ -50,7 +50,7 @@ class Walk:
 @dataclass(frozen=True)
 class _Ancestor:
     header: Header
-    writes: list[Write | Outside]
+    writes: list[StoredWrite]
     seeds: list[tuple[str, Entry]]  # of the channels whose walk ends here
 
 
@@ -61,16 +61,23 @@ def walk_stored(source: Source, thread_id: str, child: Header, walk: Walk) -> No
     snapshots. Raises BrokenThreadError where an ancestor is missing that was not pruned.
     """
     path = list(_path(source, thread_id, child, set(walk.wanted)))
-    entries = [(ancestor.header, channel, entry) for ancestor in path for channel, entry in ancestor.seeds]
-    outside = [(a.header, write) for a in path for write in a.writes if isinstance(write, Outside)]
-    fetched = contents.fetch(source, thread_id, entries, outside)
+    wanted = [
+        contents.wanted_entry(thread_id, ancestor.header, channel, entry)
+        for ancestor in path
+        for channel, entry in ancestor.seeds
+    ]
+    wanted += [
+        contents.wanted_write(thread_id, ancestor.header, write) for ancestor in path for write in ancestor.writes
+    ]
+    fetched = contents.fetch(source, thread_id, wanted)
     for ancestor in path:
-        walk.visit(contents.resolved(fetched, ancestor.header, ancestor.writes))
+        header = ancestor.header
+        walk.visit(fetched.write(thread_id, header, write) for write in ancestor.writes)
         for channel, entry in ancestor.seeds:
-            walk.seeds[channel], known = fetched.value(ancestor.header, channel, entry)
+            seed = contents.wanted_entry(thread_id, header, channel, entry)
+            walk.seeds[channel], known = fetched.value(seed, delta=entry.snapshot_of is not None)
             walk.entries[channel] = entry
-            if known:
-                walk.lists[channel] = known
+            walk.lists.update(((channel, path), found) for path, found in known.items())
 
 
 def _path(source: Source, thread_id: str, child: Header, wanted: set[str]) -> Iterator[_Ancestor]:
@@ -108,8 +115,8 @@ def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
 def _ancestor(source: Source, thread_id: str, found: heads.Found, wanted: set[str]) -> _Ancestor:
     header = contents.headers(source, thread_id, [found])[0]
     seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
-    writes = [write for item in found.writes for write in read(source.codec, item) if _channel(write) in wanted]
-    return _Ancestor(header, writes, seeds)
+    writes = [write for item in found.writes for write in read(source.codec, item)]
+    return _Ancestor(header, [write for write in writes if write.position.channel in wanted], seeds)
 
 
 def _oldest(child: Header, wanted: set[str]) -> str | None:
@@ -117,7 +124,3 @@ def _oldest(child: Header, wanted: set[str]) -> str | None:
     taken = [child.seeds[channel].snapshot_of for channel in wanted if channel in child.seeds]
     known = [checkpoint_id for checkpoint_id in taken if checkpoint_id]
     return min(known) if known and len(known) == len(wanted) else None
-
-
-def _channel(write: Write | Outside) -> str:
-    return write.write.channel if isinstance(write, Outside) else write.channel

@@ -2,19 +2,33 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, delete_all, key, pages, put_all, query
 from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.checkpointer import contents, heads
-from chatkeep.checkpointer.contents import Path, Source
+from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.heads import Found
-from chatkeep.checkpointer.manifest import Blob, Header, Ref, Rows
+from chatkeep.checkpointer.manifest import Header, Ref, Stored, refs_in
 from chatkeep.checkpointer.planning import PRUNED, RUN
 from chatkeep.checkpointer.tuples import decode
+from chatkeep.checkpointer.writes import read
 
 _RUNS_A_SCAN = 50
 _UNKNOWN_END = 10**9  # of the last row that was read
+
+
+@dataclass
+class References:
+    """Keys of values, and references to rows by their generation: of all namespaces, as these share rows."""
+
+    blobs: set[str] = field(default_factory=set)
+    rows: dict[str, set[Ref]] = field(default_factory=lambda: defaultdict(set))
+
+    def add_rows(self, stored: Stored) -> None:
+        for ref in refs_in(stored):
+            self.rows[ref.generation].add(ref)
 
 
 def copy_thread(source: Source, from_thread: str, to_thread: str) -> None:
@@ -106,12 +120,15 @@ def _remove(source: Source, thread_id: str, checkpoints: list[tuple[Found, Heade
     What was written for a checkpoint that is not visible yet is referred to by none and so stays.
     """
     removed = [(found, header) for found, header, kept in checkpoints if not kept]
-    delete_all(source.client, source.table, (found.item for found, _ in removed))
-    delete_all(source.client, source.table, (item for found, _ in removed for item in found.writes))
     garbage = list(_own(source, thread_id, [header for _, header in removed]))
     garbage += _unshared(
-        source, thread_id, [header for _, header in removed], [header for _, header, kept in checkpoints if kept]
+        source,
+        thread_id,
+        _references(source, removed),
+        _references(source, [(found, header) for found, header, kept in checkpoints if kept]),
     )
+    delete_all(source.client, source.table, (found.item for found, _ in removed))
+    delete_all(source.client, source.table, (item for found, _ in removed for item in found.writes))
     delete_all(source.client, source.table, garbage)
 
 
@@ -128,27 +145,24 @@ def _own(source: Source, thread_id: str, removed: Iterable[Header]) -> Iterator[
                 yield item
 
 
-def _unshared(source: Source, thread_id: str, removed: list[Header], kept: list[Header]) -> Iterator[Item]:
-    """The items of blobs and rows that headers of `removed` refer to and none of `kept` does."""
-    (blobs, refs), (needed_blobs, needed_refs) = _references(removed), _references(kept)
-    for sort_key in blobs - needed_blobs:
+def _unshared(source: Source, thread_id: str, own: References, needed: References) -> Iterator[Item]:
+    """The items of blobs and rows that are among `own` and not `needed`."""
+    for sort_key in own.blobs - needed.blobs:
         yield key(thread_id, sort_key)
-    for path, own in refs.items():
-        spans, needed = _merged(own), _merged(needed_refs.get(path, set()))
-        bounds = (keys.row(*path, min(ref.row for ref in own)), keys.after(keys.row(*path, spans[-1][1] - 1)))
+    for generation, refs in own.rows.items():
+        spans, needed_spans = _merged(refs), _merged(needed.rows.get(generation, set()))
+        first, last = keys.row(generation, min(ref.row for ref in refs)), keys.row(generation, spans[-1][1] - 1)
+        bounds = (first, keys.after(last))
         items = [
             item for page in query(source.client, source.table, thread_id, bounds, keys_only=True) for item in page
         ]
-        starts = sorted({_position(item) for item in items})
+        starts = sorted({keys.row_position(item[SORT]["S"]) for item in items})
         ends = dict(zip(starts, [*starts[1:], _UNKNOWN_END], strict=True))
         for item in items:
-            row = (_position(item), ends[_position(item)])
-            if _touches(row, spans) and not _touches(row, needed):
+            position = keys.row_position(item[SORT]["S"])
+            row = (position, ends[position])
+            if _touches(row, spans) and not _touches(row, needed_spans):
                 yield item
-
-
-def _position(item: Item) -> int:
-    return int(item[SORT]["S"].split(keys.SEPARATOR)[4])
 
 
 def _merged(refs: Iterable[Ref]) -> list[tuple[int, int]]:
@@ -165,17 +179,16 @@ def _touches(row: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
     return any(start < row[1] and row[0] < stop for start, stop in spans)
 
 
-def _references(headers: list[Header]) -> tuple[set[str], dict[Path, set[Ref]]]:
-    """The keys of the blobs and the references to rows that these headers have."""
-    blobs: set[str] = set()
-    refs: dict[Path, set[Ref]] = defaultdict(set)
-    for header in headers:
+def _references(source: Source, checkpoints: Iterable[tuple[Found, Header]]) -> References:
+    """What these checkpoints and their pending writes refer to."""
+    found = References()
+    for stored, header in checkpoints:
         for channel, entry in [*header.entries.items(), *header.seeds.items()]:
-            if isinstance(entry.stored, Blob):
-                name = keys.value(header.namespace, channel, entry.stored.token)
-                blobs.update(keys.parts(name, entry.stored.parts))
-            elif isinstance(entry.stored, Rows):
-                own = [piece for piece in entry.stored.pieces if isinstance(piece, Ref)]
-                for ref in own:
-                    refs[header.namespace, channel, ref.generation].add(ref)
-    return blobs, refs
+            found.add_rows(entry.stored)
+            blob = contents.wanted_entry("", header, channel, entry).blob
+            if blob:
+                found.blobs.update(keys.parts(blob[0], blob[1].parts))
+        for item in stored.writes:
+            for write in read(source.codec, item):
+                found.add_rows(write.stored)
+    return found

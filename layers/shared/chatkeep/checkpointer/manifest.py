@@ -1,9 +1,10 @@
 """What a header says: the checkpoint without its values, and where the value of each channel lies."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpointer.codec import Frame, pack, unpack
+from chatkeep.checkpointer.outline import Path
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,38 @@ class Rows:
     pieces: tuple[Piece, ...]
 
 
-Stored = Inline | Blob | Rows
+@dataclass(frozen=True)
+class Outlined:
+    """A value without its long lists, and where these lie."""
+
+    outline: Inline | Blob
+    lists: dict[Path, Rows]
+
+
+Stored = Inline | Blob | Rows | Outlined
+
+
+def rows_in(stored: Stored) -> dict[Path, Rows]:
+    """The lists of a stored value by their paths; of a value that is a list itself, the path is empty."""
+    if isinstance(stored, Rows):
+        return {(): stored}
+    return stored.lists if isinstance(stored, Outlined) else {}
+
+
+def refs_in(stored: Stored) -> list[Ref]:
+    """The references to rows in a stored value."""
+    return [piece for rows in rows_in(stored).values() for piece in rows.pieces if isinstance(piece, Ref)]
+
+
+def inline_frame(stored: Stored) -> Frame | None:
+    """What of a value is inline, its lists aside."""
+    whole = stored.outline if isinstance(stored, Outlined) else stored
+    return whole.frame if isinstance(whole, Inline) else None
+
+
+def moved(stored: Stored, blob: Blob) -> Stored:
+    """The same, with what was inline in an item of its own."""
+    return replace(stored, outline=blob) if isinstance(stored, Outlined) else blob
 
 
 @dataclass(frozen=True)
@@ -94,24 +126,42 @@ def unpacked_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> H
 
 
 def _pack_entry(entry: Entry) -> list[Any]:
-    stored = entry.stored
-    if isinstance(stored, Inline):
-        packed: list[Any] = [entry.snapshot_of, 0, pack(stored.frame)]
-    elif isinstance(stored, Blob):
-        packed = [entry.snapshot_of, 1, stored.token, stored.parts]
-    else:
-        packed = [entry.snapshot_of, 2, stored.tail, stored.end, [_pack_piece(piece) for piece in stored.pieces]]
-    return packed
+    return [entry.snapshot_of, *packed_stored(entry.stored)]
 
 
 def _unpack_entry(packed: list[Any]) -> Entry:
-    snapshot_of, kind, *fields = packed
-    if kind == 0:
-        return Entry(Inline(unpack(fields[0])), snapshot_of)
-    if kind == 1:
-        return Entry(Blob(*fields), snapshot_of)
+    snapshot_of, *stored = packed
+    return Entry(unpacked_stored(stored), snapshot_of)
+
+
+def packed_stored(stored: Stored) -> list[Any]:
+    if isinstance(stored, Inline):
+        return [0, pack(stored.frame)]
+    if isinstance(stored, Blob):
+        return [1, stored.token, stored.parts]
+    if isinstance(stored, Rows):
+        return [2, stored.tail, stored.end, [_pack_piece(piece) for piece in stored.pieces]]
+    lists = [[list(path), *packed_stored(rows)[1:]] for path, rows in stored.lists.items()]
+    return [3, packed_stored(stored.outline), lists]
+
+
+def unpacked_stored(packed: list[Any]) -> Stored:
+    kind, *fields = packed
+    if kind == 2:
+        return _unpack_rows(fields)
+    if kind == 3:
+        lists = {tuple(path): _unpack_rows(rows) for path, *rows in fields[1]}
+        return Outlined(_unpack_whole(*fields[0]), lists)
+    return _unpack_whole(kind, *fields)
+
+
+def _unpack_whole(kind: int, *fields: Any) -> Inline | Blob:
+    return Blob(*fields) if kind else Inline(unpack(fields[0]))
+
+
+def _unpack_rows(fields: list[Any]) -> Rows:
     tail, end, pieces = fields
-    return Entry(Rows(tail, end, tuple(_unpack_piece(piece) for piece in pieces)), snapshot_of)
+    return Rows(tail, end, tuple(_unpack_piece(piece) for piece in pieces))
 
 
 def _pack_piece(piece: Piece) -> list[Any]:

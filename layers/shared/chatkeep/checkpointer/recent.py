@@ -15,6 +15,7 @@ class Recent:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Place, str], Known] = OrderedDict()
+        self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
         self._bytes = 0
 
     def get(self, place: Place, checkpoint_id: str) -> Known | None:
@@ -28,9 +29,23 @@ class Recent:
         with self._lock:
             self._drop((place, known.header.checkpoint_id))
             self._known[place, known.header.checkpoint_id] = known
+            self._latest.setdefault(place[0], {})[place[1]] = known.header.checkpoint_id
             self._bytes += _weight(known)
             while self._bytes > self._most_bytes:
                 self._drop(next(iter(self._known)))
+
+    def nearby(self, place: Place, task_id: str | None = None) -> list[Known]:
+        """The checkpoints remembered last of the namespaces that this one lies in and, innermost first, around it.
+
+        With a task, its subgraphs' come first. All of them are stored.
+        """
+        thread_id, namespace = place
+        with self._lock:
+            latest = self._latest.get(thread_id, {})
+            inner = [other for other in latest if task_id and f":{task_id}" in other and other != namespace]
+            wanted = [*inner, *([namespace] if task_id else []), *around(namespace)]
+            found = (self._known.get(((thread_id, other), latest.get(other, ""))) for other in wanted)
+            return [known for known in found if known]
 
     def forget(self, thread_id: str) -> None:
         with self._lock:
@@ -41,6 +56,18 @@ class Recent:
         known = self._known.pop(key, None)
         if known:
             self._bytes -= _weight(known)
+            (thread_id, namespace), checkpoint_id = key
+            latest = self._latest[thread_id]
+            if latest.get(namespace) == checkpoint_id:
+                del latest[namespace]
+            if not latest:
+                del self._latest[thread_id]
+
+
+def around(namespace: str) -> list[str]:
+    """The namespaces that contain this one, innermost first: LangGraph joins the parts of nested graphs with "|"."""
+    parts = namespace.split("|") if namespace else []
+    return ["|".join(parts[:count]) for count in reversed(range(len(parts)))]
 
 
 def _weight(known: Known) -> int:

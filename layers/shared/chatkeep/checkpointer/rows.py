@@ -4,6 +4,7 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
 from chatkeep.checkpointer.manifest import Piece, Ref, Rows
@@ -25,10 +26,12 @@ class Stretch:
 
 @dataclass(frozen=True)
 class KnownList:
-    """What is known of a stored list: the digests of its elements, and where they lie."""
+    """What is known of a stored list: the digests of its elements, where they lie, and where its tail ends."""
 
     digests: bytes
     stretches: tuple[Stretch, ...]
+    tail: str = ""
+    end: int = 0
 
     def between(self, first: int, last: int, at: int) -> Iterator[Stretch]:
         """Elements `first` to `last` as stretches of a new list that has them from index `at` on."""
@@ -62,16 +65,23 @@ def new_token() -> str:
     return secrets.token_urlsafe(8)
 
 
-def arrange(frames: list[Frame], old: KnownList | None, stored: Rows | None, *, fresh: bool = False) -> Arrangement:
-    """How to store a list whose predecessor is `stored`, known as `old`, reusing what the two share.
+def arrange(
+    frames: list[Frame],
+    old: KnownList | None,
+    others: Iterable[KnownList] = (),
+    *,
+    fresh: bool = False,
+    inline_bytes: int = INLINE_BYTES,
+) -> Arrangement:
+    """How to store a list whose predecessor is `old`, reusing what the two share, or else what one of `others` has.
 
     With `fresh`, no row continues a generation, so that nothing written can collide with another writer.
     """
     marks = digests(frames)
-    stretches = _compacted(list(_joined(_reused(marks, old))), frames)
-    tail, end = (stored.tail, stored.end) if stored else ("", 0)
+    tail, end = (old.tail, old.end) if old else ("", 0)
+    stretches = _compacted(list(_joined(_reused(marks, _nearest(marks, old, others)))), frames)
     drafts: list[Draft] = []
-    if size([frame for new in stretches if new.ref is None for frame in frames[new.start : new.stop]]) > INLINE_BYTES:
+    if size([frame for new in stretches if new.ref is None for frame in frames[new.start : new.stop]]) > inline_bytes:
         for new in [stretch for stretch in stretches if stretch.ref is None]:
             elements = frames[new.start : new.stop]
             amid = new.stop < len(frames)  # in the tail, an element that changes each time would leave gaps
@@ -82,7 +92,26 @@ def arrange(frames: list[Frame], old: KnownList | None, stored: Rows | None, *, 
             drafts += placed
         stretches = list(_written(stretches, drafts))
     pieces = tuple(_piece(group, frames) for group in _groups(stretches))
-    return Arrangement(Rows(tail, end, pieces), drafts, KnownList(marks, tuple(stretches)))
+    return Arrangement(Rows(tail, end, pieces), drafts, KnownList(marks, tuple(stretches), tail, end))
+
+
+def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -> KnownList | None:
+    """The predecessor, unless it has nothing of the list with these digests and another list has."""
+    if old and _shared(marks, old):
+        return old
+    shared, nearest = max(((_shared(marks, other), other) for other in others), key=itemgetter(0), default=(0, None))
+    return nearest if shared else old
+
+
+def _shared(marks: bytes, known: KnownList) -> int:
+    """How many elements two lists have in common, repetitions aside."""
+    if marks.startswith(known.digests) or known.digests.startswith(marks):
+        return min(len(marks), len(known.digests)) // DIGEST_BYTES
+    return len(_distinct(marks) & _distinct(known.digests))
+
+
+def _distinct(marks: bytes) -> set[bytes]:
+    return {_mark(marks, index) for index in range(len(marks) // DIGEST_BYTES)}
 
 
 def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]]) -> tuple[Stretch, ...]:

@@ -154,7 +154,7 @@ class DynamoDBSaver(AsyncTwins):
         """
         thread_id, namespace, parent_id = address(config)
         parent = self.known(thread_id, namespace, parent_id)
-        writer = Writer(Codec(self.serde), thread_id, namespace)
+        writer = self.writer(thread_id, namespace)
         merged = get_serializable_checkpoint_metadata(config, metadata)
         snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
         known = commit(self.source, writer, snapshot, parent, guarded=self.require_head_parent)
@@ -168,8 +168,14 @@ class DynamoDBSaver(AsyncTwins):
         thread_id, namespace, checkpoint_id = address(config)
         if not checkpoint_id:
             raise ValueError("put_writes needs a checkpoint_id")
-        writer = Writer(Codec(self.serde), thread_id, namespace)
+        writer = self.writer(thread_id, namespace, task_id)
         update(self.source, writer, checkpoint_id, list(numbered(writer.codec, writes, task_id, task_path)))
+
+    def writer(self, thread_id: str, namespace: str, task_id: str | None = None) -> Writer:
+        """A writer that shares rows with the graphs around its namespace and, for a task's writes, with those in it."""
+        nearby = self._recent.nearby((thread_id, namespace), task_id)
+        lists = tuple(known_list for known in nearby for known_list in known.lists.values())
+        return Writer(Codec(self.serde), thread_id, namespace, lists)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -183,7 +189,7 @@ class DynamoDBSaver(AsyncTwins):
         known = self.known(thread_id, namespace, checkpoint_id or self._head(thread_id, namespace))
         if known and channels:
             walk_stored(self.source, thread_id, known.header, walk)
-            lists = {c: found for c, found in walk.lists.items() if known.header.seeds.get(c) == walk.entries[c]}
+            lists = {s: found for s, found in walk.lists.items() if known.header.seeds.get(s[0]) == walk.entries[s[0]]}
             self._recent.remember((thread_id, namespace), replace(known, lists={**known.lists, **lists}))
         return walk.result(Codec(self.serde))
 

@@ -7,9 +7,16 @@ from typing import Any
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
-from chatkeep.checkpointer.codec import Codec, Frame
+from chatkeep.checkpointer.codec import Codec, Frame, size
 from chatkeep.checkpointer.manifest import Header
+from chatkeep.checkpointer.outline import Path, fill, lists_in, without
 from chatkeep.checkpointer.rows import KnownList
+
+Slot = tuple[str, Path]
+"""Where a checkpoint has a list: a channel, and the path in its value."""
+
+_LIST_BYTES = 1_024  # a shorter list in a value stays there
+_MOST_LISTS = 4  # each takes some of the header
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,16 @@ class Elements:
     delta: bool = False
 
 
-Value = Single | Elements
+@dataclass(frozen=True)
+class Outline:
+    """A value serialized without its long lists, and these element by element."""
+
+    frame: Frame
+    lists: dict[Path, list[Frame]]
+    delta: bool = False
+
+
+Value = Single | Elements | Outline
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,7 @@ class Known:
 
     header: Header
     versions: ChannelVersions
-    lists: Mapping[str, KnownList]  # of channels among the header's entries or seeds
+    lists: Mapping[Slot, KnownList]  # of channels among the header's entries or seeds
 
 
 @dataclass(frozen=True)
@@ -57,13 +73,28 @@ class Snapshot:
 def dump(codec: Codec, value: Any) -> Value:
     delta = isinstance(value, _DeltaSnapshot)
     plain = value.value if delta else value
+    if lists := _long_lists(codec, plain):
+        return Outline(codec.dump(without(plain, lists)), lists, delta)
     if type(plain) is list:
         return Elements([codec.dump(element) for element in plain], delta)
     return Single(codec.dump(plain), delta)
 
 
+def _long_lists(codec: Codec, value: Any) -> dict[Path, list[Frame]]:
+    lists = {path: [codec.dump(element) for element in found] for path, found in lists_in(value).items()}
+    sizes = {path: size(frames) for path, frames in lists.items()}
+    longest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:_MOST_LISTS]
+    return {path: lists[path] for path in longest if sizes[path] > _LIST_BYTES}
+
+
 def load(codec: Codec, value: Value) -> Any:
-    plain = codec.load(value.frame) if isinstance(value, Single) else [codec.load(frame) for frame in value.frames]
+    if isinstance(value, Single):
+        plain = codec.load(value.frame)
+    elif isinstance(value, Elements):
+        plain = [codec.load(frame) for frame in value.frames]
+    else:
+        lists = {path: [codec.load(frame) for frame in frames] for path, frames in value.lists.items()}
+        plain = fill(codec.load(value.frame), lists)
     return _DeltaSnapshot(plain) if value.delta else plain
 
 

@@ -1,13 +1,14 @@
 """What was staged, as members of a transaction: as few items as make the newest checkpoint whole."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.committing import FREE, guard_update
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.planning import Plan, Writer, plan
+from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Write, updates
 
@@ -60,10 +61,11 @@ class Staged:
 def merge(writes: dict[tuple[str, int], Write], more: Iterable[Write]) -> None:
     """Add pending writes: of a regular one the first stays, of a special one the last."""
     for write in more:
-        if write.index < 0:
-            writes[write.task_id, write.index] = write
+        key = (write.position.task_id, write.position.index)
+        if write.position.index < 0:
+            writes[key] = write
         else:
-            writes.setdefault((write.task_id, write.index), write)
+            writes.setdefault(key, write)
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ class Members:
     guarded: bool
     fresh: bool
     found: StagedWrites = field(default_factory=StagedWrites)
+    lists: list[KnownList] = field(default_factory=list)  # of the checkpoints added, to share rows with
 
     def add(self, writer: Writer, staged: Staged, known: Callable[[str | None], Known | None]) -> None:
         """What is needed of `staged`; `known` says what is known of a stored checkpoint."""
+        writer = replace(writer, nearby=(*self.lists, *writer.nearby))
         needed = staged.needed()
         if needed:
             parent_id = first = staged.stored_ancestor(needed[0])
@@ -98,14 +102,18 @@ class Members:
         chosen = planned(fresh=self.fresh)
         if sum(map(_item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:
             chosen = planned(fresh=True)
+        self.lists.extend(chosen.known.lists.values())
         self.found.payload.extend(self._put(item) for item in chosen.payload)
         for item in [*chosen.claims, chosen.header]:
             self.found.heads.append({"Put": {**self._put(item)["Put"], "ConditionExpression": FREE}})
         return chosen.known
 
     def _add_writes(self, writer: Writer, checkpoint_id: str, writes: list[Write], *, new: bool) -> None:
-        for task_id in dict.fromkeys(write.task_id for write in writes):
-            for update in updates(writer, checkpoint_id, [write for write in writes if write.task_id == task_id]):
+        by_task: dict[str, list[Write]] = {}
+        for write in writes:
+            by_task.setdefault(write.position.task_id, []).append(write)
+        for own in by_task.values():
+            for update in updates(writer, checkpoint_id, own):
                 self.found.payload.extend(self._put(item) for item in update.payload)
                 whole = self._put(update.item())
                 self.found.heads.append(whole if new else {"Update": update.request(self.table)})

@@ -20,7 +20,6 @@ from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk, walk_stored
 from chatkeep.checkpointer.manifest import Header
-from chatkeep.checkpointer.planning import Writer
 from chatkeep.checkpointer.saver import DynamoDBSaver
 from chatkeep.checkpointer.snapshot import Snapshot, Value, take
 from chatkeep.checkpointer.staged_writes import Members, Staged, StagedWrites, merge
@@ -78,9 +77,9 @@ class StagedSaver(AsyncTwins):
         own = staged.writes.get(loaded.header.checkpoint_id)
         if not own:
             return loaded
-        together = {(write.task_id, write.index): write for write in loaded.writes}
+        together = {(write.position.task_id, write.position.index): write for write in loaded.writes}
         merge(together, own.values())
-        ordered = sorted(together.values(), key=lambda write: write.order)
+        ordered = sorted(together.values(), key=lambda write: write.position.order)
         return Loaded(loaded.header, loaded.values, loaded.lists, ordered)
 
     def _assembled(self, thread_id: str, namespace: str, snapshot: Snapshot) -> Loaded:
@@ -188,9 +187,9 @@ class StagedSaver(AsyncTwins):
         """
         members = Members(self._saver.table_name, self._saver.require_head_parent, fresh)
         with self._lock:
-            for (thread_id, namespace), staged in self._places.items():
+            for (thread_id, namespace), staged in sorted(self._places.items()):  # a graph before its subgraphs
                 known = partial(self._saver.known, thread_id, namespace)
-                members.add(Writer(Codec(self.serde), thread_id, namespace), staged, known)
+                members.add(self._saver.writer(thread_id, namespace), staged, known)
         return members.found
 
 

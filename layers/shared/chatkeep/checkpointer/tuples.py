@@ -35,7 +35,7 @@ def decode(codec: Codec, header: Header) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def pending(codec: Codec, write: Write) -> PendingWrite:
-    return write.task_id, write.channel, codec.load(write.frame)
+    return write.position.task_id, write.position.channel, load(codec, write.value)
 
 
 def checkpoint_tuple(codec: Codec, thread_id: str, loaded: Loaded) -> CheckpointTuple:

@@ -1,16 +1,18 @@
 """Pending writes: the writes of one task share an item, an attribute for each index."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key
-from chatkeep.checkpointer.codec import Codec, Frame, pack, unpack
-from chatkeep.checkpointer.planning import Writer
+from chatkeep.checkpointer.codec import Codec, pack
+from chatkeep.checkpointer.manifest import Blob, Stored, inline_frame, moved, packed_stored, unpacked_stored
+from chatkeep.checkpointer.planning import Shelf, Writer
 from chatkeep.checkpointer.rows import new_token
+from chatkeep.checkpointer.snapshot import Outline, Value, dump
 
 TASK = "t"
 _BLOCK = 64
@@ -18,13 +20,12 @@ _LARGE_INDEXES, _LARGE_BYTES, _SMALL_BYTES = 8, 32_000, 2_000  # a full item is 
 
 
 @dataclass(frozen=True)
-class Write:
-    """One pending write; `index` is its number within its task, negative for LangGraph's special channels."""
+class Position:
+    """Which of a checkpoint's writes; `index` is its number within its task, below 0 for LangGraph's own channels."""
 
     task_id: str
     index: int
     channel: str
-    frame: Frame
     path: str
 
     @property
@@ -33,8 +34,24 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Write:
+    """One pending write."""
+
+    position: Position
+    value: Value
+
+
+@dataclass(frozen=True)
+class StoredWrite:
+    """One pending write and where its value lies."""
+
+    position: Position
+    stored: Stored
+
+
+@dataclass(frozen=True)
 class Update:
-    """One item's writes; `payload` has the items of what is too large for it, to be put before."""
+    """One item's writes; `payload` has the items of what is not in it, to be put before."""
 
     key: Item
     attributes: dict[str, bytes]
@@ -64,52 +81,57 @@ class Update:
 
 def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write]:
     for index, (channel, value) in enumerate(writes):
-        yield Write(task_id, WRITES_IDX_MAP.get(channel, index), channel, codec.dump(value), task_path)
+        position = Position(task_id, WRITES_IDX_MAP.get(channel, index), channel, task_path)
+        yield Write(position, dump(codec, value))
 
 
 def updates(writer: Writer, checkpoint_id: str, writes: Sequence[Write]) -> list[Update]:
-    """The items of a task's writes. An index that comes twice has its last special or first regular write."""
+    """The items of a task's writes. An index that comes twice has its last special or first regular write.
+
+    A list shares rows with the writer's lists nearby: a subgraph hands back the whole list that it was given.
+    """
     blocks: dict[int, dict[str, Write]] = {}
     for write in writes:
-        attributes = blocks.setdefault(max(write.index, 0) // _BLOCK, {})
-        if write.index < 0:
-            attributes[f"s{-write.index}"] = write
+        index = write.position.index
+        attributes = blocks.setdefault(max(index, 0) // _BLOCK, {})
+        if index < 0:
+            attributes[f"s{-index}"] = write
         else:
-            attributes.setdefault(f"w{write.index % _BLOCK}", write)
+            attributes.setdefault(f"w{index % _BLOCK}", write)
     return [_update(writer, checkpoint_id, block, attributes) for block, attributes in blocks.items()]
 
 
 def _update(writer: Writer, checkpoint_id: str, block: int, writes: dict[str, Write]) -> Update:
     sealed: dict[str, bytes] = {}
     extra: list[Item] = []
-    task_id = next(iter(writes.values())).task_id
+    task_id = next(iter(writes.values())).position.task_id
     for name, write in writes.items():
-        fields = [write.channel, write.path]
-        sealed[name] = writer.codec.seal([*fields, pack(write.frame)])
-        roomy = 0 <= write.index % _BLOCK < _LARGE_INDEXES and write.index >= 0
-        if len(sealed[name]) > (_LARGE_BYTES if roomy else _SMALL_BYTES):
-            token = new_token()
-            parts = writer.items(keys.oversize(writer.namespace, checkpoint_id, token), pack(write.frame))
-            sealed[name] = writer.codec.seal([*fields, token, len(parts)])
-            extra += parts
+        roomy = write.position.index >= 0 and write.position.index % _BLOCK < _LARGE_INDEXES
+        sealed[name], more = _attribute(writer, checkpoint_id, write, _LARGE_BYTES if roomy else _SMALL_BYTES)
+        extra += more
     sort_key = keys.writes(writer.namespace, checkpoint_id, task_id, block)
     task = task_id if keys.is_hashed(keys.name(task_id)) else None
     return Update(key(writer.thread_id, sort_key), sealed, task, extra)
 
 
-@dataclass(frozen=True)
-class Outside:
-    """A pending write whose value lies in items of its own."""
+def _attribute(writer: Writer, checkpoint_id: str, write: Write, most: int) -> tuple[bytes, list[Item]]:
+    """A write as an attribute of about `most` bytes at the most, and the items of what is not in it."""
+    lists = len(write.value.lists) if isinstance(write.value, Outline) else 1
+    shelf = Shelf(writer, {}, inline_bytes=most // 2 // lists)
+    stored = shelf.stored(write.position.channel, write.value)
+    sealed, frame = _sealed(writer, write, stored), inline_frame(stored)
+    if len(sealed) <= most or frame is None:
+        return sealed, shelf.rows
+    token = new_token()
+    parts = writer.items(keys.join(keys.oversize(writer.namespace, checkpoint_id), token), pack(frame))
+    return _sealed(writer, write, moved(stored, Blob(token, len(parts)))), [*shelf.rows, *parts]
 
-    write: Write
-    token: str
-    parts: int
 
-    def filled(self, frame: Frame) -> Write:
-        return replace(self.write, frame=frame)
+def _sealed(writer: Writer, write: Write, stored: Stored) -> bytes:
+    return writer.codec.seal([write.position.channel, write.position.path, packed_stored(stored)])
 
 
-def read(codec: Codec, item: Item) -> Iterator[Write | Outside]:
+def read(codec: Codec, item: Item) -> Iterator[StoredWrite]:
     """The writes of one item. Raises BrokenThreadError."""
     *_, task, block = item["sk"]["S"].split(keys.SEPARATOR)
     task_id = item[TASK]["S"] if TASK in item else keys.unescape(task)
@@ -118,8 +140,5 @@ def read(codec: Codec, item: Item) -> Iterator[Write | Outside]:
             continue
         number = int(name[1:])
         index = -number if name.startswith("s") else int(block, 16) * _BLOCK + number
-        channel, path, *rest = codec.open(stored["B"], f"write {name} of task {task_id} in {item['pk']['S']}")
-        if len(rest) == 2:
-            yield Outside(Write(task_id, index, channel, ("null", b""), path), *rest)
-        else:
-            yield Write(task_id, index, channel, unpack(rest[0]), path)
+        channel, path, packed = codec.open(stored["B"], f"write {name} of task {task_id} in {item['pk']['S']}")
+        yield StoredWrite(Position(task_id, index, channel, path), unpacked_stored(packed))
