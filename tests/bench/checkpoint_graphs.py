@@ -1,7 +1,7 @@
 """Four graphs of the kinds that people run, answering with random text."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langchain.agents import create_agent
@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import _messages_delta_reducer  # the one that gives messages ids; not public yet
 
 QUESTION_BYTES, ANSWER_BYTES = 200, 800
 _PRINTABLE = [chr(code) for code in range(33, 127)]  # as good as incompressible
@@ -31,16 +32,8 @@ def plain(saver: Any) -> Any:
     return builder.compile(checkpointer=saver)
 
 
-def _appended(state: list[AnyMessage], writes: Sequence[Any]) -> list[AnyMessage]:
-    from langgraph.graph.message import add_messages
-
-    for write in writes:
-        state = add_messages(state, write)  # type: ignore[assignment]
-    return state
-
-
 class DeltaState(TypedDict):
-    messages: Annotated[list[AnyMessage], DeltaChannel(_appended)]
+    messages: Annotated[list[AnyMessage], DeltaChannel(_messages_delta_reducer)]
 
 
 def delta(saver: Any) -> Any:

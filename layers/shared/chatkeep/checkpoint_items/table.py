@@ -4,6 +4,7 @@ from typing import Any
 
 PARTITION = "pk"
 SORT = "sk"
+DATA, PAYLOAD, RUN, PRUNED = "d", "x", "r", "q"  # attributes of the items
 KEY_SCHEMA = [{"AttributeName": PARTITION, "KeyType": "HASH"}, {"AttributeName": SORT, "KeyType": "RANGE"}]
 ATTRIBUTE_DEFINITIONS = [
     {"AttributeName": PARTITION, "AttributeType": "S"},

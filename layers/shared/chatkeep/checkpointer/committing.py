@@ -1,5 +1,6 @@
 """Sending what a put needs in the order that keeps every visible checkpoint whole."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,9 +8,11 @@ from botocore.exceptions import ClientError
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key, put_all
+from chatkeep.checkpoint_items.table import DATA
 from chatkeep.checkpointer import heads
 from chatkeep.checkpointer.contents import Source
-from chatkeep.checkpointer.planning import DATA, Plan, Writer, plan
+from chatkeep.checkpointer.planning import Plan, plan
+from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Update, Write, updates
@@ -20,11 +23,22 @@ FREE = "attribute_not_exists(pk)"
 _GUARD_ATTEMPTS = 3
 
 
-def commit(source: Source, writer: Writer, snapshot: Snapshot, parent: Known | None, *, guarded: bool) -> Known:
-    """Store a snapshot. With `guarded`, raises ConcurrentWriteError unless its parent is the head."""
-    planned = plan(writer, snapshot, parent, snapshot.parent_id)
+def commit(
+    source: Source,
+    writer: Writer,
+    snapshot: Snapshot,
+    parent: Known | None,
+    writes: Sequence[Write],
+    *,
+    guarded: bool,
+) -> Known:
+    """Store a snapshot on top of its parent, which has these writes.
+
+    With `guarded`, raises ConcurrentWriteError unless the parent is the head.
+    """
+    planned = plan(writer, snapshot, parent, snapshot.parent_id, writes)
     if not _store(source, planned):
-        planned = plan(writer, snapshot, parent, snapshot.parent_id, fresh=True)
+        planned = plan(writer, snapshot, parent, snapshot.parent_id, writes, fresh=True)
         _store(source, planned)
     if guarded:
         _put_as_head(source, writer, planned, snapshot)

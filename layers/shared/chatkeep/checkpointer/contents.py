@@ -9,7 +9,7 @@ from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import get_all, query
-from chatkeep.checkpoint_items.table import SORT
+from chatkeep.checkpoint_items.table import DATA, PAYLOAD, PRUNED, SORT
 from chatkeep.checkpointer.codec import Codec, Frame, digests, unpack
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import (
@@ -26,7 +26,6 @@ from chatkeep.checkpointer.manifest import (
     unpacked_header,
 )
 from chatkeep.checkpointer.outline import Path
-from chatkeep.checkpointer.planning import DATA, PAYLOAD, PRUNED
 from chatkeep.checkpointer.rows import KnownList, located
 from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value
@@ -118,9 +117,11 @@ class Contents:
             if row not in rows:
                 raise BrokenThreadError(f"{wanted.where} lacks the row of generation {ref.generation} at {row}")
             end = row + len(rows[row])
-            frames += rows[row][at - row : ref.stop - row]
-            yield Ref(ref.generation, row, at, min(end, ref.stop))
-            row, at = end, end
+            if end > at:  # a reference may begin in a row after the one it names
+                frames += rows[row][at - row : ref.stop - row]
+                yield Ref(ref.generation, row, at, min(end, ref.stop))
+                at = end
+            row = end
 
     def write(self, thread_id: str, header: Header, write: StoredWrite) -> Write:
         """A pending write with its value. Raises BrokenThreadError."""

@@ -21,6 +21,11 @@ class Found:
     writes: list[Item]
 
 
+def since(client: Any, table: str, thread_id: str, namespace: str, checkpoint_id: str) -> list[Found]:
+    """The checkpoints of a namespace from the head down to this one."""
+    return [found for page in pages(client, table, thread_id, namespace, since=checkpoint_id) for found in page]
+
+
 def newest(client: Any, table: str, thread_id: str, namespace: str) -> Found | None:
     """The head of a namespace, or None. One request, unless it has many pending writes."""
     for page in pages(client, table, thread_id, namespace, first_page=_FIRST_PAGE):

@@ -1,16 +1,18 @@
 """The history of DeltaChannels: the writes of the ancestors, back to the snapshot that they build on."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langgraph.checkpoint.base import DeltaChannelHistory
 
 from chatkeep.checkpointer import contents, heads
+from chatkeep.checkpointer.ahead import NOTHING, elements, recall
 from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.contents import Source
+from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Entry, Header
 from chatkeep.checkpointer.rows import KnownList
-from chatkeep.checkpointer.snapshot import Slot, Value, load
+from chatkeep.checkpointer.snapshot import Known, Slot, Value, load
 from chatkeep.checkpointer.tuples import pending
 from chatkeep.checkpointer.writes import StoredWrite, Write, read
 from chatkeep.errors import BrokenThreadError
@@ -37,6 +39,25 @@ class Walk:
             if write.position.channel in wanted:
                 self.writes.setdefault(write.position.channel, []).append(write)
 
+    def go_on_with(self, older: "Walk") -> None:
+        """Add what was found further back."""
+        for channel, writes in older.writes.items():
+            self.writes.setdefault(channel, []).extend(writes)
+        self.seeds.update(older.seeds)
+
+    def informed(self, known: Known) -> Known:
+        """What a writer to the head knows after this walk from it: the lists of its DeltaChannels, and what waits."""
+        lists, waiting = dict(known.lists), dict(known.waiting)
+        for channel in self.channels:
+            if channel in waiting or known.header.seeds.get(channel) != self.entries.get(channel):
+                continue
+            lists.update((slot, found) for slot, found in self.lists.items() if slot[0] == channel)
+            written = elements(reversed(self.writes.get(channel, [])), channel)
+            recalled = recall(known.header.ahead.get(channel), lists.get((channel, ()), NOTHING), written)
+            if recalled:
+                lists[channel, ()], waiting[channel] = recalled
+        return replace(known, lists=lists, waiting=waiting)
+
     def result(self, codec: Codec) -> dict[str, DeltaChannelHistory]:
         result: dict[str, DeltaChannelHistory] = {}
         for channel in self.channels:
@@ -54,13 +75,16 @@ class _Ancestor:
     seeds: list[tuple[str, Entry]]  # of the channels whose walk ends here
 
 
-def walk_stored(source: Source, thread_id: str, child: Header, walk: Walk) -> None:
-    """Go on with `walk` from the parent of `child`, which is stored.
+def walk_stored(
+    source: Source, thread_id: str, child: Header, channels: Sequence[str], held: Sequence[Found] | None = None
+) -> Walk:
+    """Walk from the parent of `child` back to the snapshots of these channels, through what is `held` or else read.
 
     Reads the range of keys back to the oldest snapshot at once: one query a megabyte, and one more for the
     snapshots. Raises BrokenThreadError where an ancestor is missing that was not pruned.
     """
-    path = list(_path(source, thread_id, child, set(walk.wanted)))
+    walk = Walk(channels)
+    path = list(_path(source, thread_id, child, set(channels), held))
     wanted = [
         contents.wanted_entry(thread_id, ancestor.header, channel, entry)
         for ancestor in path
@@ -77,15 +101,17 @@ def walk_stored(source: Source, thread_id: str, child: Header, walk: Walk) -> No
             seed = contents.wanted_entry(thread_id, header, channel, entry)
             walk.seeds[channel], known = fetched.value(seed, delta=entry.snapshot_of is not None)
             walk.entries[channel] = entry
-            walk.lists.update(((channel, path), found) for path, found in known.items())
+            walk.lists.update(((channel, way), found) for way, found in known.items())
+    return walk
 
 
-def _path(source: Source, thread_id: str, child: Header, wanted: set[str]) -> Iterator[_Ancestor]:
+def _path(
+    source: Source, thread_id: str, child: Header, wanted: set[str], held: Sequence[Found] | None = None
+) -> Iterator[_Ancestor]:
     """The ancestors of `child`, newest first, until each wanted channel has its seed."""
     if not child.parent_id or not wanted:
         return
-    since, before = _oldest(child, wanted), child.checkpoint_id
-    for page in heads.pages(source.client, source.table, thread_id, child.namespace, before=before, since=since):
+    for page in [held] if held else _pages(source, thread_id, child, wanted):
         for found in page:
             if not _goes_on(thread_id, child, wanted):
                 return
@@ -105,6 +131,11 @@ def _path(source: Source, thread_id: str, child: Header, wanted: set[str]) -> It
         yield from _path(source, thread_id, ancestor.header, wanted - {channel for channel, _ in ancestor.seeds})
 
 
+def _pages(source: Source, thread_id: str, child: Header, wanted: set[str]) -> Iterator[list[Found]]:
+    since, before = _oldest(child, wanted), child.checkpoint_id
+    return heads.pages(source.client, source.table, thread_id, child.namespace, before=before, since=since)
+
+
 def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
     if wanted and child.parent_id and child.pruned:
         lost = ", ".join(sorted(wanted))
@@ -112,7 +143,7 @@ def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
     return bool(wanted and child.parent_id)
 
 
-def _ancestor(source: Source, thread_id: str, found: heads.Found, wanted: set[str]) -> _Ancestor:
+def _ancestor(source: Source, thread_id: str, found: Found, wanted: set[str]) -> _Ancestor:
     header = contents.headers(source, thread_id, [found])[0]
     seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
     writes = [write for item in found.writes for write in read(source.codec, item)]

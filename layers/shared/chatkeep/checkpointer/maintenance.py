@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, delete_all, key, pages, put_all, query
-from chatkeep.checkpoint_items.table import PARTITION, SORT
+from chatkeep.checkpoint_items.table import PARTITION, PRUNED, RUN, SORT
 from chatkeep.checkpointer import contents, heads
 from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Header, Ref, Stored, refs_in
-from chatkeep.checkpointer.planning import PRUNED, RUN
 from chatkeep.checkpointer.tuples import decode
 from chatkeep.checkpointer.writes import read
 
@@ -188,6 +187,8 @@ def _references(source: Source, checkpoints: Iterable[tuple[Found, Header]]) -> 
             blob = contents.wanted_entry("", header, channel, entry).blob
             if blob:
                 found.blobs.update(keys.parts(blob[0], blob[1].parts))
+        for ahead in header.ahead.values():
+            found.add_rows(ahead.rows)
         for item in stored.writes:
             for write in read(source.codec, item):
                 found.add_rows(write.stored)

@@ -90,6 +90,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """Rows with the first elements written to a DeltaChannel since its snapshot, for the next snapshot to refer to."""
+
+    rows: Rows
+    digest: bytes  # of the digests of these elements
+
+
+@dataclass(frozen=True)
 class Header:
     """A checkpoint's header. `seeds` are the last snapshots of the DeltaChannels that have no value here."""
 
@@ -99,6 +107,7 @@ class Header:
     frame: Frame  # [checkpoint without id and values, metadata]
     entries: dict[str, Entry] = field(default_factory=dict)
     seeds: dict[str, Entry] = field(default_factory=dict)
+    ahead: dict[str, Ahead] = field(default_factory=dict)
     pruned: bool = False  # the checkpoints before this one were pruned, so that their absence is no damage
 
 
@@ -109,11 +118,12 @@ def packed_header(header: Header) -> list[Any]:
         pack(header.frame),
         {channel: _pack_entry(entry) for channel, entry in header.entries.items()},
         {channel: _pack_entry(entry) for channel, entry in header.seeds.items()},
+        {channel: [each.digest, *packed_stored(each.rows)[1:]] for channel, each in header.ahead.items()},
     ]
 
 
 def unpacked_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> Header:
-    namespace, parent_id, frame, entries, seeds = packed
+    namespace, parent_id, frame, entries, seeds, ahead = packed
     return Header(
         namespace=namespace,
         checkpoint_id=checkpoint_id,
@@ -121,6 +131,7 @@ def unpacked_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> H
         frame=unpack(frame),
         entries={channel: _unpack_entry(entry) for channel, entry in entries.items()},
         seeds={channel: _unpack_entry(entry) for channel, entry in seeds.items()},
+        ahead={channel: Ahead(_unpack_rows(rows), digest) for channel, (digest, *rows) in ahead.items()},
         pruned=pruned,
     )
 

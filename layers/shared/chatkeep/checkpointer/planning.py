@@ -1,28 +1,18 @@
 """From a snapshot to items: which to write, in which order, and what is known of them afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from chatkeep.checkpoint_items import keys, payload
-from chatkeep.checkpoint_items.requests import Item, key
-from chatkeep.checkpointer.codec import Codec, Frame, pack
-from chatkeep.checkpointer.manifest import (
-    Blob,
-    Entry,
-    Header,
-    Inline,
-    Outlined,
-    Rows,
-    Stored,
-    inline_frame,
-    moved,
-    packed_header,
-)
-from chatkeep.checkpointer.rows import INLINE_BYTES, Draft, KnownList, arrange, new_token
-from chatkeep.checkpointer.snapshot import Elements, Known, Single, Slot, Snapshot, Value
+from chatkeep.checkpoint_items import keys
+from chatkeep.checkpoint_items.requests import Item
+from chatkeep.checkpointer.ahead import NOTHING, elements, write_ahead
+from chatkeep.checkpointer.codec import Frame, pack
+from chatkeep.checkpointer.manifest import Ahead, Blob, Entry, Header, inline_frame, moved
+from chatkeep.checkpointer.rows import new_token
+from chatkeep.checkpointer.shelf import Shelf, Writer
+from chatkeep.checkpointer.snapshot import Known, Slot, Snapshot
+from chatkeep.checkpointer.writes import Write
 
-DATA, PAYLOAD, RUN, PRUNED = "d", "x", "r", "q"  # attributes of the items
 CARRIED_BYTES = 256  # a value that stays inline although it does not change
 CHANGED_BYTES = 1_024  # a value that is inline in the checkpoint that changes it
 INLINE_BUDGET = 2_048  # of all inline values in one header
@@ -38,76 +28,19 @@ class Plan:
     payload: list[Item] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Where the items of one namespace go; `nearby` are lists of other namespaces of the thread, to share rows with."""
-
-    codec: Codec
-    thread_id: str
-    namespace: str
-    nearby: tuple[KnownList, ...] = ()
-
-    def items(self, sort_key: str, packable: Any) -> list[Item]:
-        parts = payload.split(self.codec.seal(packable))
-        names = keys.parts(sort_key, len(parts))
-        return [{**key(self.thread_id, name), DATA: {"B": part}} for name, part in zip(names, parts, strict=True)]
-
-    def row(self, draft: Draft) -> list[Item]:
-        return self.items(keys.row(draft.ref.generation, draft.ref.row), [pack(frame) for frame in draft.frames])
-
-    def header(self, header: Header, run_id: str | None) -> tuple[Item, list[Item]]:
-        """The header's item, and those its payload needs besides when it is too large for one."""
-        items = self.items(keys.header(self.namespace, header.checkpoint_id), packed_header(header))
-        more: list[Item] = []
-        item = items[0]
-        if len(items) > 1:
-            token = new_token()
-            folder = keys.oversize(self.namespace, header.checkpoint_id)
-            more = self.items(keys.join(folder, token), packed_header(header))
-            item = {**key(self.thread_id, keys.header(self.namespace, header.checkpoint_id))}
-            item[PAYLOAD] = {"S": f"{token}{keys.SEPARATOR}{len(more)}"}
-        if run_id:
-            item[RUN] = {"S": str(run_id)}
-        return item, more
-
-
-@dataclass
-class Shelf:
-    """Arranges values one after another, and collects the rows that this needs and what is known of the lists.
-
-    A list goes on from the one that `before` has for it, else it shares what it can with any other.
-    """
-
-    writer: Writer
-    before: Mapping[Slot, KnownList]
-    fresh: bool = False
-    inline_bytes: int = INLINE_BYTES
-    known: dict[Slot, KnownList] = field(default_factory=dict)
-    claims: list[Item] = field(default_factory=list)
-    rows: list[Item] = field(default_factory=list)
-
-    def stored(self, channel: str, value: Value) -> Stored:
-        """Where the value will lie; what is not in a row is inline yet."""
-        if isinstance(value, Single):
-            return Inline(value.frame)
-        if isinstance(value, Elements):
-            return self._rows((channel, ()), value.frames)
-        lists = {path: self._rows((channel, path), frames) for path, frames in value.lists.items()}
-        return Outlined(Inline(value.frame), lists)
-
-    def _rows(self, slot: Slot, frames: list[Frame]) -> Rows:
-        others = [*self.known.values(), *self.before.values(), *self.writer.nearby]
-        arrangement = arrange(frames, self.before.get(slot), others, fresh=self.fresh, inline_bytes=self.inline_bytes)
-        self.known[slot] = arrangement.known
-        for draft in arrangement.drafts:
-            (self.claims if draft.claim else self.rows).extend(self.writer.row(draft))
-        return arrangement.rows
-
-
 def plan(
-    writer: Writer, snapshot: Snapshot, parent: Known | None, parent_id: str | None, *, fresh: bool = False
+    writer: Writer,
+    snapshot: Snapshot,
+    parent: Known | None,
+    parent_id: str | None,
+    writes: Iterable[Write] = (),
+    *,
+    fresh: bool = False,
 ) -> Plan:
-    """The items that store `snapshot` on top of `parent`. With `fresh`, none of them claims a key others may want."""
+    """The items that store `snapshot` on top of `parent`, which has these pending writes.
+
+    With `fresh`, none of the items claims a key that others may want.
+    """
     shelf = Shelf(writer, parent.lists if parent else {}, fresh)
     entries: dict[str, Entry] = {}
     for channel, value in snapshot.changed.items():
@@ -117,10 +50,50 @@ def plan(
     values = _outsource(writer, entries, snapshot)
     seeds = _seeds(snapshot, parent, entries)
     kept = {slot: known for slot, known in shelf.before.items() if slot[0] in snapshot.carried or slot[0] in seeds}
-    header = Header(writer.namespace, snapshot.checkpoint_id, parent_id, snapshot.frame, entries, seeds)
+    history = _Histories(shelf, parent)
+    ordered = sorted(writes, key=lambda write: write.position.order)
+    for channel in snapshot.delta_pending - entries.keys():
+        history.go_on(channel, elements(ordered, channel))
+    header = Header(writer.namespace, snapshot.checkpoint_id, parent_id, snapshot.frame, entries, seeds, history.ahead)
     item, more = writer.header(header, snapshot.run_id)
-    known = Known(header, snapshot.versions, {**kept, **shelf.known})
+    known = Known(header, snapshot.versions, {**kept, **shelf.known}, history.waiting)
     return Plan(item, known, shelf.claims, [*shelf.rows, *values, *more])
+
+
+@dataclass
+class _Histories:
+    """The DeltaChannels of a checkpoint that have no value in it."""
+
+    shelf: Shelf
+    parent: Known | None
+    ahead: dict[str, Ahead] = field(default_factory=dict)
+    waiting: dict[str, list[Frame]] = field(default_factory=dict)
+
+    def go_on(self, channel: str, new: list[Frame]) -> None:
+        """What was written to a channel waits, or goes to rows ahead of its next snapshot."""
+        before = self.parent.header.ahead.get(channel) if self.parent else None
+        if before:
+            self.ahead[channel] = before
+        waiting = self._waiting(channel)
+        if waiting is None:
+            return
+        self.waiting[channel] = [*waiting, *new]
+        slot: Slot = (channel, ())
+        known = self.shelf.before.get(slot, NOTHING)
+        written = write_ahead(self.waiting[channel], known, before, fresh=self.shelf.fresh)
+        if written:
+            drafts, known, self.ahead[channel] = written
+            self.shelf.add(drafts)
+            self.waiting[channel] = []
+        self.shelf.known[slot] = known
+
+    def _waiting(self, channel: str) -> list[Frame] | None:
+        """What waits since the parent; None where nobody has read the history, or it cannot be told."""
+        if self.parent is None or channel not in self.parent.versions:
+            return []
+        if channel in self.parent.header.entries:
+            return []
+        return self.parent.waiting.get(channel)
 
 
 def _outsource(writer: Writer, entries: dict[str, Entry], snapshot: Snapshot) -> list[Item]:

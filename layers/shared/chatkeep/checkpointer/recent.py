@@ -2,10 +2,15 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
-from chatkeep.checkpointer.snapshot import Known
+from chatkeep.checkpointer.heads import Found
+from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
+_MOST_HELD = 8
+_MOST_NOTED = 64  # checkpoints with pending writes whose successor is still to come
 
 
 class Recent:
@@ -16,6 +21,8 @@ class Recent:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Place, str], Known] = OrderedDict()
         self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
+        self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write]] = OrderedDict()
+        self._held: OrderedDict[Place, tuple[str, Sequence[Found]]] = OrderedDict()
         self._bytes = 0
 
     def get(self, place: Place, checkpoint_id: str) -> Known | None:
@@ -27,12 +34,32 @@ class Recent:
 
     def remember(self, place: Place, known: Known) -> None:
         with self._lock:
+            self._held.pop(place, None)
             self._drop((place, known.header.checkpoint_id))
             self._known[place, known.header.checkpoint_id] = known
             self._latest.setdefault(place[0], {})[place[1]] = known.header.checkpoint_id
             self._bytes += _weight(known)
             while self._bytes > self._most_bytes:
                 self._drop(next(iter(self._known)))
+
+    def last_snapshot(self, place: Place) -> str | None:
+        """The checkpoint to which the history of the head went back when it was last seen, if it has DeltaChannels."""
+        with self._lock:
+            known = self._known.get((place, self._latest.get(place[0], {}).get(place[1], "")))
+            entries = [*known.header.entries.values(), *known.header.seeds.values()] if known else []
+            return min((entry.snapshot_of for entry in entries if entry.snapshot_of), default=None)
+
+    def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[Found]) -> None:
+        """Keep what was read with a head until its history is asked for, or something is written."""
+        with self._lock:
+            self._held[place] = (checkpoint_id, ancestors)
+            while len(self._held) > _MOST_HELD:
+                self._held.popitem(last=False)
+
+    def release(self, place: Place, checkpoint_id: str) -> Sequence[Found] | None:
+        with self._lock:
+            head, ancestors = self._held.pop(place, ("", ()))
+            return ancestors if head == checkpoint_id else None
 
     def nearby(self, place: Place, task_id: str | None = None) -> list[Known]:
         """The checkpoints remembered last of the namespaces that this one lies in and, innermost first, around it.
@@ -47,8 +74,28 @@ class Recent:
             found = (self._known.get(((thread_id, other), latest.get(other, ""))) for other in wanted)
             return [known for known in found if known]
 
+    def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write]) -> None:
+        """Remember the lists written to a checkpoint: of each index the first."""
+        with self._lock:
+            self._held.pop(place, None)
+            own = self._writes.setdefault((place, checkpoint_id), {})
+            for write in writes:
+                if isinstance(write.value, Elements):
+                    own.setdefault((write.position.task_id, write.position.index), write)
+            self._writes.move_to_end((place, checkpoint_id))
+            while len(self._writes) > _MOST_NOTED:
+                self._writes.popitem(last=False)
+
+    def written(self, place: Place, checkpoint_id: str | None) -> list[Write]:
+        with self._lock:
+            return list(self._writes.get((place, checkpoint_id or ""), {}).values())
+
     def forget(self, thread_id: str) -> None:
         with self._lock:
+            for noted in [noted for noted in self._writes if noted[0][0] == thread_id]:
+                del self._writes[noted]
+            for place in [place for place in self._held if place[0] == thread_id]:
+                del self._held[place]
             for key in [key for key in self._known if key[0][0] == thread_id]:
                 self._drop(key)
 
@@ -57,11 +104,11 @@ class Recent:
         if known:
             self._bytes -= _weight(known)
             (thread_id, namespace), checkpoint_id = key
-            latest = self._latest[thread_id]
+            latest = self._latest.get(thread_id, {})
             if latest.get(namespace) == checkpoint_id:
                 del latest[namespace]
-            if not latest:
-                del self._latest[thread_id]
+                if not latest:
+                    del self._latest[thread_id]
 
 
 def around(namespace: str) -> list[str]:

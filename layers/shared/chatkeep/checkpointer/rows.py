@@ -13,6 +13,7 @@ ROW_BYTES = 96_000  # of elements in one row, before compression, unless a singl
 INLINE_BYTES = 1_024  # new elements up to this size wait in the header for more to come
 MOST_PIECES = 8
 _MERGED_AT_ONCE = 4
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,26 @@ def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -
 
 def _shared(marks: bytes, known: KnownList) -> int:
     """How many elements two lists have in common, repetitions aside."""
+    count = len(marks) // DIGEST_BYTES
     if marks.startswith(known.digests) or known.digests.startswith(marks):
-        return min(len(marks), len(known.digests)) // DIGEST_BYTES
+        return min(count, len(known.digests) // DIGEST_BYTES)
+    if count <= _FEW:  # so that what is written to a long list need not be compared with all of it
+        return sum(_mark(marks, index) in known.digests for index in range(count))
     return len(_distinct(marks) & _distinct(known.digests))
 
 
 def _distinct(marks: bytes) -> set[bytes]:
     return {_mark(marks, index) for index in range(len(marks) // DIGEST_BYTES)}
+
+
+def append(frames: list[Frame], old: KnownList, *, fresh: bool = False) -> tuple[list[Draft], KnownList]:
+    """Rows with these elements at the end of a list, and the list with them."""
+    claim = bool(old.tail) and not fresh and size(frames) <= ROW_BYTES
+    drafts = list(_drafts(frames, old.tail if claim else new_token(), old.end if claim else 0, claim=claim))
+    at = len(old.digests) // DIGEST_BYTES
+    stretches = [*old.stretches, *_written([Stretch(at, at + len(frames), None)], drafts)]
+    last = drafts[-1].ref
+    return drafts, KnownList(old.digests + digests(frames), tuple(stretches), last.generation, last.stop)
 
 
 def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]]) -> tuple[Stretch, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,8 +23,8 @@ from chatkeep.checkpointer.codec import Codec, strict_serializer
 from chatkeep.checkpointer.committing import commit, update
 from chatkeep.checkpointer.contents import Loaded, Source
 from chatkeep.checkpointer.history import Walk, walk_stored
-from chatkeep.checkpointer.planning import Writer
 from chatkeep.checkpointer.recent import Recent
+from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.snapshot import Known, take
 from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of, decode
 from chatkeep.checkpointer.versions import next_version
@@ -85,15 +84,27 @@ class DynamoDBSaver(AsyncTwins):
 
     def load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
         """The same still serialized; what a later put has to know of it is remembered."""
+        ancestors: Sequence[heads.Found] = ()
         if checkpoint_id:
             found = heads.exact(self.client, self.table_name, thread_id, namespace, checkpoint_id)
         else:
-            found = heads.newest(self.client, self.table_name, thread_id, namespace)
+            found, ancestors = self._newest(thread_id, namespace)
         if found is None:
             return None
         loaded = contents.load(self.source, thread_id, [found])[0]
         self._recent.remember((thread_id, namespace), self._known(loaded))
+        if ancestors:
+            self._recent.hold((thread_id, namespace), found.checkpoint_id, ancestors)
         return loaded
+
+    def _newest(self, thread_id: str, namespace: str) -> tuple[heads.Found | None, Sequence[heads.Found]]:
+        """The head and, where the namespace had DeltaChannels when last seen, the history that will be asked for."""
+        snapshot_id = self._recent.last_snapshot((thread_id, namespace))
+        if snapshot_id:
+            found = heads.since(self.client, self.table_name, thread_id, namespace, snapshot_id)
+            if found:
+                return found[0], found[1:]
+        return heads.newest(self.client, self.table_name, thread_id, namespace), ()
 
     def _known(self, loaded: Loaded) -> Known:
         versions = decode(Codec(self.serde), loaded.header)[0]["channel_versions"]
@@ -157,7 +168,8 @@ class DynamoDBSaver(AsyncTwins):
         writer = self.writer(thread_id, namespace)
         merged = get_serializable_checkpoint_metadata(config, metadata)
         snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
-        known = commit(self.source, writer, snapshot, parent, guarded=self.require_head_parent)
+        written = self._recent.written((thread_id, namespace), parent_id)
+        known = commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
         self._recent.remember((thread_id, namespace), known)
         return config_of(thread_id, namespace, checkpoint["id"])
 
@@ -169,7 +181,9 @@ class DynamoDBSaver(AsyncTwins):
         if not checkpoint_id:
             raise ValueError("put_writes needs a checkpoint_id")
         writer = self.writer(thread_id, namespace, task_id)
-        update(self.source, writer, checkpoint_id, list(numbered(writer.codec, writes, task_id, task_path)))
+        own = list(numbered(writer.codec, writes, task_id, task_path))
+        update(self.source, writer, checkpoint_id, own)
+        self._recent.note((thread_id, namespace), checkpoint_id, own)
 
     def writer(self, thread_id: str, namespace: str, task_id: str | None = None) -> Writer:
         """A writer that shares rows with the graphs around its namespace and, for a task's writes, with those in it."""
@@ -184,14 +198,18 @@ class DynamoDBSaver(AsyncTwins):
 
         At most two queries a megabyte. Raises BrokenThreadError rather than leave out an ancestor.
         """
-        walk = Walk(channels)
         thread_id, namespace, checkpoint_id = address(config)
         known = self.known(thread_id, namespace, checkpoint_id or self._head(thread_id, namespace))
-        if known and channels:
-            walk_stored(self.source, thread_id, known.header, walk)
-            lists = {s: found for s, found in walk.lists.items() if known.header.seeds.get(s[0]) == walk.entries[s[0]]}
-            self._recent.remember((thread_id, namespace), replace(known, lists={**known.lists, **lists}))
+        walk = self.walk(thread_id, known, channels) if known else Walk(channels)
         return walk.result(Codec(self.serde))
+
+    def walk(self, thread_id: str, known: Known, channels: Sequence[str]) -> Walk:
+        """The history of these channels still serialized; what a later put has to know of it is remembered."""
+        place = (thread_id, known.header.namespace)
+        held = self._recent.release(place, known.header.checkpoint_id)
+        walk = walk_stored(self.source, thread_id, known.header, channels, held)
+        self._recent.remember(place, walk.informed(known))
+        return walk
 
     def _head(self, thread_id: str, namespace: str) -> str | None:
         found = heads.newest(self.client, self.table_name, thread_id, namespace)

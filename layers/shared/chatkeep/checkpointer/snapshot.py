@@ -1,7 +1,7 @@
 """A checkpoint about to be stored: what changed in it, serialized at once so that later mutation does not matter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint
@@ -49,11 +49,16 @@ Value = Single | Elements | Outline
 
 @dataclass(frozen=True)
 class Known:
-    """What a writer has to know of the stored checkpoint that it goes on from."""
+    """What a writer has to know of the stored checkpoint that it goes on from.
+
+    The list of a DeltaChannel is its last snapshot's and what was written to rows ahead of the next; `waiting` has,
+    where that is known, the elements written to it since.
+    """
 
     header: Header
     versions: ChannelVersions
     lists: Mapping[Slot, KnownList]  # of channels among the header's entries or seeds
+    waiting: Mapping[str, list[Frame]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Snapshot:
     versions: ChannelVersions
     frame: Frame
     run_id: str | None
-    delta_pending: bool  # a DeltaChannel's value has to be rebuilt from the writes of ancestors
+    delta_pending: frozenset[str]  # DeltaChannels whose values have to be rebuilt from the writes of ancestors
     changed: dict[str, Value]
     carried: frozenset[str]
 
@@ -131,7 +136,7 @@ def take(
         versions=versions,
         frame=codec.dump([rest, dict(metadata)]),
         run_id=metadata.get("run_id"),
-        delta_pending=bool(metadata.get("counters_since_delta_snapshot")),
+        delta_pending=frozenset(metadata.get("counters_since_delta_snapshot") or ()),
         changed=changed,
         carried=frozenset(carried),
     )

@@ -1,14 +1,15 @@
 """What was staged, as members of a transaction: as few items as make the newest checkpoint whole."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.committing import FREE, guard_update
 from chatkeep.checkpointer.contents import Loaded
-from chatkeep.checkpointer.planning import Plan, Writer, plan
+from chatkeep.checkpointer.planning import Plan, plan
 from chatkeep.checkpointer.rows import KnownList
+from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Write, updates
 
@@ -86,7 +87,8 @@ class Members:
             parent_id = first = staged.stored_ancestor(needed[0])
             parent = known(parent_id)
             for snapshot in needed:
-                parent = self._add_checkpoint(writer, snapshot, parent, parent_id)
+                written = staged.writes.get(parent_id or "", {}).values()
+                parent = self._add_checkpoint(writer, snapshot, parent, parent_id, written)
                 parent_id = snapshot.checkpoint_id
             if self.guarded:
                 self.found.heads.append(guard_update(writer, self.table, needed[-1].checkpoint_id, first))
@@ -95,9 +97,16 @@ class Members:
             if checkpoint_id in new or checkpoint_id not in staged.snapshots:
                 self._add_writes(writer, checkpoint_id, list(writes.values()), new=checkpoint_id in new)
 
-    def _add_checkpoint(self, writer: Writer, snapshot: Snapshot, parent: Known | None, parent_id: str | None) -> Known:
+    def _add_checkpoint(
+        self,
+        writer: Writer,
+        snapshot: Snapshot,
+        parent: Known | None,
+        parent_id: str | None,
+        written: Collection[Write],
+    ) -> Known:
         def planned(*, fresh: bool) -> Plan:
-            return plan(writer, snapshot, parent, parent_id, fresh=fresh)
+            return plan(writer, snapshot, parent, parent_id, written, fresh=fresh)
 
         chosen = planned(fresh=self.fresh)
         if sum(map(_item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:

@@ -18,7 +18,7 @@ from langgraph.checkpoint.base import (
 from chatkeep.checkpointer.async_twins import AsyncTwins
 from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.contents import Loaded
-from chatkeep.checkpointer.history import Walk, walk_stored
+from chatkeep.checkpointer.history import Walk
 from chatkeep.checkpointer.manifest import Header
 from chatkeep.checkpointer.saver import DynamoDBSaver
 from chatkeep.checkpointer.snapshot import Snapshot, Value, take
@@ -171,7 +171,9 @@ class StagedSaver(AsyncTwins):
                 parent_id = loaded.header.parent_id
                 staged = self._staged(thread_id, namespace)
                 if loaded.header.checkpoint_id not in staged.snapshots and parent_id not in staged.writes:
-                    walk_stored(self._saver.source, thread_id, loaded.header, walk)
+                    known = self._saver.known(thread_id, namespace, loaded.header.checkpoint_id)
+                    if known:
+                        walk.go_on_with(self._saver.walk(thread_id, known, walk.wanted))
                     break
                 loaded = self._load(thread_id, namespace, parent_id)
                 if loaded is None:

@@ -10,8 +10,8 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key
 from chatkeep.checkpointer.codec import Codec, pack
 from chatkeep.checkpointer.manifest import Blob, Stored, inline_frame, moved, packed_stored, unpacked_stored
-from chatkeep.checkpointer.planning import Shelf, Writer
 from chatkeep.checkpointer.rows import new_token
+from chatkeep.checkpointer.shelf import Shelf, Writer
 from chatkeep.checkpointer.snapshot import Outline, Value, dump
 
 TASK = "t"

@@ -1,0 +1,70 @@
+"""Rows written ahead of a DeltaChannel's next snapshot, so that this costs no more than any other checkpoint."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
+from chatkeep.checkpointer.manifest import Ahead, Piece, Ref, Rows
+from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, Stretch, append
+from chatkeep.checkpointer.snapshot import Elements
+from chatkeep.checkpointer.writes import Write
+
+AHEAD_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
+_CHECK_BYTES = 8
+NOTHING = KnownList(b"", ())
+
+
+def elements(writes: Iterable[Write], channel: str) -> list[Frame]:
+    """What these writes, which are in order, add to a channel that is a list."""
+    own = [write.value for write in writes if write.position.channel == channel]
+    return [frame for value in own if isinstance(value, Elements) for frame in value.frames]
+
+
+def write_ahead(
+    waiting: list[Frame], known: KnownList, before: Ahead | None, *, fresh: bool
+) -> tuple[list[Draft], KnownList, Ahead] | None:
+    """Rows for what waits, the list with them and what the header says of it; None while too little waits."""
+    pieces = list(before.rows.pieces) if before else []
+    if size(waiting) <= AHEAD_BYTES or len(pieces) >= MOST_PIECES:
+        return None
+    drafts, longer = append(waiting, known, fresh=fresh)
+    for draft in drafts:
+        _add(pieces, draft.ref)
+    covered = longer.digests[-_length(pieces) * DIGEST_BYTES :]  # all that was written ahead, now and before
+    return drafts, longer, Ahead(Rows(longer.tail, longer.end, tuple(pieces)), _check(covered))
+
+
+def recall(ahead: Ahead | None, seed: KnownList, written: Sequence[Frame]) -> tuple[KnownList, list[Frame]] | None:
+    """The list with the rows written ahead, and what waits, from all elements written since the snapshot `seed`.
+
+    None where the rows hold anything else, such as these elements in another order.
+    """
+    if ahead is None:
+        return seed, list(written)
+    refs = [piece for piece in ahead.rows.pieces if isinstance(piece, Ref)]
+    marks = digests(list(written[: _length(refs)]))
+    if _check(marks) != ahead.digest:
+        return None
+    stretches, at = list(seed.stretches), len(seed.digests) // DIGEST_BYTES
+    for ref in refs:
+        stretches.append(Stretch(at, at + ref.stop - ref.start, ref))
+        at = stretches[-1].stop
+    known = KnownList(seed.digests + marks, tuple(stretches), ahead.rows.tail, ahead.rows.end)
+    return known, list(written[_length(refs) :])
+
+
+def _add(pieces: list[Piece], ref: Ref) -> None:
+    last = pieces[-1] if pieces else None
+    if isinstance(last, Ref) and (last.generation, last.stop) == (ref.generation, ref.start):
+        pieces[-1] = replace(last, stop=ref.stop)
+    else:
+        pieces.append(ref)
+
+
+def _length(pieces: Iterable[Piece]) -> int:
+    return sum(piece.stop - piece.start for piece in pieces if isinstance(piece, Ref))
+
+
+def _check(marks: bytes) -> bytes:
+    return blake2b(marks, digest_size=_CHECK_BYTES).digest()
