@@ -35,19 +35,20 @@ WINDOW = 100
 
 
 class Cached:
-    """The serializer, which does each message once: the graphs here never change one."""
+    """The serializer, which does each message once: the graphs here never change one but to give it an id."""
 
     def __init__(self, serde: Any) -> None:
         self._serde = serde
-        self._frames: dict[int, tuple[Any, tuple[str, bytes]]] = {}
+        self._frames: dict[tuple[int, str | None], tuple[Any, tuple[str, bytes]]] = {}
         self._messages: dict[bytes, Any] = {}
 
     def dumps_typed(self, value: Any) -> tuple[str, bytes]:
         if not isinstance(value, BaseMessage):
             return self._serde.dumps_typed(value)  # type: ignore[no-any-return]
-        if id(value) not in self._frames:
-            self._frames[id(value)] = (value, self._serde.dumps_typed(value))
-        return self._frames[id(value)][1]
+        key = (id(value), value.id)
+        if key not in self._frames:
+            self._frames[key] = (value, self._serde.dumps_typed(value))
+        return self._frames[key][1]
 
     def loads_typed(self, frame: tuple[str, bytes]) -> Any:
         if frame[1] in self._messages:

@@ -4,12 +4,14 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command, interrupt
 
 from chatkeep.checkpoint_items import payload
@@ -21,19 +23,26 @@ from tests.faults.checkpoint_faults import FAULTS, DiedError, Fault, FaultyClien
 Failure = (ClientError, BotoCoreError, DiedError, ConcurrentWriteError)
 
 
+def texts(checkpoint: Any) -> list[str] | None:
+    """The messages that a checkpoint has itself, be they a DeltaChannel's snapshot; None if it has none."""
+    messages = checkpoint["channel_values"].get("messages")
+    if messages is None:
+        return None
+    return [message.content for message in getattr(messages, "value", messages)]
+
+
 class Recording(DynamoDBSaver):
     """Remembers what was acknowledged."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.put_checkpoints: dict[tuple[str, str], list[str]] = {}
+        self.put_checkpoints: dict[tuple[str, str], list[str] | None] = {}
         self.put_tasks: list[tuple[str, str, str]] = []
 
     def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
         stored = super().put(config, checkpoint, metadata, new_versions)
         place = (config["configurable"].get("checkpoint_ns", ""), checkpoint["id"])
-        messages = checkpoint["channel_values"].get("messages", [])
-        self.put_checkpoints[place] = [message.content for message in messages]
+        self.put_checkpoints[place] = texts(checkpoint)
         return stored
 
     def put_writes(self, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
@@ -48,6 +57,25 @@ def chat(saver: Any) -> Any:
     builder.add_node("model", lambda state: {"messages": [AIMessage(f"{len(state['messages'])}" + "é~!" * 400)]})
     builder.add_conditional_edges(START, lambda state: "ask" if state["messages"][-1].content == "ask" else "model")
     builder.add_edge("ask", "model")
+    return builder.compile(checkpointer=saver)
+
+
+def nested(saver: Any) -> Any:
+    """A subgraph gets and hands back the whole conversation."""
+    builder = StateGraph(MessagesState)
+    builder.add_node("inner", chat(None))
+    builder.add_edge(START, "inner")
+    return builder.compile(checkpointer=saver)
+
+
+class Log(TypedDict):
+    messages: Annotated[list[AnyMessage], DeltaChannel(_messages_delta_reducer, snapshot_frequency=6)]
+
+
+def logging(saver: Any) -> Any:
+    builder = StateGraph(Log)
+    builder.add_node("model", lambda state: {"messages": [AIMessage(f"{len(state['messages'])}" + "é~!" * 400)]})
+    builder.add_edge(START, "model")
     return builder.compile(checkpointer=saver)
 
 
@@ -71,32 +99,48 @@ def at_exit(graph: Any, config: Any) -> None:
         graph.invoke({"messages": [("user", f"turn {number}")]}, config, durability="exit")
 
 
+def over_a_snapshot(graph: Any, config: Any) -> None:
+    for number in range(5):
+        graph.invoke({"messages": [("user", f"turn {number}")]}, config, durability="async" if number % 2 else "exit")
+
+
+RUNS = {
+    "short turns": (chat, short_turns),
+    "long messages": (chat, long_messages),
+    "interrupted": (chat, interrupted),
+    "at exit": (chat, at_exit),
+    "subgraph": (nested, short_turns),
+    "interrupted subgraph": (nested, interrupted),
+    "DeltaChannel": (logging, over_a_snapshot),
+}
+
+
 def whole(saver: Recording, config: Any) -> None:
     """What is visible can be read, and what was acknowledged is visible."""
     fresh = DynamoDBSaver(TABLE, saver.client.client)
     found = {(each.config["configurable"]["checkpoint_ns"], each.checkpoint["id"]): each for each in fresh.list(config)}
     for place, contents in saver.put_checkpoints.items():
-        assert [
-            message.content for message in found[place].checkpoint["channel_values"].get("messages", [])
-        ] == contents
+        assert place in found
+        if contents is not None:  # a DeltaChannel that did not change since its snapshot comes back with that
+            assert texts(found[place].checkpoint) == contents
     for namespace, checkpoint_id, task_id in saver.put_tasks:
         if (namespace, checkpoint_id) in found:  # LangGraph stores writes beside the checkpoint that they are for
             assert task_id in [write[0] for write in found[namespace, checkpoint_id].pending_writes or []]
 
 
-def contents(saver: DynamoDBSaver, config: Any) -> list[str]:
+def contents(graph: Any, config: Any) -> list[str]:
     """The messages of the head, without writes that are still pending: a new input drops the tasks they are of."""
-    head = saver.get_tuple(config)
-    return [message.content for message in head.checkpoint["channel_values"].get("messages", [])] if head else []
+    head = graph.checkpointer.get_tuple(config)
+    return [message.content for message in graph.get_state(head.config).values.get("messages", [])] if head else []
 
 
-def goes_on(client: Any, config: Any) -> None:
+def goes_on(client: Any, config: Any, make: Callable[[Any], Any] = chat) -> None:
     """A later run, in another process, answers and keeps what there was."""
-    saver = DynamoDBSaver(TABLE, client)
-    graph, before = chat(saver), contents(saver, config)
+    graph = make(DynamoDBSaver(TABLE, client))
+    before = contents(graph, config)
     resumed = Command(resume="yes") if graph.get_state(config).interrupts else {"messages": [("user", "go on")]}
     graph.invoke(resumed, config)
-    after = contents(saver, config)
+    after = contents(graph, config)
     assert after[: len(before)] == before
     assert len(after) > len(before)
 
@@ -108,19 +152,24 @@ def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["plain", "strict"])
-@pytest.mark.parametrize("run", [short_turns, long_messages, interrupted, at_exit])
+@pytest.mark.parametrize(("make", "run"), RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_run_survives_a_fault_at_any_request(
-    dynamodb: Any, user_id: str, fault: Fault, run: Callable[[Any, Any], None], strict: bool
+    dynamodb: Any,
+    user_id: str,
+    fault: Fault,
+    make: Callable[[Any], Any],
+    run: Callable[[Any, Any], None],
+    strict: bool,
 ) -> None:
     for at in count():
         config: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
         client = FaultyClient(dynamodb, at, fault)
         saver = Recording(TABLE, client, require_head_parent=strict)
         with suppress(*Failure):
-            run(chat(saver), config)
+            run(make(saver), config)
         whole(saver, config)
-        goes_on(dynamodb, config)
+        goes_on(dynamodb, config, make)
         saver.client = dynamodb
         saver.delete_thread(f"{user_id}-{at}")
         if not client.hit:

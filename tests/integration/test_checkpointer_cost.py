@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from chatkeep.checkpointer import DynamoDBSaver
-from tests.bench.checkpoint_graphs import QUESTION_BYTES, plain, text
+from tests.bench.checkpoint_graphs import GRAPHS, QUESTION_BYTES, plain, text
 from tests.bench.meter import Meter, Usage
 from tests.checkpoint_threads import TABLE, Thread, noise
 from tests.engines import Engine
@@ -18,29 +18,59 @@ def metered(engine: Engine) -> tuple[DynamoDBSaver, Meter]:
     return DynamoDBSaver(TABLE, client), Meter(client, engine.client)
 
 
-def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any) -> list[Usage]:
+def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, make: Any, count: int) -> list[Usage]:
     saver, meter = metered
-    graph, config = plain(saver), {"configurable": {"thread_id": user_id}}
+    graph, config = make(saver), {"configurable": {"thread_id": user_id}}
     used = []
-    for _ in range(30):
+    for _ in range(count):
         with meter.measure() as usage:
             graph.invoke({"messages": [("user", text(QUESTION_BYTES))]}, config, durability=durability)
         used.append(usage)
     return used
 
 
-@pytest.mark.parametrize(("durability", "requests", "wcu"), [("async", 8, 12), ("exit", 5, 5)])
+@pytest.mark.parametrize(
+    ("graph", "durability", "count", "requests", "wcu"),
+    [
+        ("MessagesState", "async", 30, 8, 12),
+        ("MessagesState", "exit", 30, 5, 5),
+        ("DeltaChannel", "async", 60, 8, 12),  # a snapshot at the 50th
+        ("DeltaChannel", "exit", 60, 6, 5),
+        ("subgraph", "async", 30, 16, 16),
+        ("subgraph", "exit", 30, 5, 5),
+        ("agent, two tool calls", "async", 20, 17, 16),
+    ],
+)
 def test_each_turn_costs_as_little_as_the_first(
-    metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, requests: int, wcu: int
+    metered: tuple[DynamoDBSaver, Meter],
+    user_id: str,
+    graph: str,
+    durability: Any,
+    count: int,
+    requests: int,
+    wcu: int,
 ) -> None:
-    used = turns(metered, user_id, durability)
+    used = turns(metered, user_id, durability, GRAPHS[graph], count)
     assert max(usage.requests for usage in used) <= requests
     assert max(usage.wcu for usage in used) <= wcu
-    assert used[-1].written <= 1.1 * used[4].written
+    early, late = used[5:15], used[-10:]
+    assert sum(usage.written for usage in late) <= 1.1 * sum(usage.written for usage in early)
+
+
+@pytest.mark.parametrize("graph", ["DeltaChannel", "subgraph"])
+def test_a_turn_costs_no_more_writing_where_each_has_a_process_of_its_own(
+    metered: tuple[DynamoDBSaver, Meter], user_id: str, graph: str
+) -> None:
+    saver, meter = metered
+    wcu = []
+    for _ in range(55 if graph == "DeltaChannel" else 20):
+        fresh = (DynamoDBSaver(TABLE, saver.client), meter)
+        wcu.append(turns(fresh, user_id, "async", GRAPHS[graph], 1)[0].wcu)
+    assert max(wcu) <= (12 if graph == "DeltaChannel" else 16)
 
 
 def test_another_process_loads_a_thread_in_two_queries(metered: tuple[DynamoDBSaver, Meter], user_id: str) -> None:
-    turns(metered, user_id, "exit")
+    turns(metered, user_id, "exit", plain, 30)
     saver, meter = metered
     with meter.measure() as usage:
         found = DynamoDBSaver(TABLE, saver.client).get_tuple({"configurable": {"thread_id": user_id}})

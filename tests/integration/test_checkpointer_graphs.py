@@ -63,6 +63,8 @@ def plain(value: Any) -> Any:
         return [plain(element) for element in value]
     if isinstance(value, dict):
         return {name: plain(element) for name, element in value.items()}
+    if isinstance(value, Send):
+        return value.node, plain(value.arg)
     return (value.type, value.content) if hasattr(value, "content") else value
 
 
@@ -205,6 +207,56 @@ def an_interrupted_subgraph(saver: BaseCheckpointSaver[Any], durability: Any) ->
     waiting = [i.value for i in graph.get_state(config, subgraphs=True).interrupts]
     graph.invoke(Command(resume="yes"), config, durability=durability)
     return waiting, contents(graph, config)
+
+
+def everything(saver: BaseCheckpointSaver[Any], config: Any) -> Any:
+    """All checkpoints of a thread with their pending writes, subgraphs' too, ids and times aside."""
+    found = []
+    for each in saver.list({"configurable": {"thread_id": config["configurable"]["thread_id"]}}):
+        depth = each.config["configurable"]["checkpoint_ns"].count(":")
+        writes = sorted(repr(plain(write[1:])) for write in each.pending_writes or [])
+        values = sorted(each.checkpoint["channel_values"].items())
+        found.append((depth, each.metadata["step"], repr(plain(values)), writes))
+    return sorted(found)
+
+
+@scenario
+def subgraphs_with_the_whole_conversation(saver: BaseCheckpointSaver[Any], durability: Any) -> Any:
+    innermost = StateGraph(MessagesState)
+    innermost.add_node("model", echo)
+    innermost.add_edge(START, "model")
+    inner = StateGraph(MessagesState)
+    inner.add_node("innermost", innermost.compile())
+    inner.add_node("again", echo)
+    inner.add_edge(START, "innermost")
+    inner.add_edge("innermost", "again")
+    builder = StateGraph(MessagesState)
+    builder.add_node("one", inner.compile())
+    builder.add_node("other", innermost.compile())
+    builder.add_edge(START, "one")
+    builder.add_edge("one", "other")
+    graph, config = builder.compile(checkpointer=saver), new_thread()
+    for turn in range(5):
+        graph.invoke({"messages": [("user", f"turn {turn}" * 60)]}, config, durability=durability)
+    old = [state for state in graph.get_state_history(config) if not state.next][2]
+    graph.invoke({"messages": [("user", "another way")]}, old.config, durability=durability)
+    return contents(graph, config), everything(saver, config)
+
+
+@scenario
+def a_fan_out_over_the_whole_conversation(saver: BaseCheckpointSaver[Any], durability: Any) -> Any:
+    def spread(state: MessagesState) -> list[Send]:
+        return [Send("opinion", {"messages": state["messages"], "number": number}) for number in range(3)]
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("opinion", lambda task: {"messages": [AIMessage(f"opinion {task['number']}")]})
+    builder.add_node("model", echo)
+    builder.add_conditional_edges(START, spread, ["opinion"])
+    builder.add_edge("opinion", "model")
+    graph, config = builder.compile(checkpointer=saver), new_thread()
+    for turn in range(5):
+        graph.invoke({"messages": [("user", f"turn {turn}" * 100)]}, config, durability=durability)
+    return contents(graph, config), everything(saver, config)
 
 
 def weather_agent(saver: BaseCheckpointSaver[Any], turns: int) -> Any:

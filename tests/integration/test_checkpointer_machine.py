@@ -11,12 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, _DeltaSnapshot
+from langgraph.types import Send
 
 from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)  # what LangGraph's own serializer takes
-NAMESPACES = ["", "child:1"]
+NAMESPACES = ["", "child:task-1"]  # what task-1 writes to the outer one shares rows with the inner one
 TASKS = ["task-1", "task-2", "task-10"]
 texts = st.integers(1, 900).map(lambda length: os.urandom(length).hex()[:length])
 channels_of_writes = st.sampled_from(["messages", "delta", "a", ERROR, INTERRUPT, RESUME])
@@ -40,6 +41,17 @@ def edited(messages: list[str], edit: str, text: str) -> list[str]:
         "clear": [],
     }
     return changed[edit]
+
+
+def holding(messages: list[str], how: str) -> Any:
+    """A value that is no list but has one in it."""
+    values = {
+        "input": {"n": 1, "messages": messages, "again": messages[:2]},
+        "send": Send("node", {"state": {"messages": messages}, "n": 1}),
+        "sends": [Send("node", {"messages": messages[number:]}) for number in range(3)],
+        "list": messages,
+    }
+    return values[how]
 
 
 def comparable(found: CheckpointTuple | None, *, parents: bool) -> Any:
@@ -83,7 +95,9 @@ class Savers(RuleBasedStateMachine):
         edits=edits,
         text=texts,
         value=st.none() | INTEGERS | texts | st.binary(max_size=300) | st.dictionaries(texts, texts, max_size=2),
-        delta=st.sampled_from(["nothing", "write", "snapshot"]),
+        delta=st.sampled_from(["nothing", "write", "snapshot", "snapshot of messages"]),
+        borrowed=st.booleans(),
+        how=st.sampled_from([None, "input", "send", "sends"]),
         run=st.sampled_from(["run-1", "run-2", None]),
         branch=st.integers(0, 4),
     )
@@ -95,6 +109,8 @@ class Savers(RuleBasedStateMachine):
         text: str,
         value: Any,
         delta: str,
+        borrowed: bool,
+        how: str | None,
         run: str | None,
         branch: int,
     ) -> None:
@@ -107,22 +123,24 @@ class Savers(RuleBasedStateMachine):
         values.pop("delta", None)
         checkpoint_id = self.next_id()
         new: dict[str, Any] = {}
-        messages = values.get("messages", [])
+        elsewhere = data.draw(st.sampled_from(NAMESPACES)) if borrowed else namespace
+        messages = self.messages(thread, elsewhere) or values.get("messages", [])
         for edit in edits:
             messages = edited(messages, edit, text)
-        if edits:
+        if edits or borrowed:
             values["messages"], new["messages"] = messages, self.count
+        value = value if how is None else holding(messages, how)
         if value is not None:
             values["a"], new["a"] = value, self.count
         elif "a" in values and branch == 1:
             del values["a"]
             new["a"] = self.count
-        if delta == "snapshot":
-            values["delta"] = _DeltaSnapshot(messages)
+        if delta.startswith("snapshot"):
+            values["delta"] = _DeltaSnapshot(self.accumulated(parent) if delta == "snapshot" else messages)
         if delta != "nothing":
             new["delta"] = self.count
         metadata: dict[str, Any] = {"source": "loop", "step": self.count, "parents": {}}
-        if "delta" in {**versions, **new} and delta != "snapshot":
+        if "delta" in {**versions, **new} and not delta.startswith("snapshot"):
             metadata["counters_since_delta_snapshot"] = {"delta": (1, 1)}
         if run:
             metadata["run_id"] = f"{self.prefix}-{run}"
@@ -138,6 +156,57 @@ class Savers(RuleBasedStateMachine):
         config: Any = self.config(thread, namespace, parent_id)
         for saver in (self.memory, self.ours):
             saver.put(config, copy.deepcopy(checkpoint), metadata, new)
+
+    def messages(self, thread: str, namespace: str) -> list[str] | None:
+        """What the head of a namespace has."""
+        head = self.memory.get_tuple(self.config(thread, namespace))
+        found: list[str] | None = head.checkpoint["channel_values"].get("messages") if head else None
+        return found
+
+    def accumulated(self, parent: CheckpointTuple | None) -> list[Any]:
+        """The DeltaChannel after the writes to `parent`, where each of them is a list or an element."""
+        if parent is None:
+            return []
+        history = self.memory.get_delta_channel_history(config=parent.config, channels=["delta"])["delta"]
+        seed = parent.checkpoint["channel_values"].get("delta") or history.get("seed")
+        value = list(seed.value) if isinstance(seed, _DeltaSnapshot) else []
+        written = [] if "delta" in parent.checkpoint["channel_values"] else history["writes"]
+        for _, channel, write in [*written, *(parent.pending_writes or [])]:
+            if channel == "delta":
+                value += write if isinstance(write, list) else [write]
+        return value
+
+    @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES), texts=st.lists(texts, min_size=1, max_size=4))
+    def add_to_delta(self, data: st.DataObject, namespace: str, texts: list[str]) -> None:
+        """What a step writes to a DeltaChannel: a list of new elements."""
+        thread = data.draw(st.sampled_from(self.threads))
+        ids = self.ids(thread, namespace)
+        if not ids:
+            return
+        for saver in (self.memory, self.ours):
+            saver.put_writes(self.config(thread, namespace, ids[-1]), [("delta", texts)], "task-2")  # type: ignore[arg-type]
+        self.same_history(thread, self.config(thread, namespace))
+
+    @rule(
+        data=st.data(),
+        namespace=st.sampled_from(NAMESPACES),
+        how=st.sampled_from(["input", "send", "sends", "list"]),
+        edits=edits,
+        text=texts,
+        task=st.sampled_from(TASKS),
+    )
+    def hand_back(self, data: st.DataObject, namespace: str, how: str, edits: list[str], text: str, task: str) -> None:
+        """A task that writes a list which some namespace has already, as a subgraph does at its end."""
+        thread = data.draw(st.sampled_from(self.threads))
+        messages = self.messages(thread, data.draw(st.sampled_from(NAMESPACES)))
+        ids = self.ids(thread, namespace)
+        if messages is None or not ids:
+            return
+        for edit in edits:
+            messages = edited(messages, edit, text)
+        config: Any = self.config(thread, namespace, data.draw(st.sampled_from(ids[-2:])))
+        for saver in (self.memory, self.ours):
+            saver.put_writes(config, [("messages", holding(messages, how)), ("a", text)], task)
 
     @rule(
         data=st.data(),
@@ -215,7 +284,9 @@ class Savers(RuleBasedStateMachine):
         ids = self.ids(thread, namespace)
         if not ids:
             return
-        config: Any = self.config(thread, namespace, data.draw(st.sampled_from(ids)))
+        self.same_history(thread, self.config(thread, namespace, data.draw(st.sampled_from(ids))))
+
+    def same_history(self, thread: str, config: Any) -> None:
         theirs = self.memory.get_delta_channel_history(config=config, channels=["delta", "messages"])
         try:
             ours = self.ours.get_delta_channel_history(config=config, channels=["delta", "messages"])
