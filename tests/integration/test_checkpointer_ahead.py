@@ -65,11 +65,14 @@ def test_rows_that_a_later_write_makes_wrong_are_left_alone(thread: Thread) -> N
     assert another(cold).values(head) == {"log": _DeltaSnapshot([*found, "next"])}
 
 
-def test_a_snapshot_that_is_not_what_was_written_is_stored_as_it_is(thread: Thread) -> None:
+@pytest.mark.parametrize("restart", [False, True], ids=["one process", "many"])
+@pytest.mark.parametrize("kept", [slice(None, None, 2), slice(3, None), slice(9, None), slice(6, 14), slice(0, 0)])
+def test_a_snapshot_that_is_not_what_was_written_is_stored_as_it_is(thread: Thread, restart: bool, kept: slice) -> None:
     head, log = grown(thread)
-    kept = [*log[::2], "summary"]
-    head = thread.put({"log": _DeltaSnapshot(kept)}, head)
-    assert another(thread).values(head) == {"log": _DeltaSnapshot(kept)}
+    last = another(thread) if restart else thread
+    assert history(last, head) == log
+    head = last.put({"log": _DeltaSnapshot([*log[kept], "summary"])}, head)
+    assert another(last).values(head) == {"log": _DeltaSnapshot([*log[kept], "summary"])}
 
 
 def test_branches_do_not_see_what_each_other_has_written_ahead(thread: Thread) -> None:
@@ -97,6 +100,17 @@ def test_pruning_keeps_what_is_ahead_and_removes_it_with_its_checkpoints(thread:
     head = cold.put({"log": _DeltaSnapshot([*log, "end"])}, head)
     cold.put({"log": _DeltaSnapshot(["all new"])}, head)
     cold.saver.prune([thread.thread_id])
+    assert rows(thread) == []
+
+
+def test_what_is_ahead_goes_with_the_last_checkpoint_that_names_it(thread: Thread) -> None:
+    run_id = f"{thread.thread_id}-1"
+    head = thread.put({"log": _DeltaSnapshot(["seed"])}, run_id=run_id)
+    for _ in range(9):
+        thread.saver.put_writes(thread.at(head), [("log", [noise(1_000)])], "task")
+        head = thread.put({"log": ...}, head, counters_since_delta_snapshot=PENDING, run_id=run_id)
+    assert len(rows(thread)) == 3
+    thread.saver.delete_for_runs([run_id])
     assert rows(thread) == []
 
 
