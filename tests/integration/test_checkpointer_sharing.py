@@ -150,3 +150,13 @@ def test_a_lost_row_is_an_error_in_each_namespace_that_needs_it(thread: Thread, 
         another(inner).values()
     with pytest.raises(BrokenThreadError, match="messages"):
         another(thread).values()
+
+
+def test_no_row_of_a_thread_that_was_deleted_elsewhere_is_referred_to(thread: Thread, inner: Thread) -> None:
+    inner.put({"messages": MESSAGES}, inner.put({"__start__": {"messages": MESSAGES}}))
+    thread.put({"messages": MESSAGES})
+    another(thread).saver.delete_thread(thread.thread_id)
+    assert thread.saver.get_tuple(thread.at()) is None
+    head = thread.put({"topic": "another"})
+    write(thread, head, MESSAGES)
+    assert written(thread, head) == MESSAGES

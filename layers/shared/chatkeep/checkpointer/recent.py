@@ -4,13 +4,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.snapshot import Elements, Known
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
 _MOST_HELD = 8
-_MOST_NOTED = 64  # checkpoints with pending writes whose successor is still to come
+_MOST_NOTED = 64  # checkpoints with pending writes whose successor may be still to come
+_MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conversation than a step of it
 
 
 class Recent:
@@ -35,6 +37,7 @@ class Recent:
     def remember(self, place: Place, known: Known) -> None:
         with self._lock:
             self._held.pop(place, None)
+            self._writes.pop((place, known.header.parent_id or ""), None)  # they are counted in
             self._drop((place, known.header.checkpoint_id))
             self._known[place, known.header.checkpoint_id] = known
             self._latest.setdefault(place[0], {})[place[1]] = known.header.checkpoint_id
@@ -80,7 +83,7 @@ class Recent:
             self._held.pop(place, None)
             own = self._writes.setdefault((place, checkpoint_id), {})
             for write in writes:
-                if isinstance(write.value, Elements):
+                if isinstance(write.value, Elements) and size(write.value.frames) <= _MOST_NOTED_BYTES:
                     own.setdefault((write.position.task_id, write.position.index), write)
             self._writes.move_to_end((place, checkpoint_id))
             while len(self._writes) > _MOST_NOTED:
@@ -90,13 +93,18 @@ class Recent:
         with self._lock:
             return list(self._writes.get((place, checkpoint_id or ""), {}).values())
 
-    def forget(self, thread_id: str) -> None:
+    def forget(self, thread_id: str, namespace: str | None = None) -> None:
+        """What is known of a thread, or of one namespace, is not so any more."""
+
+        def meant(place: Place) -> bool:
+            return place[0] == thread_id and namespace in (None, place[1])
+
         with self._lock:
-            for noted in [noted for noted in self._writes if noted[0][0] == thread_id]:
+            for noted in [noted for noted in self._writes if meant(noted[0])]:
                 del self._writes[noted]
-            for place in [place for place in self._held if place[0] == thread_id]:
+            for place in [place for place in self._held if meant(place)]:
                 del self._held[place]
-            for key in [key for key in self._known if key[0][0] == thread_id]:
+            for key in [key for key in self._known if meant(key[0])]:
                 self._drop(key)
 
     def _drop(self, key: tuple[Place, str]) -> None:

@@ -90,6 +90,8 @@ class DynamoDBSaver(AsyncTwins):
         else:
             found, ancestors = self._newest(thread_id, namespace)
         if found is None:
+            if not checkpoint_id:  # no row of a thread that was deleted elsewhere may be shared
+                self._recent.forget(thread_id, namespace or None)
             return None
         loaded = contents.load(self.source, thread_id, [found])[0]
         self._recent.remember((thread_id, namespace), self._known(loaded))
@@ -235,7 +237,8 @@ class DynamoDBSaver(AsyncTwins):
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """`keep_latest` keeps the head of each namespace and what its DeltaChannels need; `delete` keeps nothing.
 
-        Not to be run beside a writer that goes on from an older checkpoint than the head. Raises ValueError.
+        Not to be run beside a writer to the thread that goes on from an older checkpoint than the head, or that has
+        subgraphs: they may refer to rows which only an older one needs. Raises ValueError.
         """
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"there is no strategy {strategy!r}: keep_latest or delete")
