@@ -7,6 +7,7 @@ from typing import Any
 
 Result = dict[str, Any]
 OURS, PEER = "ours", "langgraph-checkpoint-aws"
+ONE_NODE = ("MessagesState", "DeltaChannel")
 
 
 def print_table(results: list[Result]) -> None:
@@ -43,19 +44,22 @@ def _at(rows: list[Result], turn: int, unit: str) -> str:
 
 
 def requirements(results: list[Result]) -> Iterator[tuple[str, bool]]:
-    """Each requirement and whether it holds: all of them for a plain chat, a flat cost for every graph."""
+    """Each requirement and whether it holds.
+
+    A graph with more steps a turn has more checkpoints and writes of tasks, each of which is an item and a request of
+    its own: what a turn and a deletion may cost in all is required of the graphs of one node.
+    """
     for result in results:
         name, long = result["graph"], result["long"]
+        at = {d: result["turns"][d][OURS][199] for d in ("async", "exit")}
         yield f"{name}: mean WCU of the last turns over that of the first ≤ 1.25", long["ratio"] <= 1.25
         yield f"{name}: bytes read over bytes of state ≤ 1.2", long["load"]["read_over_state"] <= 1.2
-        if name != "MessagesState":
-            continue
-        at = {d: result["turns"][d][OURS][199] for d in ("async", "exit")}
-        yield f"{name}: requests at turn 200, async ≤ 8", at["async"]["requests"] <= 8
-        yield f"{name}: WCU at turn 200, async ≤ 12", at["async"]["wcu"] <= 12
-        yield f"{name}: WCU at turn 200, exit ≤ 5", at["exit"]["wcu"] <= 5
         yield f"{name}: read requests to load turn 1,000 ≤ 3", long["load"]["reads"] <= 3
-        yield f"{name}: requests to delete 100 turns ≤ 30", result["deletion"][OURS]["requests"] <= 30
+        yield f"{name}: WCU at turn 200, exit ≤ 5", at["exit"]["wcu"] <= 5
+        if name in ONE_NODE:
+            yield f"{name}: requests at turn 200, async ≤ 8", at["async"]["requests"] <= 8
+            yield f"{name}: WCU at turn 200, async ≤ 12", at["async"]["wcu"] <= 12
+            yield f"{name}: requests to delete 100 turns ≤ 30", result["deletion"][OURS]["requests"] <= 30
 
 
 def save_plot(results: list[Result], path: Path) -> None:

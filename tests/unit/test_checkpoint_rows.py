@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer.codec import Frame, size
 from chatkeep.checkpointer.manifest import Ref, Rows
-from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, KnownList, arrange
+from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, KnownList, append, arrange
 
 Stored = dict[tuple[str, int], list[Frame]]
 
@@ -134,6 +134,33 @@ def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None
     assert store.last is not None
     assert len(store.last.rows.pieces) <= MOST_PIECES
     assert store.written < 10 * size(frames(names, 1_500))
+
+
+def test_a_list_without_a_predecessor_shares_what_another_has() -> None:
+    other = arrange(chat(20), None).known
+    unrelated = arrange(frames(["something", "else"], 600), None).known
+    taken = arrange([*chat(20)[5:30], *frames(["new"], 2_000)], None, [unrelated, other])
+    assert [len(draft.frames) for draft in taken.drafts] == [1]
+    assert [draft.claim for draft in taken.drafts] == [False]
+    assert taken.rows.pieces[0] == Ref(other.tail, 0, 5, 30)
+
+
+def test_a_predecessor_that_shares_something_comes_before_any_other_list() -> None:
+    own, other = arrange(chat(3), None).known, arrange(chat(20), None).known
+    taken = arrange(chat(4), own, [other])
+    assert isinstance(taken.rows.pieces[0], Ref)
+    assert taken.rows.pieces[0].generation == own.tail
+
+
+def test_rows_are_appended_without_the_elements_before_them() -> None:
+    store = Store()
+    before = store.put(chat(20))
+    drafts, longer = append(frames(["a", "b"], 2_000), before.known)
+    assert [(draft.ref, draft.claim) for draft in drafts] == [(Ref(before.known.tail, 40, 40, 42), True)]
+    after = arrange([*chat(20), *frames(["a", "b"], 2_000)], longer)
+    assert after.drafts == []
+    assert after.rows.pieces == (Ref(before.known.tail, 0, 0, 42),)
+    assert append(frames(["a"], 2_000), before.known, fresh=True)[0][0].ref.generation != before.known.tail
 
 
 def test_an_empty_list_has_no_pieces() -> None:

@@ -1,0 +1,103 @@
+"""What a saver remembers: bounded, and of namespaces only what lies around or inside."""
+
+import pytest
+
+from chatkeep.checkpointer.codec import DIGEST_BYTES
+from chatkeep.checkpointer.manifest import Entry, Header, Inline
+from chatkeep.checkpointer.recent import Recent, around
+from chatkeep.checkpointer.rows import KnownList
+from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.writes import Position, Write
+
+FRAME = ("msgpack", b"")
+
+
+def known(namespace: str, checkpoint_id: str, elements: int = 0, **seeds: str) -> Known:
+    entries = {channel: Entry(Inline(FRAME), snapshot_of) for channel, snapshot_of in seeds.items()}
+    header = Header(namespace, checkpoint_id, "parent", FRAME, seeds=entries)
+    return Known(header, {}, {("messages", ()): KnownList(bytes(DIGEST_BYTES * elements), ())})
+
+
+def ids(found: list[Known]) -> list[str]:
+    return [each.header.checkpoint_id for each in found]
+
+
+def writes(*tasks: str) -> list[Write]:
+    return [Write(Position(task, 0, "messages", ""), Elements([FRAME])) for task in tasks]
+
+
+@pytest.mark.parametrize(("namespace", "outer"), [("", []), ("a:1", [""]), ("a:1|b:2|c", ["a:1|b:2", "a:1", ""])])
+def test_a_namespace_lies_in_those_that_it_begins_with(namespace: str, outer: list[str]) -> None:
+    assert around(namespace) == outer
+
+
+def test_nearby_is_what_lies_around_and_for_a_task_inside_it() -> None:
+    recent = Recent()
+    for namespace in ("", "a:1", "a:1|b:2", "c:3"):
+        for number in range(2):
+            recent.remember(("thread", namespace), known(namespace, f"{namespace}@{number}"))
+    recent.remember(("another", ""), known("", "another"))
+    assert ids(recent.nearby(("thread", "a:1|b:2"))) == ["a:1@1", "@1"]
+    assert ids(recent.nearby(("thread", "a:1"), "2")) == ["a:1|b:2@1", "a:1@1", "@1"]
+    assert ids(recent.nearby(("thread", ""), "3")) == ["c:3@1", "@1"]
+    assert ids(recent.nearby(("thread", ""))) == []
+
+
+def test_the_oldest_goes_when_there_is_too_much() -> None:
+    recent = Recent(most_bytes=3_000 + 300 * DIGEST_BYTES)
+    for number in range(9):
+        recent.remember(("thread", ""), known("", str(number), 100))
+    assert [number for number in range(9) if recent.get(("thread", ""), str(number))] == [6, 7, 8]
+    assert ids(recent.nearby(("thread", ""), "task")) == ["8"]
+
+
+def test_what_is_forgotten_is_not_nearby() -> None:
+    recent = Recent()
+    for namespace in ("", "a:1"):
+        recent.remember(("thread", namespace), known(namespace, "1"))
+        recent.note(("thread", namespace), "1", writes("task"))
+        recent.hold(("thread", namespace), "1", [])
+    recent.forget("thread", "a:1")
+    assert ids(recent.nearby(("thread", ""), "1")) == ["1"]
+    assert recent.written(("thread", "a:1"), "1") == []
+    recent.forget("thread")
+    assert recent.nearby(("thread", ""), "1") == []
+    assert recent.written(("thread", ""), "1") == []
+    assert recent.release(("thread", ""), "1") is None
+
+
+def test_of_writes_the_first_of_each_task_stays_until_the_next_checkpoint() -> None:
+    recent, place = Recent(), ("thread", "")
+    first, other, again = writes("one", "two", "one")
+    recent.note(place, "parent", [first])
+    recent.note(place, "parent", [other, again])
+    assert recent.written(place, "parent") == [first, other]
+    recent.remember(place, known("", "1"))
+    assert recent.written(place, "parent") == []
+
+
+def test_writes_are_noted_of_the_last_checkpoints_alone_and_not_where_they_are_long() -> None:
+    recent, place = Recent(), ("thread", "")
+    for number in range(100):
+        recent.note(place, str(number), writes("task"))
+    assert [number for number in range(100) if recent.written(place, str(number))] == list(range(36, 100))
+    recent.note(place, "long", [Write(Position("task", 0, "messages", ""), Elements([("msgpack", bytes(200_000))]))])
+    assert recent.written(place, "long") == []
+
+
+def test_a_history_is_held_once_for_the_head_that_it_came_with() -> None:
+    recent, place = Recent(), ("thread", "")
+    recent.hold(place, "1", [])
+    assert recent.release(place, "1") == []
+    assert recent.release(place, "1") is None
+    recent.hold(place, "1", [])
+    assert recent.release(place, "2") is None
+
+
+def test_the_history_goes_back_to_the_oldest_snapshot() -> None:
+    recent, place = Recent(), ("thread", "")
+    assert recent.last_snapshot(place) is None
+    recent.remember(place, known("", "1"))
+    assert recent.last_snapshot(place) is None
+    recent.remember(place, known("", "2", log="0005", messages="0003"))
+    assert recent.last_snapshot(place) == "0003"
