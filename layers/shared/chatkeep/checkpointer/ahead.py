@@ -1,18 +1,20 @@
 """Rows written ahead of a DeltaChannel's next snapshot, so that this costs no more than any other checkpoint."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
 from chatkeep.checkpointer.manifest import Ahead, Piece, Ref, Rows
 from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, Stretch, append
-from chatkeep.checkpointer.snapshot import Elements
+from chatkeep.checkpointer.shelf import Shelf
+from chatkeep.checkpointer.snapshot import Elements, Known, Slot
 from chatkeep.checkpointer.writes import Write
 
 AHEAD_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
 _CHECK_BYTES = 8
 NOTHING = KnownList(b"", ())
+"""The list of a channel that has had no snapshot."""
 
 
 def elements(writes: Iterable[Write], channel: str) -> list[Frame]:
@@ -21,7 +23,44 @@ def elements(writes: Iterable[Write], channel: str) -> list[Frame]:
     return [frame for value in own if isinstance(value, Elements) for frame in value.frames]
 
 
-def write_ahead(
+@dataclass
+class Histories:
+    """The DeltaChannels that have no value in a checkpoint; `writes` are its parent's, in order."""
+
+    shelf: Shelf
+    parent: Known | None
+    writes: Sequence[Write]
+    ahead: dict[str, Ahead] = field(default_factory=dict)
+    waiting: dict[str, list[Frame]] = field(default_factory=dict)
+
+    def go_on(self, channel: str) -> None:
+        """What was written to a channel waits, or goes to rows ahead of its next snapshot."""
+        before = self.parent.header.ahead.get(channel) if self.parent else None
+        if before:
+            self.ahead[channel] = before
+        waiting = self._waiting(channel)
+        if waiting is None:
+            return
+        self.waiting[channel] = [*waiting, *elements(self.writes, channel)]
+        slot: Slot = (channel, ())
+        known = self.shelf.before.get(slot, NOTHING)
+        written = _write_ahead(self.waiting[channel], known, before, fresh=self.shelf.fresh)
+        if written:
+            drafts, known, self.ahead[channel] = written
+            self.shelf.add(drafts)
+            self.waiting[channel] = []
+        self.shelf.known[slot] = known
+
+    def _waiting(self, channel: str) -> list[Frame] | None:
+        """What waits since the parent; None where nobody has read the history, or it cannot be told."""
+        if self.parent is None or channel not in self.parent.versions:
+            return []
+        if channel in self.parent.header.entries:
+            return []
+        return self.parent.waiting.get(channel)
+
+
+def _write_ahead(
     waiting: list[Frame], known: KnownList, before: Ahead | None, *, fresh: bool
 ) -> tuple[list[Draft], KnownList, Ahead] | None:
     """Rows for what waits, the list with them and what the header says of it; None while too little waits."""

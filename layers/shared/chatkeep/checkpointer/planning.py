@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item
-from chatkeep.checkpointer.ahead import NOTHING, elements, write_ahead
-from chatkeep.checkpointer.codec import Frame, pack
-from chatkeep.checkpointer.manifest import Ahead, Blob, Entry, Header, inline_frame, moved
+from chatkeep.checkpointer.ahead import Histories
+from chatkeep.checkpointer.codec import pack
+from chatkeep.checkpointer.manifest import Blob, Entry, Header, inline_frame, moved
 from chatkeep.checkpointer.rows import new_token
 from chatkeep.checkpointer.shelf import Shelf, Writer
-from chatkeep.checkpointer.snapshot import Known, Slot, Snapshot
+from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Write
 
 CARRIED_BYTES = 256  # a value that stays inline although it does not change
@@ -50,50 +50,14 @@ def plan(
     values = _outsource(writer, entries, snapshot)
     seeds = _seeds(snapshot, parent, entries)
     kept = {slot: known for slot, known in shelf.before.items() if slot[0] in snapshot.carried or slot[0] in seeds}
-    history = _Histories(shelf, parent)
-    ordered = sorted(writes, key=lambda write: write.position.order)
-    for channel in snapshot.delta_pending - entries.keys():
-        history.go_on(channel, elements(ordered, channel))
-    header = Header(writer.namespace, snapshot.checkpoint_id, parent_id, snapshot.frame, entries, seeds, history.ahead)
+    histories = Histories(shelf, parent, sorted(writes, key=lambda write: write.position.order))
+    for channel in sorted(snapshot.delta_pending - entries.keys()):
+        histories.go_on(channel)
+    ahead = histories.ahead
+    header = Header(writer.namespace, snapshot.checkpoint_id, parent_id, snapshot.frame, entries, seeds, ahead)
     item, more = writer.header(header, snapshot.run_id)
-    known = Known(header, snapshot.versions, {**kept, **shelf.known}, history.waiting)
+    known = Known(header, snapshot.versions, {**kept, **shelf.known}, histories.waiting)
     return Plan(item, known, shelf.claims, [*shelf.rows, *values, *more])
-
-
-@dataclass
-class _Histories:
-    """The DeltaChannels of a checkpoint that have no value in it."""
-
-    shelf: Shelf
-    parent: Known | None
-    ahead: dict[str, Ahead] = field(default_factory=dict)
-    waiting: dict[str, list[Frame]] = field(default_factory=dict)
-
-    def go_on(self, channel: str, new: list[Frame]) -> None:
-        """What was written to a channel waits, or goes to rows ahead of its next snapshot."""
-        before = self.parent.header.ahead.get(channel) if self.parent else None
-        if before:
-            self.ahead[channel] = before
-        waiting = self._waiting(channel)
-        if waiting is None:
-            return
-        self.waiting[channel] = [*waiting, *new]
-        slot: Slot = (channel, ())
-        known = self.shelf.before.get(slot, NOTHING)
-        written = write_ahead(self.waiting[channel], known, before, fresh=self.shelf.fresh)
-        if written:
-            drafts, known, self.ahead[channel] = written
-            self.shelf.add(drafts)
-            self.waiting[channel] = []
-        self.shelf.known[slot] = known
-
-    def _waiting(self, channel: str) -> list[Frame] | None:
-        """What waits since the parent; None where nobody has read the history, or it cannot be told."""
-        if self.parent is None or channel not in self.parent.versions:
-            return []
-        if channel in self.parent.header.entries:
-            return []
-        return self.parent.waiting.get(channel)
 
 
 def _outsource(writer: Writer, entries: dict[str, Entry], snapshot: Snapshot) -> list[Item]:
