@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
-from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
-from chatkeep.checkpointer.manifest import Ahead, Piece, Ref, Rows
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
+from chatkeep.checkpointer.manifest import Piece, Ref, Rows, refs_in
 from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, Stretch, append
 from chatkeep.checkpointer.shelf import Shelf
 from chatkeep.checkpointer.snapshot import Elements, Known, Slot
 from chatkeep.checkpointer.writes import Write
 
 AHEAD_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
-_CHECK_BYTES = 8
 NOTHING = KnownList(b"", ())
 """The list of a channel that has had no snapshot."""
 
@@ -30,7 +28,7 @@ class Histories:
     shelf: Shelf
     parent: Known | None
     writes: Sequence[Write]
-    ahead: dict[str, Ahead] = field(default_factory=dict)
+    ahead: dict[str, Rows] = field(default_factory=dict)
     waiting: dict[str, list[Frame]] = field(default_factory=dict)
 
     def go_on(self, channel: str) -> None:
@@ -61,35 +59,35 @@ class Histories:
 
 
 def _write_ahead(
-    waiting: list[Frame], known: KnownList, before: Ahead | None, *, fresh: bool
-) -> tuple[list[Draft], KnownList, Ahead] | None:
+    waiting: list[Frame], known: KnownList, before: Rows | None, *, fresh: bool
+) -> tuple[list[Draft], KnownList, Rows] | None:
     """Rows for what waits, the list with them and what the header says of it; None while too little waits."""
-    pieces = list(before.rows.pieces) if before else []
+    pieces = list(before.pieces) if before else []
     if size(waiting) <= AHEAD_BYTES or len(pieces) >= MOST_PIECES:
         return None
     drafts, longer = append(waiting, known, fresh=fresh)
     for draft in drafts:
         _add(pieces, draft.ref)
     covered = longer.digests[-_length(pieces) * DIGEST_BYTES :]  # all that was written ahead, now and before
-    return drafts, longer, Ahead(Rows(longer.tail, longer.end, tuple(pieces)), _check(covered))
+    return drafts, longer, Rows(longer.tail, longer.end, tuple(pieces), check(covered))
 
 
-def recall(ahead: Ahead | None, seed: KnownList, written: Sequence[Frame]) -> tuple[KnownList, list[Frame]] | None:
+def recall(ahead: Rows | None, seed: KnownList, written: Sequence[Frame]) -> tuple[KnownList, list[Frame]] | None:
     """The list with the rows written ahead, and what waits, from all elements written since the snapshot `seed`.
 
     None where the rows hold anything else, such as these elements in another order.
     """
     if ahead is None:
         return seed, list(written)
-    refs = [piece for piece in ahead.rows.pieces if isinstance(piece, Ref)]
+    refs = refs_in(ahead)
     marks = digests(list(written[: _length(refs)]))
-    if _check(marks) != ahead.digest:
+    if check(marks) != ahead.check:
         return None
     stretches, at = list(seed.stretches), len(seed.digests) // DIGEST_BYTES
     for ref in refs:
         stretches.append(Stretch(at, at + ref.stop - ref.start, ref))
         at = stretches[-1].stop
-    known = KnownList(seed.digests + marks, tuple(stretches), ahead.rows.tail, ahead.rows.end)
+    known = KnownList(seed.digests + marks, tuple(stretches), ahead.tail, ahead.end)
     return known, list(written[_length(refs) :])
 
 
@@ -103,7 +101,3 @@ def _add(pieces: list[Piece], ref: Ref) -> None:
 
 def _length(pieces: Iterable[Piece]) -> int:
     return sum(piece.stop - piece.start for piece in pieces if isinstance(piece, Ref))
-
-
-def _check(marks: bytes) -> bytes:
-    return blake2b(marks, digest_size=_CHECK_BYTES).digest()

@@ -13,6 +13,7 @@ from chatkeep.errors import BrokenThreadError
 
 Frame = tuple[str, bytes]  # what a serializer's `dumps_typed` returns
 DIGEST_BYTES = 16
+_CHECK_BYTES = 8
 _USUAL = "msgpack"  # the type that a packed frame leaves out
 _CLEAR, _ENCRYPTED = b"\x00", b"\x01"
 
@@ -71,6 +72,11 @@ def digests(frames: list[Frame]) -> bytes:
     return b"".join(
         blake2b(b"%s\0%s" % (kind.encode(), data), digest_size=DIGEST_BYTES).digest() for kind, data in frames
     )
+
+
+def check(marks: bytes) -> bytes:
+    """A digest of a list, from those of its elements."""
+    return blake2b(marks, digest_size=_CHECK_BYTES).digest()
 
 
 def size(frames: list[Frame]) -> int:

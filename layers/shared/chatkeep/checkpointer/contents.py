@@ -10,7 +10,7 @@ from typing import Any
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import get_all, query
 from chatkeep.checkpoint_items.table import DATA, PAYLOAD, PRUNED, SORT
-from chatkeep.checkpointer.codec import Codec, Frame, digests, unpack
+from chatkeep.checkpointer.codec import Codec, Frame, check, digests, unpack
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import (
     Blob,
@@ -108,7 +108,10 @@ class Contents:
                 reached[piece] = list(self._reach(wanted, piece, frames))
             else:
                 frames += piece
-        return frames, KnownList(digests(frames), located(stored.pieces, reached), stored.tail, stored.end)
+        marks = digests(frames)
+        if reached and check(marks) != stored.check:
+            raise BrokenThreadError(f"{wanted.where} has rows that hold something else")
+        return frames, KnownList(marks, located(stored.pieces, reached), stored.tail, stored.end)
 
     def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame]) -> Iterator[Ref]:
         rows = self.rows[ref.generation]

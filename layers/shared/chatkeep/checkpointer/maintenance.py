@@ -187,8 +187,8 @@ def _references(source: Source, checkpoints: Iterable[tuple[Found, Header]]) -> 
             blob = contents.wanted_entry("", header, channel, entry).blob
             if blob:
                 found.blobs.update(keys.parts(blob[0], blob[1].parts))
-        for ahead in header.ahead.values():
-            found.add_rows(ahead.rows)
+        for rows in header.ahead.values():
+            found.add_rows(rows)
         for item in stored.writes:
             for write in read(source.codec, item):
                 found.add_rows(write.stored)

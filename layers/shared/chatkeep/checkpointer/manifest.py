@@ -39,12 +39,14 @@ Piece = Ref | tuple[Frame, ...]
 class Rows:
     """A list in pieces: references to rows, and short stretches that lie in the header.
 
-    New elements at the end go to generation `tail` at position `end`, which no other branch can claim as well.
+    New elements at the end go to generation `tail` at position `end`, which no other branch can claim as well. `check`
+    is a digest of the list, for one with references: a row is found by its key, which tells nothing of its content.
     """
 
     tail: str
     end: int
     pieces: tuple[Piece, ...]
+    check: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """Rows with the first elements written to a DeltaChannel since its snapshot, for the next snapshot to refer to."""
-
-    rows: Rows
-    digest: bytes  # of the digests of these elements
-
-
-@dataclass(frozen=True)
 class Header:
-    """A checkpoint's header. `seeds` are the last snapshots of the DeltaChannels that have no value here."""
+    """A checkpoint's header. `seeds` are the last snapshots of the DeltaChannels that have no value here.
+
+    `ahead` are rows with the first elements written to such a channel since, for its next snapshot to refer to.
+    """
 
     namespace: str
     checkpoint_id: str
@@ -107,7 +104,7 @@ class Header:
     frame: Frame  # [checkpoint without id and values, metadata]
     entries: dict[str, Entry] = field(default_factory=dict)
     seeds: dict[str, Entry] = field(default_factory=dict)
-    ahead: dict[str, Ahead] = field(default_factory=dict)
+    ahead: dict[str, Rows] = field(default_factory=dict)
     pruned: bool = False  # the checkpoints before this one were pruned, so that their absence is no damage
 
 
@@ -118,7 +115,7 @@ def packed_header(header: Header) -> list[Any]:
         pack(header.frame),
         {channel: _pack_entry(entry) for channel, entry in header.entries.items()},
         {channel: _pack_entry(entry) for channel, entry in header.seeds.items()},
-        {channel: [each.digest, *packed_stored(each.rows)[1:]] for channel, each in header.ahead.items()},
+        {channel: _pack_rows(rows) for channel, rows in header.ahead.items()},
     ]
 
 
@@ -131,7 +128,7 @@ def unpacked_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> H
         frame=unpack(frame),
         entries={channel: _unpack_entry(entry) for channel, entry in entries.items()},
         seeds={channel: _unpack_entry(entry) for channel, entry in seeds.items()},
-        ahead={channel: Ahead(_unpack_rows(rows), digest) for channel, (digest, *rows) in ahead.items()},
+        ahead={channel: _unpack_rows(rows) for channel, rows in ahead.items()},
         pruned=pruned,
     )
 
@@ -151,8 +148,8 @@ def packed_stored(stored: Stored) -> list[Any]:
     if isinstance(stored, Blob):
         return [1, stored.token, stored.parts]
     if isinstance(stored, Rows):
-        return [2, stored.tail, stored.end, [_pack_piece(piece) for piece in stored.pieces]]
-    lists = [[list(path), *packed_stored(rows)[1:]] for path, rows in stored.lists.items()]
+        return [2, *_pack_rows(stored)]
+    lists = [[list(path), *_pack_rows(rows)] for path, rows in stored.lists.items()]
     return [3, packed_stored(stored.outline), lists]
 
 
@@ -170,9 +167,13 @@ def _unpack_whole(kind: int, *fields: Any) -> Inline | Blob:
     return Blob(*fields) if kind else Inline(unpack(fields[0]))
 
 
+def _pack_rows(rows: Rows) -> list[Any]:
+    return [rows.tail, rows.end, rows.check, [_pack_piece(piece) for piece in rows.pieces]]
+
+
 def _unpack_rows(fields: list[Any]) -> Rows:
-    tail, end, pieces = fields
-    return Rows(tail, end, tuple(_unpack_piece(piece) for piece in pieces))
+    tail, end, check, pieces = fields
+    return Rows(tail, end, tuple(_unpack_piece(piece) for piece in pieces), check)
 
 
 def _pack_piece(piece: Piece) -> list[Any]:

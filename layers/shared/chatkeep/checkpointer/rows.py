@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
-from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, digests, size
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
 from chatkeep.checkpointer.manifest import Piece, Ref, Rows
 
 ROW_BYTES = 96_000  # of elements in one row, before compression, unless a single element has more
@@ -93,7 +93,8 @@ def arrange(
             drafts += placed
         stretches = list(_written(stretches, drafts))
     pieces = tuple(_piece(group, frames) for group in _groups(stretches))
-    return Arrangement(Rows(tail, end, pieces), drafts, KnownList(marks, tuple(stretches), tail, end))
+    rows = Rows(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
+    return Arrangement(rows, drafts, KnownList(marks, tuple(stretches), tail, end))
 
 
 def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -> KnownList | None:
