@@ -9,6 +9,9 @@ from chatkeep.turns.attempt import Tools
 from functions.chat import agent, prices, providers
 from functions.chat.settings import settings
 
+CACHE_BYTES = 64_000_000
+"""Of threads, so that a turn in a warm process reads a header and what is new, however long the conversation is."""
+
 
 @cache
 def tools() -> Tools:
@@ -19,7 +22,8 @@ def tools() -> Tools:
 @cache
 def saver() -> DynamoDBSaver:
     """The threads' checkpointer, on the models' client: the same endpoint, time-outs and connections."""
-    return DynamoDBSaver(settings().checkpoints_table, Session._get_connection().connection.client)
+    client = Session._get_connection().connection.client
+    return DynamoDBSaver(settings().checkpoints_table, client, cache_bytes=CACHE_BYTES)
 
 
 def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:

@@ -65,14 +65,18 @@ class Savers(RuleBasedStateMachine):
     client: Any = None
     table = ""
 
-    @initialize()
-    def start(self) -> None:
-        self.ours = DynamoDBSaver(self.table, self.client)
+    @initialize(cache_bytes=st.sampled_from([0, 10_000, 10_000_000]))
+    def start(self, cache_bytes: int) -> None:
+        self.cache_bytes = cache_bytes
+        self.ours, self.another = self.process(), self.process()
         self.memory = InMemorySaver(serde=strict_serializer())
         self.count = 0
         self.prefix = os.urandom(6).hex()
         self.threads = [f"{self.prefix}-thread"]
         self.incomplete: set[str] = set()  # threads whose ancestors were pruned or deleted
+
+    def process(self) -> DynamoDBSaver:
+        return DynamoDBSaver(self.table, self.client, cache_bytes=self.cache_bytes)
 
     def teardown(self) -> None:
         for thread in getattr(self, "threads", []):
@@ -276,7 +280,12 @@ class Savers(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Another process knows nothing of what this one has read or written."""
-        self.ours = DynamoDBSaver(self.table, self.client)
+        self.ours = self.process()
+
+    @rule()
+    def change_places(self) -> None:
+        """Another process knows what it has read or written before, which may not be so any more."""
+        self.ours, self.another = self.another, self.ours
 
     @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES))
     def history_is_the_same_or_an_error(self, data: st.DataObject, namespace: str) -> None:

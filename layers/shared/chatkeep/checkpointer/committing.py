@@ -31,7 +31,7 @@ def commit(
     writes: Sequence[Write],
     *,
     guarded: bool,
-) -> Known:
+) -> Plan:
     """Store a snapshot on top of its parent, which has these writes.
 
     With `guarded`, raises ConcurrentWriteError unless the parent is the head.
@@ -44,7 +44,7 @@ def commit(
         _put_as_head(source, writer, planned, snapshot)
     else:
         source.client.put_item(TableName=source.table, Item=planned.header)
-    return planned.known
+    return planned
 
 
 def _store(source: Source, planned: Plan) -> bool:

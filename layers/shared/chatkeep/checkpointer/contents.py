@@ -1,9 +1,9 @@
 """Reading what headers refer to: rows by range, other payloads by key, side by side, each checked."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from chatkeep.checkpointer.manifest import (
     unpacked_header,
 )
 from chatkeep.checkpointer.outline import Path
+from chatkeep.checkpointer.payload_cache import PayloadCache
 from chatkeep.checkpointer.rows import KnownList, located
 from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value
@@ -53,6 +54,7 @@ class Source:
     table: str
     codec: Codec
     pool: Callable[[], Executor]
+    cache: PayloadCache
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,25 @@ def wanted_write(thread_id: str, header: Header, write: StoredWrite) -> Wanted:
 
 @dataclass
 class Contents:
-    """Payloads that were read: elements by generation and row, other frames by key."""
+    """Payloads that were read: elements by generation and row, other frames by key.
+
+    Where some of them are from a cache, `again` reads a value anew: its rows may have been written again since.
+    """
 
     rows: dict[str, dict[int, list[Frame]]] = field(default_factory=lambda: defaultdict(dict))
     frames: dict[str, Frame] = field(default_factory=dict)
+    again: Callable[[Wanted], "Contents"] | None = None
 
     def value(self, wanted: Wanted, *, delta: bool = False) -> tuple[Value, dict[Path, KnownList]]:
         """A value and, of the lists in it, what a writer has to know. Raises BrokenThreadError."""
+        try:
+            return self._value(wanted, delta=delta)
+        except BrokenThreadError:
+            if self.again is None:
+                raise
+        return self.again(wanted)._value(wanted, delta=delta)
+
+    def _value(self, wanted: Wanted, *, delta: bool) -> tuple[Value, dict[Path, KnownList]]:
         lists, known = {}, {}
         for path, rows in rows_in(wanted.stored).items():
             lists[path], known[path] = self._list(wanted, rows)
@@ -178,18 +192,25 @@ def _loaded(
     return Loaded(header, values, lists, [contents.write(thread_id, header, write) for write in ordered])
 
 
-def fetch(source: Source, thread_id: str, wanted: Iterable[Wanted]) -> Contents:
-    """Read what these values refer to, each request beside the others. Raises BrokenThreadError."""
+def fetch(source: Source, thread_id: str, wanted: Iterable[Wanted], *, anew: bool = False) -> Contents:
+    """Get what these values refer to, each request beside the others; `anew` without the cache.
+
+    Raises BrokenThreadError.
+    """
     contents = Contents()
+    if not anew:
+        wanted = list(wanted)
+        _take_cached(source, thread_id, contents, wanted)
     blobs: dict[str, tuple[int, str]] = {}
     ranges: dict[str, list[Ref]] = defaultdict(list)
     users: dict[str, str] = {}
     for one in wanted:
-        if one.blob:
+        if one.blob and one.blob[0] not in contents.frames:
             blobs[one.blob[0]] = (one.blob[1].parts, one.where)
         for ref in refs_in(one.stored):
-            ranges[ref.generation].append(ref)
-            users.setdefault(ref.generation, one.where)
+            if missing := _missing(ref, contents.rows[ref.generation]):
+                ranges[ref.generation].append(missing)
+                users.setdefault(ref.generation, one.where)
     jobs: list[Callable[[], None]] = [
         partial(_read_rows, source, thread_id, contents, generation, span, users[generation])
         for generation, refs in ranges.items()
@@ -199,6 +220,29 @@ def fetch(source: Source, thread_id: str, wanted: Iterable[Wanted]) -> Contents:
         jobs.append(partial(_read_blobs, source, thread_id, contents, blobs))
     side_by_side(source.pool, jobs)
     return contents
+
+
+def _take_cached(source: Source, thread_id: str, contents: Contents, wanted: Iterable[Wanted]) -> None:
+    for one in wanted:
+        if one.blob and (frame := source.cache.frame(thread_id, one.blob[0])):
+            contents.frames[one.blob[0]] = frame
+    for generation in {ref.generation for one in wanted for ref in refs_in(one.stored)}:
+        if cached := source.cache.rows(thread_id, generation):
+            contents.rows[generation] = cached
+            contents.again = partial(_read_again, source, thread_id)
+
+
+def _read_again(source: Source, thread_id: str, wanted: Wanted) -> Contents:
+    source.cache.forget(thread_id)
+    return fetch(source, thread_id, [wanted], anew=True)
+
+
+def _missing(ref: Ref, rows: Mapping[int, list[Frame]]) -> Ref | None:
+    """The part of a reference from the first row on that is not there."""
+    row = ref.row
+    while row < ref.stop and row in rows:
+        row += len(rows[row])
+    return replace(ref, row=row) if row < ref.stop else None
 
 
 def _spans(refs: list[Ref]) -> list[tuple[int, int]]:
@@ -220,9 +264,12 @@ def _read_rows(
     for page in query(source.client, source.table, thread_id, bounds):
         for item in page:
             stored[keys.row_position(item[SORT]["S"])] += item[DATA]["B"]
+    rows: dict[int, list[Frame]] = {}
     for position, data in stored.items():
         what = f"the row of generation {generation} at {position}, which {user} refers to,"
-        contents.rows[generation][position] = [unpack(packed) for packed in source.codec.open(data, what)]
+        rows[position] = [unpack(packed) for packed in source.codec.open(data, what)]
+    contents.rows[generation].update(rows)
+    source.cache.add(thread_id, generation, rows)
 
 
 def _read_blobs(source: Source, thread_id: str, contents: Contents, blobs: dict[str, tuple[int, str]]) -> None:
@@ -230,6 +277,7 @@ def _read_blobs(source: Source, thread_id: str, contents: Contents, blobs: dict[
     fetched = _fetch(source, thread_id, list(names.values()))
     for key, (_, what) in blobs.items():
         contents.frames[key] = unpack(source.codec.open(_joined(fetched, names[key], what), what))
+        source.cache.add(thread_id, key, {0: [contents.frames[key]]})
 
 
 def _oversize_keys(found: Found) -> list[str]:

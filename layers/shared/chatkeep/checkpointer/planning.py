@@ -8,7 +8,7 @@ from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.ahead import Histories
 from chatkeep.checkpointer.codec import pack
 from chatkeep.checkpointer.manifest import Blob, Entry, Header, inline_frame, moved
-from chatkeep.checkpointer.rows import new_token
+from chatkeep.checkpointer.rows import Draft, new_token
 from chatkeep.checkpointer.shelf import Shelf, Writer
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Write
@@ -20,10 +20,14 @@ INLINE_BUDGET = 2_048  # of all inline values in one header
 
 @dataclass
 class Plan:
-    """`claims` and `payload` come first; `header` makes the checkpoint visible. A claim needs a key that is free."""
+    """`claims` and `payload` come first; `header` makes the checkpoint visible. A claim needs a key that is free.
+
+    `rows` are those among them, as they were before they were serialized.
+    """
 
     header: Item
     known: Known
+    rows: list[Draft]
     claims: list[Item] = field(default_factory=list)
     payload: list[Item] = field(default_factory=list)
 
@@ -57,7 +61,7 @@ def plan(
     header = Header(writer.namespace, snapshot.checkpoint_id, parent_id, snapshot.frame, entries, seeds, ahead)
     item, more = writer.header(header, snapshot.run_id)
     known = Known(header, snapshot.versions, {**kept, **shelf.known}, histories.waiting)
-    return Plan(item, known, shelf.claims, [*shelf.rows, *values, *more])
+    return Plan(item, known, shelf.drafts, shelf.claims, [*shelf.rows, *values, *more])
 
 
 def _outsource(writer: Writer, entries: dict[str, Entry], snapshot: Snapshot) -> list[Item]:

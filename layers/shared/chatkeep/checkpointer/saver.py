@@ -23,6 +23,8 @@ from chatkeep.checkpointer.codec import Codec, strict_serializer
 from chatkeep.checkpointer.committing import commit, update
 from chatkeep.checkpointer.contents import Loaded, Source
 from chatkeep.checkpointer.history import Walk, walk_stored
+from chatkeep.checkpointer.payload_cache import PayloadCache
+from chatkeep.checkpointer.planning import Plan
 from chatkeep.checkpointer.recent import Recent
 from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.snapshot import Known, take
@@ -41,7 +43,8 @@ class DynamoDBSaver(AsyncTwins):
 
     Reads are consistent; what makes a checkpoint visible is written last; a thread that cannot be read whole raises
     BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
-    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. Safe for threads.
+    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of what was
+    read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class DynamoDBSaver(AsyncTwins):
         *,
         serde: SerializerProtocol | None = None,
         require_head_parent: bool = False,
+        cache_bytes: int = 0,
     ) -> None:
         super().__init__(serde=serde or strict_serializer())
         self.table_name = table_name
         self.client = client or boto3.client("dynamodb")
         self.require_head_parent = require_head_parent
         self._recent = Recent()
+        self._cache = PayloadCache(cache_bytes)
         self._pool: list[ThreadPoolExecutor] = []
 
     create_table = staticmethod(create_table)
@@ -69,7 +74,7 @@ class DynamoDBSaver(AsyncTwins):
 
     @property
     def source(self) -> Source:
-        return Source(self.client, self.table_name, Codec(self.serde), self._executor)
+        return Source(self.client, self.table_name, Codec(self.serde), self._executor, self._cache)
 
     def _executor(self) -> ThreadPoolExecutor:
         if not self._pool:
@@ -171,9 +176,20 @@ class DynamoDBSaver(AsyncTwins):
         merged = get_serializable_checkpoint_metadata(config, metadata)
         snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
         written = self._recent.written((thread_id, namespace), parent_id)
-        known = commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
-        self._recent.remember((thread_id, namespace), known)
+        self.remember(
+            thread_id, commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
+        )
         return config_of(thread_id, namespace, checkpoint["id"])
+
+    def remember(self, thread_id: str, stored: Plan) -> None:
+        """What has just been stored need not be read."""
+        self._recent.remember((thread_id, stored.known.header.namespace), stored.known)
+        for row in stored.rows:
+            self._cache.add(thread_id, row.ref.generation, {row.ref.row: row.frames})
+
+    def _forget(self, thread_id: str) -> None:
+        self._recent.forget(thread_id)
+        self._cache.forget(thread_id)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -220,7 +236,7 @@ class DynamoDBSaver(AsyncTwins):
     def delete_thread(self, thread_id: str) -> None:
         """Delete all items of a thread. Idempotent, and may be called again after a failure."""
         delete_thread(self.client, self.table_name, thread_id)
-        self._recent.forget(thread_id)
+        self._forget(thread_id)
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote, in all threads: scans the table, as it has no index of runs.
@@ -228,7 +244,7 @@ class DynamoDBSaver(AsyncTwins):
         What other checkpoints share stays. A DeltaChannel whose history goes through them cannot be read any more.
         """
         for thread_id in maintenance.delete_for_runs(self.source, run_ids):
-            self._recent.forget(thread_id)
+            self._forget(thread_id)
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all items of a thread, what makes a checkpoint visible last and older checkpoints before newer ones."""
@@ -247,7 +263,7 @@ class DynamoDBSaver(AsyncTwins):
                 delete_thread(self.client, self.table_name, thread_id)
             else:
                 maintenance.keep_latest(self.source, thread_id)
-            self._recent.forget(thread_id)
+            self._forget(thread_id)
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         """A version greater than `current` that no other writer on the same checkpoint makes as well."""

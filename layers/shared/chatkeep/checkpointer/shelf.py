@@ -60,6 +60,7 @@ class Shelf:
     known: dict[Slot, KnownList] = field(default_factory=dict)
     claims: list[Item] = field(default_factory=list)
     rows: list[Item] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
 
     def stored(self, channel: str, value: Value) -> Stored:
         """Where the value will lie; what is not in a row is inline yet."""
@@ -79,4 +80,5 @@ class Shelf:
 
     def add(self, drafts: Iterable[Draft]) -> None:
         for draft in drafts:
+            self.drafts.append(draft)
             (self.claims if draft.claim else self.rows).extend(self.writer.row(draft))

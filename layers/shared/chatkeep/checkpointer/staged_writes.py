@@ -27,6 +27,8 @@ class StagedWrites:
 
     payload: list[dict[str, Any]] = field(default_factory=list)
     heads: list[dict[str, Any]] = field(default_factory=list)
+    plans: list[tuple[str, Plan]] = field(default_factory=list)
+    """What the checkpoints among them are, with their threads."""
 
     @property
     def size(self) -> int:
@@ -111,6 +113,7 @@ class Members:
         chosen = planned(fresh=self.fresh)
         if sum(map(_item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:
             chosen = planned(fresh=True)
+        self.found.plans.append((writer.thread_id, chosen))
         self.lists.extend(chosen.known.lists.values())
         self.found.payload.extend(self._put(item) for item in chosen.payload)
         for item in [*chosen.claims, chosen.header]:

@@ -194,6 +194,11 @@ class StagedSaver(AsyncTwins):
                 members.add(self._saver.writer(thread_id, namespace), staged, known)
         return members.found
 
+    def committed(self, writes: StagedWrites) -> None:
+        """To be told that the transaction with all of `writes` is through, so that the next turn need not read them."""
+        for thread_id, stored in writes.plans:
+            self._saver.remember(thread_id, stored)
+
 
 def _visit(walk: Walk, loaded: Loaded) -> None:
     walk.visit(loaded.writes)

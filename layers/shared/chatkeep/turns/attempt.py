@@ -171,6 +171,7 @@ class Attempt:
                 commit(self.session, turn, messages, writes)
         except RollBackRequestedError:
             return self._roll_back()
+        staged.committed(writes)
         return Answer(turn, said, answer, writes.size)
 
     def _turn(self, turn_id: str, status: TurnStatus) -> Turn:

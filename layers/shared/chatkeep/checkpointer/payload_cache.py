@@ -1,0 +1,61 @@
+"""Payloads that this process has read or written lately, so that a warm one need not read a whole thread each turn."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from chatkeep.checkpointer.codec import Frame, size
+
+_FRAME_BYTES = 150  # what Python takes for one besides its data
+Rows = dict[int, list[Frame]]
+"""Rows of a generation by the position of their first element."""
+
+
+class PayloadCache:
+    """Rows by generation, and values by key, of threads; safe for threads. The least recently used goes first.
+
+    A value's key is never written again. A row's may be, after a branch was removed: whoever takes rows from here has
+    to check the list that they make.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[tuple[str, str], Rows] = OrderedDict()
+        self._bytes = 0
+
+    def rows(self, thread_id: str, name: str) -> Rows:
+        """What is there of a generation."""
+        with self._lock:
+            found = self._rows.get((thread_id, name))
+            if not found:
+                return {}
+            self._rows.move_to_end((thread_id, name))
+            return dict(found)
+
+    def add(self, thread_id: str, name: str, rows: Mapping[int, Sequence[Frame]]) -> None:
+        if not self._most_bytes:
+            return
+        with self._lock:
+            kept = self._rows.setdefault((thread_id, name), {})
+            for position, frames in rows.items():
+                self._bytes += _weight(frames) - _weight(kept.get(position, ()))
+                kept[position] = list(frames)
+            self._rows.move_to_end((thread_id, name))
+            while self._bytes > self._most_bytes:
+                _, dropped = self._rows.popitem(last=False)
+                self._bytes -= sum(map(_weight, dropped.values()))
+
+    def frame(self, thread_id: str, key: str) -> Frame | None:
+        """A value that is not a list: the only element of a row of its own."""
+        found = self.rows(thread_id, key)
+        return found[0][0] if found else None
+
+    def forget(self, thread_id: str) -> None:
+        with self._lock:
+            for place in [place for place in self._rows if place[0] == thread_id]:
+                self._bytes -= sum(map(_weight, self._rows.pop(place).values()))
+
+
+def _weight(frames: Sequence[Frame]) -> int:
+    return size(list(frames)) + _FRAME_BYTES * len(frames)
