@@ -22,16 +22,16 @@ from moto import mock_aws
 
 from chatkeep.checkpointer import DynamoDBSaver
 from tests.bench.checkpoint_graphs import GRAPHS, QUESTION_BYTES, text
-from tests.bench.checkpoint_report import print_table, requirements, save_plot
+from tests.bench.checkpoint_report import CACHED, OURS, PEER, print_table, requirements, save_plot
 from tests.bench.meter import Meter, Usage
 from tests.engines import Engine, start_engine
 
 FOLDER = Path(__file__).parent
-OURS, PEER = "ours", "langgraph-checkpoint-aws"
 COMPARED_TURNS, PEER_TURNS = 210, 300
 LOADED_TURN = 1_000
 DELETED_TURNS = 100
 WINDOW = 100
+CACHE_BYTES = 64_000_000
 
 
 class Cached:
@@ -96,10 +96,10 @@ class Bench:
     def client(self) -> Any:
         return boto3.client("dynamodb", endpoint_url=self.engine.endpoint, config=Config(max_pool_connections=50))
 
-    def ours(self, kind: type[DynamoDBSaver] = DynamoDBSaver) -> tuple[Any, Meter]:
+    def ours(self, kind: type[DynamoDBSaver] = DynamoDBSaver, **options: Any) -> tuple[Any, Meter]:
         client = self.client()
         DynamoDBSaver.create_table(client, "bench-ours")
-        return kind("bench-ours", client), Meter(client, self.client())
+        return kind("bench-ours", client, **options), Meter(client, self.client())
 
     def peer(self) -> tuple[Any, Meter]:
         from langgraph_checkpoint_aws import DynamoDBSaver as PeerSaver
@@ -224,7 +224,9 @@ def run(bench: Bench, name: str, turns: int, peer_turns: int) -> dict[str, Any]:
         peer, peer_meter = bench.peer()
         most = peer_turns if name == "MessagesState" and durability == "async" else min(peer_turns, COMPARED_TURNS)
         theirs = list(compared(PEER, Thread(make(peer), peer_meter, durability), most))
-        result["turns"][durability] = {OURS: rows, PEER: theirs}
+        warm, warm_meter = bench.ours(cache_bytes=CACHE_BYTES)
+        cached = list(compared(CACHED, Thread(make(warm), warm_meter, durability), COMPARED_TURNS))
+        result["turns"][durability] = {OURS: rows, CACHED: cached, PEER: theirs}
         print(f"  {durability} done", flush=True)
     saver, meter = bench.ours()
     peer, peer_meter = bench.peer()
