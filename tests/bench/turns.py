@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from tests.client import STACK, Client
 
 RESULTS = Path(__file__).parent / "turns.json"
 MEASURED, SMOKE = (2, 100, 1_000), (2, 20)
-MOST_REQUESTS, MOST_WCU = 6, 30
+MOST_REQUESTS, MOST_WCU, MOST_RCU = 6, 30, 8
 TABLE = "chatkeep-SessionsTable"
 Numbers = dict[str, float]
 
@@ -71,6 +71,10 @@ class Ours:
         self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
         self.meter = Meter(Session._get_connection().connection.client, self.engine.client)
         self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1)
+
+    def restart(self) -> None:
+        """Go on in a process that has not seen the session."""
+        self.tools = replace(self.tools, saver=runtime.saver.__wrapped__())
 
     def turn(self, *, key: bool = False) -> None:
         claim = Claim(ids.derived(str(uuid4())), "body") if key else None
@@ -136,15 +140,17 @@ def _strings(values: dict[str, str]) -> dict[str, Any]:
 
 
 def ours(engine: Engine, turns: tuple[int, ...]) -> list[dict[str, Any]]:
-    """A row for each of the turns, and for the one after it, which has a key."""
+    """Rows for each of the turns, for the next one, which has a key, and for the one after it, in a new process."""
     rows, subject, done = [], Ours(engine), 0
     for turn in turns:
         while done < turn - 1:
             subject.turn()
             done += 1
-        rows.append({"turn": turn, "key": False, **numbers(subject.measured())})
-        rows.append({"turn": turn + 1, "key": True, **numbers(subject.measured(key=True))})
-        done += 2
+        rows.append({"turn": turn, "key": False, "process": "warm", **numbers(subject.measured())})
+        rows.append({"turn": turn + 1, "key": True, "process": "warm", **numbers(subject.measured(key=True))})
+        subject.restart()
+        rows.append({"turn": turn + 2, "key": False, "process": "new", **numbers(subject.measured())})
+        done += 3
     return rows
 
 
@@ -158,12 +164,17 @@ def baseline(engine: Engine, turns: tuple[int, ...]) -> list[dict[str, Any]]:
         except Exception as error:
             return [*rows, {"turn": turn, "error": type(error).__name__}]
         if usage is not None:
-            rows.append({"turn": turn, "key": False, **numbers(usage)})
+            rows.append({"turn": turn, "key": False, "process": "warm", **numbers(usage)})
     return rows
 
 
 def numbers(usage: Usage) -> Numbers:
     return {"requests": usage.requests, "wcu": usage.wcu, "rcu": usage.rcu}
+
+
+def within_budget(row: dict[str, Any]) -> bool:
+    reads_little = row["process"] == "new" or row["rcu"] <= MOST_RCU
+    return bool(row["requests"] <= MOST_REQUESTS and row["wcu"] <= MOST_WCU and reads_little)
 
 
 def show(name: str, rows: list[dict[str, Any]]) -> None:
@@ -172,7 +183,8 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
             print(f"{name:10} {row['turn']:6}  fails for good: {row['error']}")
         else:
             key = "yes" if row["key"] else "no"
-            print(f"{name:10} {row['turn']:6} {key:>5} {row['requests']:9} {row['wcu']:6.0f} {row['rcu']:7.1f}")
+            kind = f"{key:>5} {row['process']:>7}"
+            print(f"{name:10} {row['turn']:6} {kind} {row['requests']:9} {row['wcu']:6.0f} {row['rcu']:7.1f}")
 
 
 def main(used: Engine, *, smoke: bool) -> None:
@@ -180,14 +192,14 @@ def main(used: Engine, *, smoke: bool) -> None:
     with used.tables(STACK):
         found = {"ours": ours(used, turns), "baseline": baseline(used, turns)}
     used.end()
-    print(f"{'':10} {'turn':>6} {'key':>5} {'requests':>9} {'WCU':>6} {'RCU':>7}")
+    print(f"{'':10} {'turn':>6} {'key':>5} {'process':>7} {'requests':>9} {'WCU':>6} {'RCU':>7}")
     for name, rows in found.items():
         show(name, rows)
     if not smoke:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    over = [row for row in found["ours"] if row["requests"] > MOST_REQUESTS or row["wcu"] > MOST_WCU]
+    over = [row for row in found["ours"] if not within_budget(row)]
     if over:
-        raise SystemExit(f"over {MOST_REQUESTS} requests or {MOST_WCU} WCU: {over}")
+        raise SystemExit(f"over {MOST_REQUESTS} requests, {MOST_WCU} WCU or, in a warm process, {MOST_RCU} RCU: {over}")
 
 
 if __name__ == "__main__":
