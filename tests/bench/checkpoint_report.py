@@ -41,7 +41,38 @@ def _lines(result: Result) -> Iterator[tuple[str, str, str, str]]:
 
 def _at(rows: list[Result], turn: int, unit: str) -> str:
     found = [row[unit] for row in rows if row["turn"] == turn and unit in row]
-    return f"{found[0]:g}" if found else "dead" if "error" in rows[-1] else "not run"
+    return f"{found[0]:,g}" if found else "dead" if "error" in rows[-1] else "not run"
+
+
+def markdown(results: list[Result]) -> str:
+    """The table of the README."""
+    head = ["", *(result["graph"] for result in results)]
+    rows = [head, ["---", *("---:" for _ in results)]]
+    for durability in ("async", "exit"):
+        for unit, name in (("requests", "requests"), ("wcu", "WCU"), ("rcu", "RCU")):
+            label = f'{name} at turn 200, durability "{durability}"'
+            rows.append([label, *(_figures(result["turns"][durability], unit) for result in results)])
+    rows.append(['WCU a turn, 11 to 110 and 4,901 to 5,000, "async"', *(_windows(r["long"]) for r in results)])
+    rows.append(["the latter over the former", *(f"{result['long']['ratio']:.2f}" for result in results)])
+    loads = [result["long"]["load"] for result in results]
+    rows.append(["read requests to load turn 1,000", *(f"{x['reads']} ({x['state'] / 1e6:.1f} MB)" for x in loads)])
+    rows.append(["bytes read over bytes of state there", *(f"{x['read_over_state']:.2f}" for x in loads)])
+    deleted = [result["deletion"] for result in results]
+    rows.append(
+        ["requests to delete 100 turns", *(f"{x[PEER]['requests']} → **{x[OURS]['requests']}**" for x in deleted)]
+    )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _figures(turns: dict[str, list[Result]], unit: str) -> str:
+    """Of turn 200: the peer → this saver (this saver with a cache)."""
+    last = turns[PEER][-1]
+    theirs = f"dead at {last['turn']}" if "error" in last and last["turn"] <= 200 else _at(turns[PEER], 200, unit)
+    return f"{theirs} → **{_at(turns[OURS], 200, unit)}** ({_at(turns[CACHED], 200, unit)})"
+
+
+def _windows(long: Result) -> str:
+    return f"{mean(long['first']):.1f}, {mean(long['last']):.1f}"
 
 
 def requirements(results: list[Result]) -> Iterator[tuple[str, bool]]:

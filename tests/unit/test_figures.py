@@ -1,0 +1,27 @@
+"""What the README says of costs is what the benchmarks have found."""
+
+import json
+from pathlib import Path
+
+from tests.bench import checkpoint_report
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_costs_of_checkpoints_are_those_of_the_benchmark() -> None:
+    graphs = json.loads((ROOT / "tests/bench/checkpoints.json").read_text())["graphs"]
+    assert checkpoint_report.markdown(graphs) in README
+    assert [line for line, holds in checkpoint_report.requirements(graphs) if not holds] == []
+
+
+def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
+    found = json.loads((ROOT / "tests/bench/turns.json").read_text())
+    rows = {row["turn"]: row for row in found["ours"]}
+    theirs = {row["turn"]: row for row in found["baseline"]}
+    for turn in (2, 100, 1_000):
+        warm, new = rows[turn], rows[turn + 2]
+        ours = f"{warm['requests']} ({new['requests']}) | {warm['wcu']:g} | {warm['rcu']:g} ({new['rcu']:g})"
+        peer = theirs.get(turn)
+        baseline = f"{peer['requests']} | {peer['wcu']:g} | {peer['rcu']:g} |" if peer else "fails for good"
+        assert f"| {turn:,} | {ours} | {baseline}" in README
