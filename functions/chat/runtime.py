@@ -23,7 +23,9 @@ def tools() -> Tools:
 def saver() -> DynamoDBSaver:
     """The threads' checkpointer, on the models' client: the same endpoint, time-outs and connections."""
     client = Session._get_connection().connection.client
-    return DynamoDBSaver(settings().checkpoints_table, client, cache_bytes=CACHE_BYTES)
+    table = settings().checkpoints_table
+    # The lease keeps out other turns; the head, agents that continue the thread elsewhere with the same option.
+    return DynamoDBSaver(table, client, require_head_parent=True, cache_bytes=CACHE_BYTES)
 
 
 def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:

@@ -12,6 +12,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, StagedWrites
+from chatkeep.errors import ConcurrentWriteError
 from tests.checkpoint_threads import TABLE
 
 
@@ -129,6 +130,33 @@ def test_with_the_head_required_even_a_turn_without_rows_is_refused(dynamodb: An
     commit(strict, staged[0])
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         commit(strict, staged[1])
+
+
+def test_a_thread_from_before_the_head_was_required_goes_on_at_the_second_try(
+    saver: DynamoDBSaver, dynamodb: Any, config: Any
+) -> None:
+    commit(saver, turn(saver, config, "one"))
+    strict = DynamoDBSaver(TABLE, dynamodb, require_head_parent=True)
+    staged = turn(strict, config, "two")
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        commit(strict, staged)
+    commit(strict, staged, fresh=True)
+    commit(saver, turn(saver, config, "three"))
+    staged = turn(strict, config, "four")
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        commit(strict, staged)
+    commit(strict, staged, fresh=True)
+    commit(strict, turn(strict, config, "five"))
+    assert len(chat(saver).get_state(config).values["messages"]) == 10
+
+
+def test_a_second_try_on_a_head_that_has_moved_is_refused(dynamodb: Any, config: Any) -> None:
+    strict = DynamoDBSaver(TABLE, dynamodb, require_head_parent=True)
+    commit(strict, turn(strict, config, "one"))
+    late = turn(strict, config, "two")
+    commit(strict, turn(strict, config, "three"))
+    with pytest.raises(ConcurrentWriteError, match="is not the head"):
+        late.writes(fresh=True)
 
 
 def test_large_values_can_be_stored_before_and_are_harmless_alone(saver: DynamoDBSaver, config: Any) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from chatkeep import clock, ids, sessions
 from chatkeep.caller import Claim
+from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import (
+    ConcurrentWriteError,
     IdempotencyKeyReusedError,
     LeaseLostError,
     SessionArchivedError,
@@ -29,6 +31,7 @@ from chatkeep.turns.queue import Strategy
 from functions.chat import cancelling, runtime
 from tests import graphs
 from tests.chat import deployment, new_session
+from tests.checkpoint_threads import TABLE
 from tests.client import Client
 from tests.views import Views, views
 
@@ -247,6 +250,35 @@ def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing(room: Room) ->
     assert isinstance(first.exception(), SessionDeletedError)
     found = room.settled()
     assert (found.transcript, found.turns) == ([], {})
+
+
+def continue_elsewhere(room: Room, **options: Any) -> None:
+    """An agent that runs elsewhere adds to the thread."""
+    saver = DynamoDBSaver(TABLE, room.dynamodb, **options)
+    config: Any = {"configurable": {"thread_id": room.session_id}}
+    graphs.careless(None, "", saver).update_state(config, {"messages": [("user", "elsewhere")]}, as_node="node")  # type: ignore[arg-type]
+
+
+def test_a_turn_is_refused_and_billed_where_the_thread_was_continued_elsewhere_meanwhile(room: Room) -> None:
+    room.send("quick one").result()
+    second = room.running("two")
+    continue_elsewhere(room, require_head_parent=True)
+    room.gate.set()
+    assert isinstance(second.exception(), ConcurrentWriteError)
+    found = views(room.dynamodb, room.user_id, room.session_id)
+    assert [one["content"] for one in found.transcript] == ["quick one", "echo: quick one"]
+    assert sorted(turn["status"] for turn in found.turns.values()) == ["completed", "failed"]
+    room.send("quick three").result()
+    found = views(room.dynamodb, room.user_id, room.session_id)
+    assert [content for _, content in found.memory][2:] == ["elsewhere", "quick three", "echo: quick three"]
+
+
+def test_a_thread_that_was_continued_elsewhere_between_two_turns_goes_on(room: Room) -> None:
+    for options in ({"require_head_parent": True}, {}):
+        room.send("quick").result()
+        continue_elsewhere(room, **options)
+    answer = room.send("quick last").result()
+    assert answer.turn.status == "completed"
 
 
 def test_a_session_archived_and_pinned_while_a_turn_runs_stays_so(room: Room) -> None:

@@ -98,7 +98,7 @@ def guard_update(writer: Writer, table: str, checkpoint_id: str, seen: str | Non
 
 
 def _put_as_head(source: Source, writer: Writer, planned: Plan, snapshot: Snapshot) -> None:
-    seen = snapshot.parent_id or _stale_guard(source, writer, snapshot)
+    seen = snapshot.parent_id or stale_guard(source, writer, None)
     for _ in range(_GUARD_ATTEMPTS):
         members = [
             {"Put": {"TableName": source.table, "Item": planned.header}},
@@ -108,20 +108,20 @@ def _put_as_head(source: Source, writer: Writer, planned: Plan, snapshot: Snapsh
             source.client.transact_write_items(TransactItems=members)
         except source.client.exceptions.TransactionCanceledException:
             # The guard may be stale: from a time when the option was off, or because its checkpoint was deleted.
-            seen = _stale_guard(source, writer, snapshot)
+            seen = stale_guard(source, writer, snapshot.parent_id)
         else:
             return
     raise ConcurrentWriteError(f"other writers keep writing to thread {writer.thread_id}")
 
 
-def _stale_guard(source: Source, writer: Writer, snapshot: Snapshot) -> str | None:
-    """What the guard has for the head although the parent is it. Raises ConcurrentWriteError if it is not."""
+def stale_guard(source: Source, writer: Writer, parent_id: str | None) -> str | None:
+    """What the guard has for the head although `parent_id` is it. Raises ConcurrentWriteError if that is not."""
     place = key(writer.thread_id, keys.guard(writer.namespace))
     # The guard first: whoever becomes the head after that changes it too, and then the caller's condition fails.
     guard = source.client.get_item(TableName=source.table, Key=place, ConsistentRead=True)
     head = heads.newest(source.client, source.table, writer.thread_id, writer.namespace)
-    if (head and head.checkpoint_id) != (snapshot.parent_id or None):
-        raise ConcurrentWriteError(f"{snapshot.parent_id} is not the head of thread {writer.thread_id} any more")
+    if (head and head.checkpoint_id) != (parent_id or None):
+        raise ConcurrentWriteError(f"{parent_id} is not the head of thread {writer.thread_id} any more")
     seen: str | None = guard.get("Item", {}).get(HEAD, {}).get("S")
     return seen
 

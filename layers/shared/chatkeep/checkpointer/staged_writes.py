@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpoint_items.requests import Item
-from chatkeep.checkpointer.committing import FREE, guard_update
-from chatkeep.checkpointer.contents import Loaded
+from chatkeep.checkpointer.committing import FREE, guard_update, stale_guard
+from chatkeep.checkpointer.contents import Loaded, Source
 from chatkeep.checkpointer.planning import Plan, plan
 from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.shelf import Writer
@@ -75,7 +75,7 @@ def merge(writes: dict[tuple[str, int], Write], more: Iterable[Write]) -> None:
 class Members:
     """Collects the members of one namespace after another."""
 
-    table: str
+    source: Source
     guarded: bool
     fresh: bool
     found: StagedWrites = field(default_factory=StagedWrites)
@@ -93,7 +93,8 @@ class Members:
                 parent = self._add_checkpoint(writer, snapshot, parent, parent_id, written)
                 parent_id = snapshot.checkpoint_id
             if self.guarded:
-                self.found.heads.append(guard_update(writer, self.table, needed[-1].checkpoint_id, first))
+                seen = stale_guard(self.source, writer, first) if self.fresh else first
+                self.found.heads.append(guard_update(writer, self.source.table, needed[-1].checkpoint_id, seen))
         new = {snapshot.checkpoint_id for snapshot in needed}
         for checkpoint_id, writes in staged.writes.items():
             if checkpoint_id in new or checkpoint_id not in staged.snapshots:
@@ -128,10 +129,10 @@ class Members:
             for update in updates(writer, checkpoint_id, own):
                 self.found.payload.extend(self._put(item) for item in update.payload)
                 whole = self._put(update.item())
-                self.found.heads.append(whole if new else {"Update": update.request(self.table)})
+                self.found.heads.append(whole if new else {"Update": update.request(self.source.table)})
 
     def _put(self, item: Item) -> dict[str, Any]:
-        return {"Put": {"TableName": self.table, "Item": item}}
+        return {"Put": {"TableName": self.source.table, "Item": item}}
 
 
 def _bytes(member: dict[str, Any]) -> int:

@@ -184,10 +184,11 @@ class StagedSaver(AsyncTwins):
     def writes(self, *, fresh: bool = False) -> StagedWrites:
         """What has to be written so that the newest staged checkpoint of each namespace is stored, and no more.
 
-        With `fresh`, appended rows claim no keys: for another try after a transaction that was cancelled by a row
-        of somebody else's.
+        With `fresh`, for another try after a transaction that was cancelled: appended rows claim no keys, which
+        somebody else may have taken, and where the head is required as parent it is looked at. Raises
+        ConcurrentWriteError if it is another one.
         """
-        members = Members(self._saver.table_name, self._saver.require_head_parent, fresh)
+        members = Members(self._saver.source, self._saver.require_head_parent, fresh)
         with self._lock:
             for (thread_id, namespace), staged in sorted(self._places.items()):  # a graph before its subgraphs
                 known = partial(self._saver.known, thread_id, namespace)

@@ -162,17 +162,25 @@ class Attempt:
         turn.messages = len(messages)
         turn.message_ids = [said.message_id, answer.message_id]
         transcript.complete(answer, turn, self.session.model_name)
-        writes = staged.writes()
         try:
-            try:
-                commit(self.session, turn, messages, writes)
-            except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
-                writes = staged.writes(fresh=True)
-                commit(self.session, turn, messages, writes)
+            size = self._commit(turn, messages, staged)
         except RollBackRequestedError:
             return self._roll_back()
+        except ConcurrentWriteError:  # somebody else has continued the thread
+            self._store_failure()
+            raise
+        return Answer(turn, said, answer, size)
+
+    def _commit(self, turn: Turn, messages: list[Message], staged: Any) -> int:
+        """Store the turn, and say how many bytes its checkpoint took."""
+        writes = staged.writes()
+        try:
+            commit(self.session, turn, messages, writes)
+        except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
+            writes = staged.writes(fresh=True)
+            commit(self.session, turn, messages, writes)
         staged.committed(writes)
-        return Answer(turn, said, answer, writes.size)
+        return int(writes.size)
 
     def _turn(self, turn_id: str, status: TurnStatus) -> Turn:
         calls = [replace(one, cost=self.tools.price(one)) for one in (*self.recorder.calls, *self.recorder.stopped())]
