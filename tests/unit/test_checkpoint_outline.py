@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Send
 
 from chatkeep.checkpointer.codec import Codec, strict_serializer
@@ -40,6 +41,12 @@ def test_a_value_comes_back_from_its_outline_and_its_lists(value: Any) -> None:
 def test_a_value_comes_back_as_if_it_had_been_serialized_whole(value: Any) -> None:
     codec = Codec(strict_serializer())
     assert load(codec, dump(codec, value)) == codec.load(codec.dump(value))
+
+
+@given(values)
+def test_the_snapshot_of_a_delta_channel_comes_back_as_one(value: Any) -> None:
+    codec = Codec(strict_serializer())
+    assert load(codec, dump(codec, _DeltaSnapshot(value))) == _DeltaSnapshot(codec.load(codec.dump(value)))
 
 
 def test_the_order_of_keys_stays() -> None:
