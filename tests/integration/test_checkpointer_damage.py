@@ -3,6 +3,7 @@
 import pytest
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
+from chatkeep.checkpointer import manifest
 from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import TABLE, Thread, another, noise
 
@@ -19,6 +20,15 @@ def test_a_lost_or_changed_payload_is_an_error_that_names_it(thread: Thread, kin
         item["d"] = {"B": item["d"]["B"][:-1] + bytes([item["d"]["B"][-1] ^ 1])}
         thread.saver.client.put_item(TableName=TABLE, Item=item)
     with pytest.raises(BrokenThreadError, match=r"messages|blob|task"):
+        another(thread).values()
+
+
+def test_a_checkpoint_in_another_format_is_an_error_that_names_it(
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = thread.put({"messages": ["hello"]})
+    monkeypatch.setattr(manifest, "_FORMAT", 2)
+    with pytest.raises(BrokenThreadError, match=f"{head} was stored in a format"):
         another(thread).values()
 
 

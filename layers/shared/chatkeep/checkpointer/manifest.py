@@ -5,6 +5,9 @@ from typing import Any
 
 from chatkeep.checkpointer.codec import Frame, pack, unpack
 from chatkeep.checkpointer.outline import Path
+from chatkeep.errors import BrokenThreadError
+
+_FORMAT = 1  # of a header and all that it refers to
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Header:
 
 def packed_header(header: Header) -> list[Any]:
     return [
+        _FORMAT,
         header.namespace,
         header.parent_id,
         pack(header.frame),
@@ -120,7 +124,10 @@ def packed_header(header: Header) -> list[Any]:
 
 
 def unpacked_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> Header:
-    namespace, parent_id, frame, entries, seeds, ahead = packed
+    """Raises BrokenThreadError for a header in another format than this version's."""
+    if packed[0] != _FORMAT:
+        raise BrokenThreadError(f"checkpoint {checkpoint_id} was stored in a format that this version does not read")
+    _, namespace, parent_id, frame, entries, seeds, ahead = packed
     return Header(
         namespace=namespace,
         checkpoint_id=checkpoint_id,
