@@ -196,6 +196,26 @@ def test_an_interrupt_survives_the_commit_and_is_resumed(saver: DynamoDBSaver, c
     assert [message.content for message in asking(saver).get_state(config).values["messages"]] == ["go", "yes"]
 
 
+def test_an_interrupted_subgraph_shares_the_rows_of_the_conversation(saver: DynamoDBSaver, config: Any) -> None:
+    def nested(saver: Any) -> Any:
+        builder = StateGraph(MessagesState)
+        builder.add_node("inner", asking(None))
+        builder.add_edge(START, "inner")
+        return builder.compile(checkpointer=saver)
+
+    for _ in range(10):
+        commit(saver, turn(saver, config, noise(900)))
+    staged = saver.staged()
+    nested(staged).invoke({"messages": [("user", "go")]}, config, durability="exit")
+    assert commit(saver, staged).size < 4_000  # where the conversation takes twice as much
+    staged = saver.staged()
+    nested(staged).invoke(Command(resume="yes"), config, durability="exit")
+    commit(saver, staged)
+    messages = nested(saver).get_state(config).values["messages"]
+    assert [message.content for message in messages[-2:]] == ["go", "yes"]
+    assert len(messages) == 22
+
+
 def extend(state: list[str], writes: list[list[str]]) -> list[str]:
     return [*state, *(element for write in writes for element in write)]
 
