@@ -1,11 +1,11 @@
 """Rows written ahead of a DeltaChannel's next snapshot, so that this costs no more than any other checkpoint."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
-from chatkeep.checkpointer.manifest import Piece, Ref, Rows, refs_in
-from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, Stretch, append
+from chatkeep.checkpointer.manifest import Rows, refs_in
+from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, append, located, pieces_of
 from chatkeep.checkpointer.shelf import Shelf
 from chatkeep.checkpointer.snapshot import Elements, Known, Slot
 from chatkeep.checkpointer.writes import Write
@@ -62,14 +62,12 @@ def _write_ahead(
     waiting: list[Frame], known: KnownList, before: Rows | None, *, fresh: bool
 ) -> tuple[list[Draft], KnownList, Rows] | None:
     """Rows for what waits, the list with them and what the header says of it; None while too little waits."""
-    pieces = list(before.pieces) if before else []
-    if size(waiting) <= AHEAD_BYTES or len(pieces) >= MOST_PIECES:
+    if size(waiting) <= AHEAD_BYTES or (before and len(before.pieces) >= MOST_PIECES):
         return None
+    first = len(known.digests) // DIGEST_BYTES - (_length(before) if before else 0)  # after the snapshot's elements
     drafts, longer = append(waiting, known, fresh=fresh)
-    for draft in drafts:
-        _add(pieces, draft.ref)
-    covered = longer.digests[-_length(pieces) * DIGEST_BYTES :]  # all that was written ahead, now and before
-    return drafts, longer, Rows(longer.tail, longer.end, tuple(pieces), check(covered))
+    pieces = pieces_of([stretch for stretch in longer.stretches if stretch.start >= first], [])
+    return drafts, longer, Rows(longer.tail, longer.end, pieces, check(longer.digests[first * DIGEST_BYTES :]))
 
 
 def recall(ahead: Rows | None, seed: KnownList, written: Sequence[Frame]) -> tuple[KnownList, list[Frame]] | None:
@@ -79,25 +77,15 @@ def recall(ahead: Rows | None, seed: KnownList, written: Sequence[Frame]) -> tup
     """
     if ahead is None:
         return seed, list(written)
-    refs = refs_in(ahead)
-    marks = digests(list(written[: _length(refs)]))
+    count = _length(ahead)
+    marks = digests(written[:count])
     if check(marks) != ahead.check:
         return None
-    stretches, at = list(seed.stretches), len(seed.digests) // DIGEST_BYTES
-    for ref in refs:
-        stretches.append(Stretch(at, at + ref.stop - ref.start, ref))
-        at = stretches[-1].stop
-    known = KnownList(seed.digests + marks, tuple(stretches), ahead.tail, ahead.end)
-    return known, list(written[_length(refs) :])
+    at = len(seed.digests) // DIGEST_BYTES
+    stretches = located(ahead.pieces, {ref: [ref] for ref in refs_in(ahead)}, at)
+    known = KnownList(seed.digests + marks, (*seed.stretches, *stretches), ahead.tail, ahead.end)
+    return known, list(written[count:])
 
 
-def _add(pieces: list[Piece], ref: Ref) -> None:
-    last = pieces[-1] if pieces else None
-    if isinstance(last, Ref) and (last.generation, last.stop) == (ref.generation, ref.start):
-        pieces[-1] = replace(last, stop=ref.stop)
-    else:
-        pieces.append(ref)
-
-
-def _length(pieces: Iterable[Piece]) -> int:
-    return sum(piece.stop - piece.start for piece in pieces if isinstance(piece, Ref))
+def _length(ahead: Rows) -> int:
+    return sum(ref.stop - ref.start for ref in refs_in(ahead))

@@ -1,5 +1,6 @@
 """Values to stored bytes and back: serializer, compression, encryption, checksum."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -67,7 +68,7 @@ def unpack(packed: Any) -> Frame:
     return (_USUAL, packed) if isinstance(packed, bytes) else (packed[0], packed[1])
 
 
-def digests(frames: list[Frame]) -> bytes:
+def digests(frames: Sequence[Frame]) -> bytes:
     """The digests of the frames, one after another, `DIGEST_BYTES` each."""
     return b"".join(
         blake2b(b"%s\0%s" % (kind.encode(), data), digest_size=DIGEST_BYTES).digest() for kind, data in frames
@@ -79,5 +80,5 @@ def check(marks: bytes) -> bytes:
     return blake2b(marks, digest_size=_CHECK_BYTES).digest()
 
 
-def size(frames: list[Frame]) -> int:
+def size(frames: Sequence[Frame]) -> int:
     return sum(len(data) for _, data in frames)

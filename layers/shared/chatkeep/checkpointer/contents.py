@@ -16,14 +16,14 @@ from chatkeep.checkpointer.manifest import (
     Blob,
     Entry,
     Header,
-    Outlined,
+    Inline,
     Ref,
     Rows,
     Stored,
-    inline_frame,
     refs_in,
     rows_in,
     unpacked_header,
+    whole,
 )
 from chatkeep.checkpointer.outline import Path
 from chatkeep.checkpointer.payload_cache import PayloadCache
@@ -68,8 +68,8 @@ class Wanted:
     @property
     def blob(self) -> tuple[str, Blob] | None:
         """What of it lies in items of its own, and its key."""
-        whole = self.stored.outline if isinstance(self.stored, Outlined) else self.stored
-        return (keys.join(self.folder, whole.token), whole) if isinstance(whole, Blob) else None
+        found = whole(self.stored)
+        return (keys.join(self.folder, found.token), found) if isinstance(found, Blob) else None
 
 
 def wanted_entry(thread_id: str, header: Header, channel: str, entry: Entry) -> Wanted:
@@ -109,8 +109,8 @@ class Contents:
             lists[path], known[path] = self._list(wanted, rows)
         if isinstance(wanted.stored, Rows):
             return Elements(lists[()], delta), known
-        blob, inline = wanted.blob, inline_frame(wanted.stored)
-        frame = self.frames[blob[0]] if blob else inline
+        inline, blob = whole(wanted.stored), wanted.blob
+        frame = inline.frame if isinstance(inline, Inline) else self.frames[blob[0]] if blob else None
         assert frame
         return (Outline(frame, lists, delta) if lists else Single(frame, delta)), known
 
@@ -192,14 +192,13 @@ def _loaded(
     return Loaded(header, values, lists, [contents.write(thread_id, header, write) for write in ordered])
 
 
-def fetch(source: Source, thread_id: str, wanted: Iterable[Wanted], *, anew: bool = False) -> Contents:
+def fetch(source: Source, thread_id: str, wanted: Sequence[Wanted], *, anew: bool = False) -> Contents:
     """Get what these values refer to, each request beside the others; `anew` without the cache.
 
     Raises BrokenThreadError.
     """
     contents = Contents()
     if not anew:
-        wanted = list(wanted)
         _take_cached(source, thread_id, contents, wanted)
     blobs: dict[str, tuple[int, str]] = {}
     ranges: dict[str, list[Ref]] = defaultdict(list)

@@ -75,14 +75,13 @@ def refs_in(stored: Stored) -> list[Ref]:
     return [piece for rows in rows_in(stored).values() for piece in rows.pieces if isinstance(piece, Ref)]
 
 
-def inline_frame(stored: Stored) -> Frame | None:
-    """What of a value is inline, its lists aside."""
-    whole = stored.outline if isinstance(stored, Outlined) else stored
-    return whole.frame if isinstance(whole, Inline) else None
+def whole(stored: Stored) -> Inline | Blob | None:
+    """What of a value is in one piece: all of it, what is left without its long lists, or nothing of a list."""
+    return stored.outline if isinstance(stored, Outlined) else None if isinstance(stored, Rows) else stored
 
 
 def moved(stored: Stored, blob: Blob) -> Stored:
-    """The same, with what was inline in an item of its own."""
+    """The same, with what was inline in items of its own."""
     return replace(stored, outline=blob) if isinstance(stored, Outlined) else blob
 
 

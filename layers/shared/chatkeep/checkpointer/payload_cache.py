@@ -58,4 +58,4 @@ class PayloadCache:
 
 
 def _weight(frames: Sequence[Frame]) -> int:
-    return size(list(frames)) + _FRAME_BYTES * len(frames)
+    return size(frames) + _FRAME_BYTES * len(frames)

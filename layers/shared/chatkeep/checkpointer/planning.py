@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.ahead import Histories
-from chatkeep.checkpointer.codec import pack
-from chatkeep.checkpointer.manifest import Blob, Entry, Header, inline_frame, moved
-from chatkeep.checkpointer.rows import Draft, new_token
+from chatkeep.checkpointer.manifest import Entry, Header, Inline, whole
+from chatkeep.checkpointer.rows import Draft
 from chatkeep.checkpointer.shelf import Shelf, Writer
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Write
@@ -68,16 +67,16 @@ def _outsource(writer: Writer, entries: dict[str, Entry], snapshot: Snapshot) ->
     """Move inline values that are too large, or do not change and would be written again, to items of their own."""
     left = INLINE_BUDGET
     items: list[Item] = []
-    inline = [(channel, frame) for channel, entry in entries.items() if (frame := inline_frame(entry.stored))]
+    wholes = [(channel, whole(entry.stored)) for channel, entry in entries.items()]
+    inline = [(channel, found.frame) for channel, found in wholes if isinstance(found, Inline)]
     for channel, frame in sorted(inline, key=lambda found: len(found[1][1])):
         most = CHANGED_BYTES if channel in snapshot.changed else CARRIED_BYTES
         if len(frame[1]) <= min(most, left):
             left -= len(frame[1])
             continue
-        token = new_token()
-        parts = writer.items(keys.join(keys.values(writer.namespace, channel), token), pack(frame))
-        entries[channel] = replace(entries[channel], stored=moved(entries[channel].stored, Blob(token, len(parts))))
-        items += parts
+        stored, more = writer.moved(keys.values(writer.namespace, channel), entries[channel].stored, frame)
+        entries[channel] = replace(entries[channel], stored=stored)
+        items += more
     return items
 
 

@@ -86,13 +86,12 @@ def arrange(
         for new in [stretch for stretch in stretches if stretch.ref is None]:
             elements = frames[new.start : new.stop]
             amid = new.stop < len(frames)  # in the tail, an element that changes each time would leave gaps
-            claim = bool(tail) and not fresh and not amid and size(elements) <= ROW_BYTES
-            placed = list(_drafts(elements, tail if claim else new_token(), end if claim else 0, claim=claim))
+            placed = _placed(elements, tail, end, fresh=fresh or amid)
             if not amid:
                 tail, end = placed[-1].ref.generation, placed[-1].ref.stop
             drafts += placed
         stretches = list(_written(stretches, drafts))
-    pieces = tuple(_piece(group, frames) for group in _groups(stretches))
+    pieces = pieces_of(stretches, frames)
     rows = Rows(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
     return Arrangement(rows, drafts, KnownList(marks, tuple(stretches), tail, end))
 
@@ -121,18 +120,24 @@ def _distinct(marks: bytes) -> set[bytes]:
 
 def append(frames: list[Frame], old: KnownList, *, fresh: bool = False) -> tuple[list[Draft], KnownList]:
     """Rows with these elements at the end of a list, and the list with them."""
-    claim = bool(old.tail) and not fresh and size(frames) <= ROW_BYTES
-    drafts = list(_drafts(frames, old.tail if claim else new_token(), old.end if claim else 0, claim=claim))
+    drafts = _placed(frames, old.tail, old.end, fresh=fresh)
     at = len(old.digests) // DIGEST_BYTES
     stretches = [*old.stretches, *_written([Stretch(at, at + len(frames), None)], drafts)]
     last = drafts[-1].ref
     return drafts, KnownList(old.digests + digests(frames), tuple(stretches), last.generation, last.stop)
 
 
-def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]]) -> tuple[Stretch, ...]:
-    """The stretches of a list that was read; `lengths` has the rows that each reference of a piece reached."""
+def pieces_of(stretches: Iterable[Stretch], frames: list[Frame]) -> tuple[Piece, ...]:
+    """What a manifest says of these stretches of a list; of `frames`, those are needed that are in no row."""
+    return tuple(_piece(group, frames) for group in _groups(stretches))
+
+
+def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]], at: int = 0) -> tuple[Stretch, ...]:
+    """The stretches of a list that was read, or of its end from index `at` on.
+
+    `lengths` has the rows that each reference of a piece reached.
+    """
     stretches: list[Stretch] = []
-    at = 0
     for piece in pieces:
         for ref in lengths[piece] if isinstance(piece, Ref) else [None]:
             length = ref.stop - ref.start if ref else len(piece) if isinstance(piece, tuple) else 0
@@ -214,6 +219,12 @@ def _compacted(stretches: list[Stretch], frames: list[Frame]) -> list[Stretch]:
         rest = [*groups[:at], [merged], *groups[at + _MERGED_AT_ONCE :]]
         groups = _groups(_joined(stretch for group in rest for stretch in group))
     return [stretch for group in groups for stretch in group]
+
+
+def _placed(frames: list[Frame], tail: str, end: int, *, fresh: bool) -> list[Draft]:
+    """Rows that continue a list's tail where that may be claimed, else begin a generation."""
+    claim = bool(tail) and not fresh and size(frames) <= ROW_BYTES
+    return list(_drafts(frames, tail if claim else new_token(), end if claim else 0, claim=claim))
 
 
 def _drafts(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Iterator[Draft]:

@@ -176,9 +176,8 @@ class DynamoDBSaver(AsyncTwins):
         merged = get_serializable_checkpoint_metadata(config, metadata)
         snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
         written = self._recent.written((thread_id, namespace), parent_id)
-        self.remember(
-            thread_id, commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
-        )
+        stored = commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
+        self.remember(thread_id, stored)
         return config_of(thread_id, namespace, checkpoint["id"])
 
     def remember(self, thread_id: str, stored: Plan) -> None:

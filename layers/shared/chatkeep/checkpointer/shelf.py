@@ -8,7 +8,7 @@ from chatkeep.checkpoint_items import keys, payload
 from chatkeep.checkpoint_items.requests import Item, key
 from chatkeep.checkpoint_items.table import DATA, PAYLOAD, RUN
 from chatkeep.checkpointer.codec import Codec, Frame, pack
-from chatkeep.checkpointer.manifest import Header, Inline, Outlined, Rows, Stored, packed_header
+from chatkeep.checkpointer.manifest import Blob, Header, Inline, Outlined, Rows, Stored, moved, packed_header
 from chatkeep.checkpointer.rows import INLINE_BYTES, Draft, KnownList, arrange, new_token
 from chatkeep.checkpointer.snapshot import Elements, Single, Slot, Value
 
@@ -29,6 +29,12 @@ class Writer:
 
     def row(self, draft: Draft) -> list[Item]:
         return self.items(keys.row(draft.ref.generation, draft.ref.row), [pack(frame) for frame in draft.frames])
+
+    def moved(self, folder: str, stored: Stored, frame: Frame) -> tuple[Stored, list[Item]]:
+        """A value with its inline frame in items of its own, whose keys begin with `folder`, and these."""
+        token = new_token()
+        items = self.items(keys.join(folder, token), pack(frame))
+        return moved(stored, Blob(token, len(items))), items
 
     def header(self, header: Header, run_id: str | None) -> tuple[Item, list[Item]]:
         """The header's item, and those its payload needs besides when it is too large for one."""

@@ -8,9 +8,8 @@ from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key
-from chatkeep.checkpointer.codec import Codec, pack
-from chatkeep.checkpointer.manifest import Blob, Stored, inline_frame, moved, packed_stored, unpacked_stored
-from chatkeep.checkpointer.rows import new_token
+from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.manifest import Inline, Stored, packed_stored, unpacked_stored, whole
 from chatkeep.checkpointer.shelf import Shelf, Writer
 from chatkeep.checkpointer.snapshot import Outline, Value, dump
 
@@ -119,12 +118,11 @@ def _attribute(writer: Writer, checkpoint_id: str, write: Write, most: int) -> t
     lists = len(write.value.lists) if isinstance(write.value, Outline) else 1
     shelf = Shelf(writer, {}, inline_bytes=most // 2 // lists)
     stored = shelf.stored(write.position.channel, write.value)
-    sealed, frame = _sealed(writer, write, stored), inline_frame(stored)
-    if len(sealed) <= most or frame is None:
+    sealed, inline = _sealed(writer, write, stored), whole(stored)
+    if len(sealed) <= most or not isinstance(inline, Inline):
         return sealed, shelf.rows
-    token = new_token()
-    parts = writer.items(keys.join(keys.oversize(writer.namespace, checkpoint_id), token), pack(frame))
-    return _sealed(writer, write, moved(stored, Blob(token, len(parts)))), [*shelf.rows, *parts]
+    stored, items = writer.moved(keys.oversize(writer.namespace, checkpoint_id), stored, inline.frame)
+    return _sealed(writer, write, stored), [*shelf.rows, *items]
 
 
 def _sealed(writer: Writer, write: Write, stored: Stored) -> bytes:
