@@ -36,6 +36,7 @@ os.environ |= {
     "ALLOW_SCRIPTED_MODELS": "true",
     "OPENAI_BASE_URL": "",
     "OPENAI_API_KEY": "",
+    "OPENAI_OPTIONS": "{}",
     "LOCAL_MODEL_URL": "",
     "GRAPH": "functions.chat.agent:build_graph",
 }

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, SystemMessage
+from langchain_core.messages import SystemMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -20,10 +20,8 @@ def build_graph(model: BaseChatModel, system_prompt: str, checkpointer: BaseChec
     """One node: the system prompt and the thread's messages go to the model, its answer joins the thread."""
 
     async def answer(state: MessagesState) -> dict[str, Any]:
-        # An answer that was cancelled before its first word is no use to a model, and some refuse blank ones.
-        said = [one for one in state["messages"] if not isinstance(one, AIMessage) or one.text or one.tool_calls]
-        prompt = [SystemMessage(system_prompt), *said] if system_prompt else said
-        return {"messages": [await model.ainvoke(prompt)]}
+        prompt = [SystemMessage(system_prompt)] if system_prompt else []
+        return {"messages": [await model.ainvoke([*prompt, *state["messages"]])]}
 
     graph = StateGraph(MessagesState)
     graph.add_node("answer", answer)

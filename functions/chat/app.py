@@ -1,7 +1,7 @@
 """Chat: POST /sessions/{session_id}/messages, .../cancel; PUT, DELETE .../messages/{message_id}/feedback."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
@@ -13,7 +13,7 @@ from chatkeep.caller import claim, user_id
 from chatkeep.clock import now
 from chatkeep.cors import CORS
 from chatkeep.models.message import Rating
-from chatkeep.problems import documented, install
+from chatkeep.problems import Problem, documented, install
 from chatkeep.telemetry import logger, metrics, tracer
 from chatkeep.turns import engine
 from functions.chat import cancelling, feedback, runtime, telemetry
@@ -39,10 +39,12 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
     message = messages.view(answer.message)
     return TurnView(
         turn_id=answer.turn.turn_id,
+        status=cast("Any", answer.turn.status),
         user_message=messages.view(answer.user_message),
         message=message,
         usage=message.usage,
         response_time_ms=int(answer.turn.response_time_ms),
+        error=answer.turn.error and Problem.model_validate(answer.turn.error),
     )
 
 

@@ -1,27 +1,61 @@
 """What a model call costs, by the price list of `genai-prices`."""
 
+from decimal import Decimal
+
 from genai_prices import Usage, calc_price
 
 from chatkeep.money import micro_dollars
+from chatkeep.telemetry import logger
 from chatkeep.turns.calls import ModelCall
 from functions.chat.settings import settings
 
-PROVIDERS = {"bedrock": "aws", "openai": "openai"}
+PROVIDERS = {
+    "anthropic": "anthropic",
+    "azure": "azure",
+    "bedrock": "aws",
+    "google_genai": "google",
+    "google_vertexai": "google",
+    "groq": "groq",
+    "mistralai": "mistral",
+    "openai": "openai",
+}
+"""The list's names of providers, by ours and by those of LangChain's classes in graphs."""
+HOUR_FACTOR = Decimal(2)
+"""Tokens written to a cache for an hour cost twice the input, by Anthropic's prices, where the list has none for them:
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing"""
 
 
 def price(call: ModelCall) -> int | None:
-    """Micro-dollars, or None where the list does not know the model or the endpoint sets its own prices."""
-    provider, _, model = call.model_name.partition(":")
+    """Micro-dollars, or None where the list has no price for the call or the endpoint sets its own. Never raises."""
+    provider, _, answered = call.model_name.partition(":")
+    asked = call.asked.partition(":")[2]
     if provider not in PROVIDERS or (provider == "openai" and settings().openai_base_url):
         return None
+    # Of a version that the list does not have yet, the price of the model it is one of.
+    for model in dict.fromkeys([answered, asked] if asked and answered.startswith(asked) else [answered]):
+        try:
+            return _listed(PROVIDERS[provider], model, call)
+        except LookupError:
+            continue
+        except Exception:  # a price is not worth an answer
+            logger.warning("no price", exc_info=True, extra={"model_name": call.model_name})
+    return None
+
+
+def _listed(provider: str, model: str, call: ModelCall) -> int:
+    """Raises LookupError for an unknown model, ValueError for usage that does not add up."""
     usage = Usage(
         input_tokens=call.input_tokens,
         output_tokens=call.output_tokens,
         cache_read_tokens=call.cache_read_tokens,
         cache_write_tokens=call.cache_write_tokens,
+        cache_write_1h_tokens=call.cache_write_1h_tokens,
     )
-    try:
-        calculated = calc_price(usage, model_ref=model, provider_id=PROVIDERS[provider])
-    except LookupError:
-        return None
-    return micro_dollars(calculated.total_price)
+    listed = calc_price(usage, model_ref=model, provider_id=provider)
+    total = Decimal(listed.total_price)
+    prices = listed.model_price
+    written, read = getattr(prices, "cache_write_mtok", None), getattr(prices, "input_mtok", None)
+    if getattr(prices, "cache_write_1h_mtok", None) is None and isinstance(read, Decimal):
+        charged = written if isinstance(written, Decimal) else read
+        total += (HOUR_FACTOR * read - charged) * call.cache_write_1h_tokens / 1_000_000
+    return micro_dollars(total)

@@ -1,76 +1,99 @@
 """Models by their names, `provider:model`."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
 
-from chatkeep.errors import ModelNotSupportedError
+from chatkeep.errors import FieldProblem, InvalidFieldError, ModelNotSupportedError
+from chatkeep.turns.calls import MODEL_NAME
 from functions.chat.settings import settings
 
+MODULES = {
+    "bedrock": "functions.chat.models.bedrock",
+    "local": "functions.chat.models.openai",
+    "openai": "functions.chat.models.openai",
+    "scripted": "functions.chat.scripted",
+}
 SCRIPTS = ("echo", "slow", "fail")
+GRACE_SECONDS = 1.0
+"""How much longer than the turn a client waits: the turn's own deadline comes first, and knows what was said."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a session asks of its model; `timeout_seconds` bounds one request to it."""
+    """What a session asks of its model; after `seconds` the turn is over."""
 
     model_name: str
     temperature: float
     max_tokens: int
-    timeout_seconds: float
+    options: Mapping[str, Any]
+    seconds: float
 
 
 def chat_model(wanted: ModelSettings) -> BaseChatModel:
-    """The model that `wanted.model_name` names. Raises ModelNotSupportedError where this deployment cannot call it."""
+    """The model that `wanted.model_name` names.
+
+    Raises ModelNotSupportedError where this deployment cannot call it, InvalidFieldError for an option that cannot be.
+    """
     provider, _, model = wanted.model_name.partition(":")
     if provider not in PROVIDERS or not model:
         raise ModelNotSupportedError(f"{wanted.model_name!r} is not one of {', '.join(PROVIDERS)} and a model's name")
-    return PROVIDERS[provider](model, wanted)
+    try:
+        return PROVIDERS[provider](model, wanted)
+    except ValidationError as error:  # of the model's class; the session's other settings have been validated
+        problem = error.errors()[0]
+        raise InvalidFieldError(FieldProblem(f"model_options.{problem['loc'][0]}", problem["msg"])) from None
+
+
+def load(model_name: str) -> None:
+    """Import what the model's provider needs, which takes seconds at the first time."""
+    provider = model_name.partition(":")[0]
+    if provider in MODULES:
+        import_module(MODULES[provider])
 
 
 def _bedrock(model: str, wanted: ModelSettings) -> BaseChatModel:
-    from botocore.config import Config
-    from langchain_aws import ChatBedrockConverse
+    from functions.chat.models import bedrock
 
-    return ChatBedrockConverse(
-        model=model,
-        temperature=wanted.temperature,
-        max_tokens=wanted.max_tokens,
-        config=Config(read_timeout=wanted.timeout_seconds, connect_timeout=5, retries={"total_max_attempts": 2}),
-    )
+    return bedrock.make(model, options=wanted.options, **_usual(wanted))
 
 
 def _openai(model: str, wanted: ModelSettings) -> BaseChatModel:
     key = settings().openai_api_key
     if key is None:
         raise ModelNotSupportedError("this deployment has no key for an OpenAI-compatible endpoint: set OPENAI_API_KEY")
-    return _compatible(model, wanted, settings().openai_base_url, key)
+    return _compatible(model, wanted, settings().openai_base_url, key, settings().openai_options)
 
 
 def _local(model: str, wanted: ModelSettings) -> BaseChatModel:
     if settings().local_model_url is None:
         raise ModelNotSupportedError("this deployment has no embedded model")
-    return _compatible(model, wanted, settings().local_model_url, "local")
+    return _compatible(model, wanted, settings().local_model_url, "local", {})
 
 
-def _compatible(model: str, wanted: ModelSettings, base_url: str | None, api_key: str) -> BaseChatModel:
-    from langchain_openai import ChatOpenAI
-    from langchain_openai.chat_models.base import BaseChatOpenAI
-    from pydantic import SecretStr
+def _compatible(
+    model: str, wanted: ModelSettings, base_url: str | None, api_key: str, options: Mapping[str, Any]
+) -> BaseChatModel:
+    from functions.chat.models import openai
+    from functions.chat.models.options import Wire
 
-    # Only OpenAI's own endpoint has renamed max_tokens; the compatible ones know the old name.
-    kind: type[BaseChatOpenAI] = ChatOpenAI if base_url is None else BaseChatOpenAI
-    return kind(
-        model=model,
-        base_url=base_url,
-        api_key=SecretStr(api_key),
-        temperature=wanted.temperature,
-        max_tokens=wanted.max_tokens,
-        timeout=wanted.timeout_seconds,
-        max_retries=1,
-        stream_usage=True,
-    )
+    wire = Wire.of(model, options, wanted.options)
+    return openai.make(model, base_url=base_url, api_key=api_key, wire=wire, **_usual(wanted))
+
+
+def _usual(wanted: ModelSettings) -> dict[str, Any]:
+    return {
+        "seconds": wanted.seconds + GRACE_SECONDS,
+        "answer_by": time.monotonic() + wanted.seconds,
+        "temperature": wanted.temperature,
+        "max_tokens": wanted.max_tokens,
+        "metadata": {MODEL_NAME: wanted.model_name},
+    }
 
 
 def _scripted(model: str, wanted: ModelSettings) -> BaseChatModel:
@@ -78,15 +101,7 @@ def _scripted(model: str, wanted: ModelSettings) -> BaseChatModel:
 
     if not settings().allow_scripted_models or model not in SCRIPTS:
         raise ModelNotSupportedError(f"{wanted.model_name!r} is not a script that this deployment runs")
-    return ScriptedModel(script=model)
-
-
-def missing(error: Exception) -> str | None:
-    """What the embedded model says it lacks; the words of other providers are for the log alone."""
-    body = getattr(error, "body", None)
-    if isinstance(body, dict) and body.get("type") == "embedded_model_missing":
-        return f"cannot run here: {body['message']}"
-    return None
+    return ScriptedModel(script=model, metadata={MODEL_NAME: wanted.model_name})
 
 
 PROVIDERS: dict[str, Callable[[str, ModelSettings], BaseChatModel]] = {

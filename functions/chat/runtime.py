@@ -7,6 +7,7 @@ from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.models.session import Session
 from chatkeep.turns.attempt import Tools
 from functions.chat import agent, prices, providers
+from functions.chat.models import failures
 from functions.chat.settings import settings
 
 CACHE_BYTES = 64_000_000
@@ -15,8 +16,13 @@ CACHE_BYTES = 64_000_000
 
 @cache
 def tools() -> Tools:
-    """The saver, the graph and the prices, made once a process."""
-    return Tools(saver=saver(), graph_for=graph_for, price=prices.price, reason=providers.missing)
+    """The saver, the graph and the prices, made once a process.
+
+    What most turns need is imported here, before one of them holds its session: a turn that imports sees no cancel.
+    """
+    providers.load(settings().default_model)
+    agent.factory()
+    return Tools(saver=saver(), graph_for=graph_for, price=prices.price, load=load, explain=failures.explain)
 
 
 @cache
@@ -28,14 +34,21 @@ def saver() -> DynamoDBSaver:
     return DynamoDBSaver(table, client, require_head_parent=True, cache_bytes=CACHE_BYTES)
 
 
+def load(session: Session) -> None:
+    """Import what the session's graph and model need."""
+    agent.factory()
+    providers.load(session.model_name)
+
+
 def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:
-    """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError."""
+    """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
     model = providers.chat_model(
         providers.ModelSettings(
             model_name=session.model_name,
             temperature=session.temperature,
             max_tokens=int(session.max_tokens),
-            timeout_seconds=seconds,
+            options=session.model_options or {},
+            seconds=seconds,
         )
     )
     return agent.factory()(model, session.custom_system_prompt or "", checkpointer)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chatkeep.messages import MessageView, UsageView
+from chatkeep.problems import Problem
 from chatkeep.turns.queue import Strategy
 
 
@@ -29,11 +30,15 @@ class NewMessage(BaseModel):
 
 
 class TurnView(BaseModel):
+    """A turn that is stored; `error` is the problem that ended one that failed after it had said something."""
+
     turn_id: str
+    status: Literal["completed", "cancelled", "failed", "timed_out"]
     user_message: MessageView
     message: MessageView
     usage: UsageView | None
     response_time_ms: int
+    error: Problem | None
 
 
 class CancelView(BaseModel):

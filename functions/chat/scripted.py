@@ -78,4 +78,5 @@ class ScriptedModel(BaseChatModel):
             yield pause, ChatGenerationChunk(message=AIMessageChunk(content=text))
         read, written = len(said.split()), len(answer.split())
         usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
-        yield 0.0, ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage, chunk_position="last"))
+        last = AIMessageChunk(content="", usage_metadata=usage, chunk_position="last")
+        yield 0.0, ChatGenerationChunk(message=last, generation_info={"finish_reason": "stop"})

@@ -1,35 +1,52 @@
 """What the chat function reads from its environment."""
 
+import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from chatkeep.settings import required
 
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`."""
+    """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
+
+    `openai_options` says what the OpenAI-compatible endpoint takes: see `functions.chat.models.options`.
+    """
 
     checkpoints_table: str
     graph: str
     allow_scripted_models: bool
     openai_base_url: str | None
     openai_api_key: str | None
+    openai_options: Mapping[str, Any]
+    default_model: str
     local_model_url: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "ChatSettings":
-        """Raises KeyError naming the missing variable."""
+        """Raises KeyError naming the missing variable, ValueError for options that are no JSON object."""
         return cls(
             checkpoints_table=required(environment, "CHECKPOINTS_TABLE"),
             graph=required(environment, "GRAPH"),
             allow_scripted_models=environment.get("ALLOW_SCRIPTED_MODELS") == "true",
             openai_base_url=environment.get("OPENAI_BASE_URL") or None,
             openai_api_key=environment.get("OPENAI_API_KEY") or None,
+            openai_options=_json_object(environment.get("OPENAI_OPTIONS") or "{}"),
+            default_model=environment.get("DEFAULT_MODEL") or "",
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
         )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        if isinstance(value := json.loads(text), dict):
+            return value
+    raise ValueError("the environment variable OPENAI_OPTIONS is not a JSON object")
 
 
 @cache

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chatkeep.errors import ConflictError, InvalidFieldError, NotFoundError
+from chatkeep.errors import ConflictError, InvalidFieldError, ModelAccountError, NotFoundError
+from chatkeep.models.turn import TurnStatus
 from chatkeep.telemetry import metrics
 from chatkeep.turns.attempt import Answer
 
 NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError)
+ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}
 
 
 @contextmanager
@@ -17,8 +19,8 @@ def of_a_turn() -> Iterator[Callable[[Answer], None]]:
         yield _count
     except NOT_FAILURES:
         raise
-    except Exception:
-        metrics.add_metric(name="TurnsFailed", unit="Count", value=1)
+    except Exception as error:
+        _count_failure(getattr(error, "code", None))
         raise
 
 
@@ -26,7 +28,10 @@ def _count(answer: Answer) -> None:
     if answer.checkpoint_bytes is None:  # a repetition uses nothing
         return
     turn = answer.turn
-    metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
+    if turn.status in (TurnStatus.FAILED, TurnStatus.TIMED_OUT):
+        _count_failure((turn.error or {}).get("code"))
+    else:
+        metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
     metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
     metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
     metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
@@ -34,3 +39,9 @@ def _count(answer: Answer) -> None:
     metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
     if answer.message.cost is None:
         metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)
+
+
+def _count_failure(code: str | None) -> None:
+    metrics.add_metric(name="TurnsFailed", unit="Count", value=1)
+    if code in ACCOUNT_CODES:  # for the operator, who alone can do something
+        metrics.add_metric(name="ModelAccountFailures", unit="Count", value=1)

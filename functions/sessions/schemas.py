@@ -10,9 +10,15 @@ from chatkeep.sessions import SessionView
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024
+LONGEST_OPTIONS_BYTES = 4 * 1024
 DEEPEST_METADATA = 32
 """Levels of objects and arrays: what is stored must be readable by every JSON library, ours included."""
 COOLEST = 1e-6
+NULL_ALONE = {
+    "audio", "function_call", "functions", "input", "max_tokens", "messages", "modalities", "model", "n",
+    "service_tier", "stream_options", "temperature", "tool_choice", "tools", "web_search_options",
+}  # fmt: skip
+"""Options that the session's own fields or its graph set, or whose price nobody knows: they can only be left out."""
 MOST_MESSAGES = 1_000_000
 MOST_TOKENS = 1_000_000_000_000
 MOST_DOLLARS = 1_000_000
@@ -33,15 +39,32 @@ def _short_prompt(prompt: str) -> str:
 
 
 def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    level: list[Any] = [metadata]
+    return _small_object(metadata, LONGEST_METADATA_BYTES)
+
+
+def _small_options(options: dict[str, Any]) -> dict[str, Any]:
+    for name in sorted(NULL_ALONE & options.keys()):
+        if options[name] is not None:
+            raise ValueError(f"{name} can only be null here, so that it is not sent")
+    if options.get("stream") not in (None, False):
+        raise ValueError("stream can only be false here, for endpoints that cannot")
+    if options.get("system_role") not in (None, "system", "developer", "user"):
+        raise ValueError("system_role must be system, developer or user")
+    if options.get("max_tokens_field") not in (None, "max_tokens", "max_completion_tokens"):
+        raise ValueError("max_tokens_field must be max_tokens or max_completion_tokens")
+    return _small_object(options, LONGEST_OPTIONS_BYTES)
+
+
+def _small_object(value: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    level: list[Any] = [value]
     for _ in range(DEEPEST_METADATA):
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
         level = [one for one in level if isinstance(one, dict | list)]
     if level:
         raise ValueError(f"must be nested at most {DEEPEST_METADATA} levels deep")
-    if len(encoded(json.dumps(metadata, ensure_ascii=False, allow_nan=False))) > LONGEST_METADATA_BYTES:
-        raise ValueError(f"must be at most {LONGEST_METADATA_BYTES} bytes of JSON")
-    return metadata
+    if len(encoded(json.dumps(value, ensure_ascii=False, allow_nan=False))) > most_bytes:
+        raise ValueError(f"must be at most {most_bytes} bytes of JSON")
+    return value
 
 
 def _storable(temperature: float) -> float:
@@ -56,6 +79,7 @@ Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_storable)]
 MaxTokens = Annotated[int, Field(ge=1, le=200_000)]
 SystemPrompt = Annotated[str, AfterValidator(_short_prompt)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
+ModelOptions = Annotated[dict[str, Any], AfterValidator(_small_options)]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
@@ -93,6 +117,7 @@ class NewSession(Body):
     enable_summarization: bool | None = None
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata = Field(default_factory=dict)
+    model_options: ModelOptions = Field(default_factory=dict)
     is_pinned: bool = False
 
 
@@ -106,6 +131,7 @@ class SessionChanges(Body):
     enable_summarization: bool | None = None
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata | None = None
+    model_options: ModelOptions | None = None
     is_pinned: bool | None = None
     is_archived: bool | None = None
 

@@ -71,5 +71,6 @@ def _record(session: Session, turn_id: str, usage: NewUsage, claim: Claim | None
             condition=condition,
             otherwise=MovedError(),
         )
-        counters.add_to_user(transaction, session.user_id, turn, at)
+        counters.add_to_totals(transaction, session.user_id, turn)
+        counters.add_to_day(transaction, session.user_id, turn, at)
     return turn

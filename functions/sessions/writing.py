@@ -13,7 +13,7 @@ from chatkeep.caller import Claim
 from chatkeep.clock import now, stamp
 from chatkeep.errors import SessionDeletedError
 from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
-from chatkeep.models.session import Details, Session, Status
+from chatkeep.models.session import LONG, Details, Session, Status
 from chatkeep.models.totals import Totals
 from chatkeep.sessions import SessionView
 from chatkeep.transaction import Transaction, update_if
@@ -21,7 +21,6 @@ from functions.sessions import preferences
 from functions.sessions.schemas import NewSession
 from functions.sessions.settings import settings
 
-LONG = ("custom_system_prompt", "metadata")
 INLINE_BYTES = 128
 """What is longer lies in the details: the header is rewritten by each turn and should stay under 1 KB."""
 COUNTS: dict[Status, Attribute[float]] = {
@@ -87,6 +86,7 @@ def _new_session(user_id: str, new: NewSession) -> Session:
         "enable_summarization": chosen.enable_auto_summarization,
         "custom_system_prompt": chosen.custom_system_prompt,
         "metadata": new.metadata,
+        "model_options": new.model_options,
         "title": new.title,
         "is_pinned": new.is_pinned,
     } | new.given()

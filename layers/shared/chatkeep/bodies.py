@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.text import valid
 
 MEDIA_TYPE = "application/json"
 
@@ -34,8 +35,8 @@ class JsonBodies(OpenAPIRequestValidationMiddleware):
 
 
 def serialised(value: Any) -> str:
-    """JSON without escapes that UTF-8 does not need: Lambda bounds an answer in bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON without escapes that UTF-8 does not need, as Lambda bounds an answer in bytes; always valid Unicode."""
+    return valid(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def install(app: APIGatewayRestResolver) -> None:

@@ -23,14 +23,18 @@ def session_additions(turn: Turn) -> list[Action]:
     return additions
 
 
-def add_to_user(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
-    """Add the turn to its user's totals and to the day of `instant`."""
+def add_to_totals(transaction: Transaction, user_id: str, turn: Turn) -> None:
+    """Add the turn to its user's totals, which are over the sessions that exist."""
     transaction.change(
         Totals.of(user_id),
         Totals.total_messages.add(turn.messages),
         Totals.total_tokens.add(turn.input_tokens + turn.output_tokens),
         Totals.total_cost.add(turn.cost),
     )
+
+
+def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
+    """Add the turn to the user's day of `instant`, which keeps what was spent."""
     additions: list[Action] = [
         Day.turns.add(1),
         Day.messages.add(turn.messages),

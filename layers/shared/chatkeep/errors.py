@@ -4,6 +4,9 @@ ChatkeepError
     InvalidFieldError
         IdempotencyKeyReusedError
         ModelNotSupportedError
+        ModelNotFoundError
+        ModelRefusedRequestError
+        ContextLengthExceededError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
@@ -16,15 +19,20 @@ ChatkeepError
         TurnRolledBackError
         LeaseLostError
         ConcurrentWriteError
+    ModelRateLimitedError
     UnavailableError
         ModelUnavailableError
+        ModelAccountError
+            ModelAccessDeniedError
+            ModelQuotaExceededError
         StorageUnavailableError
         TurnTimedOutError
+    GraphFailedError
     BrokenThreadError
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,14 @@ class ChatkeepError(Exception):
         if retry_after_seconds is not None:
             self.retry_after_seconds = retry_after_seconds
 
-    def members(self) -> dict[str, str]:
+    def members(self) -> dict[str, Any]:
         """What the problem says beyond its standard members."""
         return {}
+
+    def as_problem(self) -> dict[str, Any]:
+        """The error as RFC 9457 has it."""
+        standard = {"title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
+        return {"type": f"urn:chatkeep:problem:{self.code}", **standard, **self.members()}
 
 
 class InvalidFieldError(ChatkeepError):
@@ -64,6 +77,9 @@ class InvalidFieldError(ChatkeepError):
     def __init__(self, *problems: FieldProblem) -> None:
         super().__init__("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
         self.problems = problems
+
+    def members(self) -> dict[str, Any]:
+        return {"errors": [{"field": one.field, "detail": one.detail} for one in self.problems]}
 
 
 class IdempotencyKeyReusedError(InvalidFieldError):
@@ -84,6 +100,46 @@ class ModelNotSupportedError(InvalidFieldError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(FieldProblem("model_name", detail))
+
+
+class ModelNotFoundError(InvalidFieldError):
+    """The provider does not know the session's model, or no longer."""
+
+    code = "model_not_found"
+    title = "There is no such model"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(FieldProblem("model_name", f"the provider has no model {model_name!r}"))
+
+
+class ModelRefusedRequestError(InvalidFieldError):
+    """The provider refused the request for a `reason` that asking again does not change, and may name a `parameter`."""
+
+    code = "model_refused_request"
+    title = "The model refused the request"
+
+    FIELDS: ClassVar[dict[str, str]] = {
+        "max_completion_tokens": "max_tokens",
+        "max_tokens": "max_tokens",
+        "model": "model_name",
+        "temperature": "temperature",
+    }
+
+    def __init__(self, model_name: str, reason: str, parameter: str | None) -> None:
+        named = (parameter or "messages").partition("[")[0].partition(".")[0]
+        field = "content" if named in ("messages", "input") else self.FIELDS.get(named, "model_options")
+        about = f" ({parameter})" if parameter and field == "model_options" else ""
+        super().__init__(FieldProblem(field, f"the model {model_name!r} refused the request{about}: {reason}"))
+
+
+class ContextLengthExceededError(InvalidFieldError):
+    """The conversation does not fit into the model's context any more, or the answer asked for does not beside it."""
+
+    code = "context_length_exceeded"
+    title = "The conversation is too long for the model"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(FieldProblem("content", f"with it the conversation is too long for the model {model_name!r}"))
 
 
 class NotFoundError(ChatkeepError):
@@ -155,7 +211,7 @@ class TurnInProgressError(ConflictError):
         super().__init__(f"turn {turn_id} is running on this session", retry_after_seconds=retry_after_seconds)
         self.turn_id = turn_id
 
-    def members(self) -> dict[str, str]:
+    def members(self) -> dict[str, Any]:
         return {"turn_id": self.turn_id}
 
 
@@ -193,18 +249,55 @@ class ConcurrentWriteError(ConflictError):
     title = "The thread changed meanwhile"
 
 
+class ModelRateLimitedError(ChatkeepError):
+    """The provider takes no more requests of this deployment for so many seconds."""
+
+    status = 429
+    code = "model_rate_limited"
+    title = "The model's provider takes no more requests now"
+    retry_after_seconds = 5
+
+    def __init__(self, model_name: str, retry_after_seconds: int | None = None) -> None:
+        detail = f"the provider of {model_name!r} takes no more requests now"
+        super().__init__(detail, retry_after_seconds=retry_after_seconds)
+
+
 class UnavailableError(ChatkeepError):
     """Something this request needs does not answer now; trying again later is right."""
 
     status = 503
     code = "unavailable"
     title = "Unavailable"
-    retry_after_seconds = 5
+    retry_after_seconds: int | None = 5
 
 
 class ModelUnavailableError(UnavailableError):
     code = "model_unavailable"
     title = "The model did not answer"
+
+
+class ModelAccountError(UnavailableError):
+    """The provider refuses this deployment's account, which its operator alone can change: trying again is no use."""
+
+    code = "model_account"
+    title = "The model's provider refuses this deployment"
+    retry_after_seconds = None
+
+
+class ModelAccessDeniedError(ModelAccountError):
+    code = "model_access_denied"
+    title = "The model may not be used here"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"this deployment has no access to the model {model_name!r}; its operator has to see to it")
+
+
+class ModelQuotaExceededError(ModelAccountError):
+    code = "model_quota_exceeded"
+    title = "The quota of the model is used up"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(f"this deployment's quota of {model_name!r} is used up; its operator has to see to it")
 
 
 class StorageUnavailableError(UnavailableError):
@@ -216,6 +309,13 @@ class StorageUnavailableError(UnavailableError):
 class TurnTimedOutError(UnavailableError):
     code = "turn_timed_out"
     title = "The turn took too long"
+
+
+class GraphFailedError(ChatkeepError):
+    """The deployment's graph, or a tool of it, raised an error that is no model's."""
+
+    code = "graph_failed"
+    title = "The graph failed"
 
 
 class BrokenThreadError(ChatkeepError):

@@ -1,6 +1,6 @@
 """Messages of a transcript, as every function shows them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
@@ -10,12 +10,14 @@ from chatkeep.models.message import Message, Rating, Role
 
 
 class UsageView(BaseModel):
-    """Tokens, and US dollars; `cost` is null where the model has no known price."""
+    """Tokens, and dollars; `cost` is null where the model has no known price, `estimated` true where the model did not
+    report all of it."""
 
     input_tokens: int
     output_tokens: int
     total_tokens: int
     cost: float | None
+    estimated: bool
 
 
 class FeedbackView(BaseModel):
@@ -25,17 +27,19 @@ class FeedbackView(BaseModel):
 
 
 class MessageView(BaseModel):
-    """A message; `model_name`, `usage` and `response_time_ms` are the turn's and stand on its answer alone."""
+    """A message; `model_name`, `usage` and `response_time_ms` are the turn's and stand on its answer alone. A blank
+    answer that says it was finished has the finish reason `unknown`."""
 
     message_id: str
     turn_id: str
     role: Literal["user", "assistant", "tool"]
     content: str
     created_at: str
-    status: Literal["completed", "cancelled"]
+    status: Literal["completed", "cancelled", "failed", "timed_out"]
     tool_calls: list[dict[str, Any]] | None
     model_name: str | None
     usage: UsageView | None
+    finish_reason: Literal["stop", "length", "content_filter", "refusal", "tool_calls", "unknown"] | None
     response_time_ms: int | None
     feedback: FeedbackView | None
 
@@ -62,6 +66,7 @@ def usage_view(message: Message) -> UsageView | None:
         output_tokens=int(message.output_tokens),
         total_tokens=int(message.input_tokens + message.output_tokens),
         cost=None if message.cost is None else money.dollars(int(message.cost)),
+        estimated=bool(message.estimated),
     )
 
 
@@ -78,10 +83,11 @@ def view(message: Message) -> MessageView:
         role=Role(message.role).value,
         content=message.content,
         created_at=message.created_at,
-        status="cancelled" if message.status == "cancelled" else "completed",
+        status=cast("Any", message.status or "completed"),
         tool_calls=message.tool_calls,
         model_name=message.model_name,
         usage=usage_view(message),
+        finish_reason=cast("Any", message.finish_reason),
         response_time_ms=None if message.response_time_ms is None else int(message.response_time_ms),
         feedback=feedback,
     )

@@ -75,20 +75,10 @@ def answer(error: ChatkeepError) -> Response[str]:
     """The problem that `error` is."""
     metrics.add_metric(name="RequestsFailed", unit="Count", value=1)
     logger.info("request failed", extra={"code": error.code, "status": error.status, "detail": error.detail})
-    problem: dict[str, Any] = {
-        "type": f"urn:chatkeep:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-    }
-    if isinstance(error, InvalidFieldError):
-        problem["errors"] = [{"field": one.field, "detail": one.detail} for one in error.problems]
-    problem |= error.members()
     headers: dict[str, str | list[str]] = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    return Response(error.status, CONTENT_TYPE, json.dumps(problem), headers)
+    return Response(error.status, CONTENT_TYPE, json.dumps(error.as_problem()), headers)
 
 
 def _answer_invalid(error: RequestValidationError) -> Response[str]:

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from chatkeep import ids, money
 from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
-from chatkeep.models.session import Details, Session, Status
+from chatkeep.models.session import LONG, Details, Session, Status
 
 
 class SessionView(BaseModel):
@@ -20,6 +20,7 @@ class SessionView(BaseModel):
     enable_summarization: bool
     custom_system_prompt: str
     metadata: dict[str, Any]
+    model_options: dict[str, Any]
     status: Literal["active", "archived", "deleted"]
     is_active: bool
     is_archived: bool
@@ -41,7 +42,7 @@ def get(user_id: str, session_id: str) -> Session:
 
 
 def header(user_id: str, session_id: str) -> Session:
-    """The session as its header has it: a long prompt or metadata is None. Raises SessionNotFoundError."""
+    """The session as its header has it: what is long is None. Raises SessionNotFoundError."""
     if not ids.is_id(session_id):
         raise SessionNotFoundError(session_id)
     key = Session(user_id, session_id)
@@ -72,15 +73,14 @@ def load_details(sessions: list[Session]) -> None:
     missing = {
         Details(one.user_id, one.session_id).pk: one
         for one in sessions
-        if one.custom_system_prompt is None or one.metadata is None
+        if any(getattr(one, name) is None for name in LONG)
     }
     keys = [(pk, "DETAILS") for pk in missing]
     for details in Details.batch_get(keys, consistent_read=True) if keys else ():
         session = missing[details.pk]
-        if session.custom_system_prompt is None:
-            session.custom_system_prompt = details.custom_system_prompt
-        if session.metadata is None:
-            session.metadata = details.metadata
+        for name in LONG:
+            if getattr(session, name) is None:
+                setattr(session, name, getattr(details, name))
 
 
 def view(session: Session) -> SessionView:
@@ -94,6 +94,7 @@ def view(session: Session) -> SessionView:
         enable_summarization=session.enable_summarization,
         custom_system_prompt=session.custom_system_prompt or "",
         metadata=session.metadata or {},
+        model_options=session.model_options or {},
         status=session.status.value,
         is_active=session.status is Status.ACTIVE,
         is_archived=session.is_archived,

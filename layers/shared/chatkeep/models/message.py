@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from chatkeep.models.table import SESSION_PREFIX, SessionsTable, session_partition
 
@@ -37,6 +37,8 @@ class Message(SessionsTable):
     input_tokens = NumberAttribute(null=True)
     output_tokens = NumberAttribute(null=True)
     cost = NumberAttribute(null=True)
+    estimated = BooleanAttribute(null=True)
+    finish_reason = UnicodeAttribute(null=True)
     response_time_ms = NumberAttribute(null=True)
     rating = UnicodeAttribute(null=True)
     comment = UnicodeAttribute(null=True)

@@ -28,8 +28,8 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
         projection = IncludeProjection(
             [
                 "title", "model_name", "temperature", "max_tokens", "enable_summarization", "custom_system_prompt",
-                "metadata", "is_archived", "is_pinned", "deleted_at", "purge_at", "created_at", "updated_at",
-                "last_message_at", "message_count", "total_tokens", "total_cost",
+                "metadata", "model_options", "is_archived", "is_pinned", "deleted_at", "purge_at", "created_at",
+                "updated_at", "last_message_at", "message_count", "total_tokens", "total_cost",
             ]
         )  # fmt: skip
 
@@ -51,7 +51,7 @@ class LeasesIndex(GlobalSecondaryIndex["Session"]):
 class Session(SessionsTable):
     """The header of a session, kept under 1 KB: each write of a turn pays for all of it.
 
-    `custom_system_prompt` and `metadata` are None here when they are long and lie in the session's `Details`.
+    The fields of `Details` are None here when they are long and lie there.
     """
 
     activity = ActivityIndex()
@@ -67,6 +67,7 @@ class Session(SessionsTable):
     enable_summarization = BooleanAttribute()
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
+    model_options = JSONAttribute(null=True)
     is_archived = BooleanAttribute()
     is_pinned = BooleanAttribute()
     deleted_at = UnicodeAttribute(null=True)
@@ -128,11 +129,16 @@ class Details(SessionsTable):
 
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
+    model_options = JSONAttribute(null=True)
 
     def __init__(self, user_id: str | None = None, session_id: str | None = None, **attributes: Any) -> None:
         if user_id is not None and session_id is not None:
             attributes |= {"pk": session_partition(user_id, session_id), "sk": "DETAILS"}
         super().__init__(**attributes)
+
+
+LONG = ("custom_system_prompt", "metadata", "model_options")
+"""What may lie in the details."""
 
 
 def list_partition(user_id: str, status: Status) -> str:

@@ -15,12 +15,14 @@ class TurnStatus(StrEnum):
     CANCELLED = "cancelled"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
+    TIMED_OUT = "timed_out"
     REPORTED = "reported"
     """Reported for an agent that runs elsewhere."""
 
 
 class Turn(SessionsTable):
-    """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars."""
+    """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
+    problem that ended a failed turn."""
 
     status = UnicodeAttribute()
     created_at = UnicodeAttribute()
@@ -32,6 +34,7 @@ class Turn(SessionsTable):
     cost = NumberAttribute(default=0)
     response_time_ms = NumberAttribute(null=True)
     calls = JSONAttribute(null=True)
+    error = JSONAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
 
     def __init__(

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.messages import BaseMessage, HumanMessage
 from pynamodb.exceptions import PynamoDBException
 
@@ -18,7 +18,11 @@ from chatkeep.clock import now, stamp
 from chatkeep.errors import (
     ChatkeepError,
     ConcurrentWriteError,
+    GraphFailedError,
+    LeaseLostError,
     ModelUnavailableError,
+    SessionDeletedError,
+    SessionNotFoundError,
     TurnRolledBackError,
     TurnTimedOutError,
 )
@@ -28,7 +32,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns import lease, thread, transcript
 from chatkeep.turns.calls import CallRecorder, Pricing
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, commit
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 
 RESERVE = timedelta(seconds=3)
@@ -37,19 +41,25 @@ RESERVE = timedelta(seconds=3)
 Result = TypeVar("Result")
 GraphFor = Callable[[Session, float, Any], Any]
 """Makes the compiled graph for a session from the seconds it has and the checkpointer."""
+LOST = (SessionDeletedError, SessionNotFoundError, LeaseLostError)
+"""The session is no longer this turn's."""
+RECORDED = (TurnRecordedError, TurnRolledBackError, PynamoDBException, BotoCoreError, ClientError)
+"""The turn is recorded, or may be."""
 
 
 @dataclass(frozen=True)
 class Tools:
     """What a turn runs with: the saver of its thread, the graph and the prices of its function.
 
-    `reason` says what a caller may be told of a model's failure, where that is more than that it did not answer.
+    `load` imports what the graph of a session needs, which may take seconds; `explain` says what a model's error is for
+    whoever sent the turn to the model of that name.
     """
 
     saver: DynamoDBSaver
     graph_for: GraphFor
     price: Pricing
-    reason: Callable[[Exception], str | None] = lambda _: None
+    load: Callable[[Session], None]
+    explain: Callable[[Exception, str], ChatkeepError]
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,8 @@ class Attempt:
     started: datetime = field(default_factory=now)
 
     def __post_init__(self) -> None:
-        self.recorder = CallRecorder(self.session.model_name)
+        self.clock = time.monotonic()
+        self.recorder = CallRecorder()
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
         self.progress = thread.Progress()
@@ -85,32 +96,74 @@ class Attempt:
         }
 
     def make(self) -> Answer:
-        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on."""
+        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on.
+
+        What the model has used is recorded, whatever becomes of the turn and of its session.
+        """
+        try:
+            return self._make()
+        except RECORDED:
+            raise
+        except Exception:
+            if self._used():  # under an id of its own, so that the same request may try again
+                bill(self.session, self._turn(ids.new(), TurnStatus.FAILED))
+            raise
+
+    def _used(self) -> bool:
+        return bool(self.recorder.calls or self.recorder.stopped())
+
+    def _make(self) -> Answer:
         staged = self.tools.saver.staged()
         try:
             cancelled = self._run(staged)
         except thread.DeadlineError:
-            self._store_failure()
-            raise TurnTimedOutError("the model took longer than this request may") from None
-        except ChatkeepError:
+            if not self._used():
+                raise TurnTimedOutError("the time was over before the model was asked; nothing was used") from None
+            return self._store_kept(TurnStatus.TIMED_OUT)
+        except LOST:
             raise
         except Exception as error:
-            if self.progress.before is None:  # the thread could not be read, which is no fault of the model's
-                raise
-            logger.exception("model failed", extra={"model_name": self.session.model_name})
-            self._store_failure()
-            reason = self.tools.reason(error) or "did not answer"
-            raise ModelUnavailableError(f"the model {self.session.model_name!r} {reason}") from error
+            return self._fail(error)
         if cancelled is None:
             return self._store(TurnStatus.COMPLETED, self.progress.new(), staged)
         if cancelled is CancelAction.KEEP:
-            return self._store_kept()
+            return self._store_kept(TurnStatus.CANCELLED)
         return self._roll_back()
 
+    def _fail(self, error: Exception) -> Answer:
+        """Store what a turn that broke had said, with the problem that ended it. Raises the problem where it had said
+        nothing, or has not begun: then it may be sent again."""
+        if (
+            self.progress.before is None
+        ):  # the thread could not be read, which is no fault of the model's or the graph's
+            raise error
+        problem = self._problem(error)
+        logger.warning(
+            "turn failed", exc_info=error, extra={"code": problem.code, "model_name": self.session.model_name}
+        )
+        if self.progress.said(self.opening):
+            return self._store_kept(TurnStatus.FAILED, problem)
+        raise problem from error
+
+    def _problem(self, error: Exception) -> ChatkeepError:
+        """What `error` is for whoever sent the turn: the model's fault if the model's call ended with it."""
+        if isinstance(error, ChatkeepError):
+            return error
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, Exception) and cause is self.recorder.failure:
+                return self.tools.explain(cause, self.recorder.failed_model or self.session.model_name)
+            cause = cause.__cause__
+        return GraphFailedError("the graph of this deployment failed; its operator finds the reason in the log")
+
     def _run(self, staged: Any) -> CancelAction | None:
-        graph = self.tools.graph_for(self.session, self._seconds_left(), staged)  # may import for seconds
-        running = thread.run(graph, self.config, self.progress, self._open)
-        return on_loop(thread.supervise(running, self._requested_cancel, self._seconds_left()))
+        seconds = self._seconds_left()
+        return on_loop(thread.supervise(self._running(staged), self._requested_cancel, seconds))
+
+    async def _running(self, staged: Any) -> None:
+        await asyncio.to_thread(self.tools.load, self.session)
+        graph = self.tools.graph_for(self.session, self._seconds_left(), staged)
+        await thread.run(graph, self.config, self.progress, self._open)
 
     def _seconds_left(self) -> float:
         """What the model may take. Raises DeadlineError where nothing is left."""
@@ -131,44 +184,42 @@ class Attempt:
             logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
             return None
 
-    def _store_kept(self) -> Answer:
+    def _store_kept(self, status: TurnStatus, problem: ChatkeepError | None = None) -> Answer:
+        """Store a turn that was stopped or broke with what it had said."""
         staged = self.tools.saver.staged()
+        kept = on_loop(self._append_kept(staged))
+        return self._store(status, kept, staged, problem)
+
+    async def _append_kept(self, staged: Any) -> list[BaseMessage]:
         graph = self.tools.graph_for(self.session, 1, staged)
         if not self.opening:  # it was cancelled before it had read the thread
-            self._open(on_loop(thread.messages(graph, self.config)))
+            self._open(await thread.messages(graph, self.config))
         kept = thread.kept(self.progress, self.opening)
-        on_loop(thread.append(graph, self.config, kept))
-        return self._store(TurnStatus.CANCELLED, kept, staged)
+        await thread.append(graph, self.config, kept)
+        return kept
 
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
         commit(self.session, turn, [], NoCheckpoint())
         raise TurnRolledBackError(turn.turn_id)
 
-    def _store_failure(self) -> None:
-        """Bill what the failed attempt used; under an id of its own, so that the same request may try again."""
-        if self.recorder.calls or self.recorder.stopped():
-            with suppress(TurnRecordedError):  # by this very request, whose first answer was lost
-                commit(self.session, self._turn(ids.new(), TurnStatus.FAILED), [], NoCheckpoint())
-
-    def _store(self, status: TurnStatus, new: list[BaseMessage], staged: Any) -> Answer:
+    def _store(
+        self, status: TurnStatus, new: list[BaseMessage], staged: Any, problem: ChatkeepError | None = None
+    ) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), status)
+        turn.error = problem and problem.as_problem()
         messages = transcript.messages(self.session, turn, self.opening, new)
         said, answer = messages[len(self.opening) - 1], messages[-1]
         if answer.role != Role.ASSISTANT:
-            self._store_failure()
             raise ModelUnavailableError("the graph ended without an answer")
-        turn.response_time_ms = int((now() - self.started).total_seconds() * 1000)
+        turn.response_time_ms = round((time.monotonic() - self.clock) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [said.message_id, answer.message_id]
-        transcript.complete(answer, turn, self.session.model_name)
+        transcript.complete(answer, turn, self.recorder.answering_model() or self.session.model_name)
         try:
             size = self._commit(turn, messages, staged)
         except RollBackRequestedError:
             return self._roll_back()
-        except ConcurrentWriteError:  # somebody else has continued the thread
-            self._store_failure()
-            raise
         return Answer(turn, said, answer, size)
 
     def _commit(self, turn: Turn, messages: list[Message], staged: Any) -> int:

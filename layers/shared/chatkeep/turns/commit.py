@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from chatkeep import counters, parts
 from chatkeep.activity import touch, unmoved
 from chatkeep.clock import now
-from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError, SessionNotFoundError
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
@@ -85,7 +85,28 @@ def _store(session: Session, turn: Turn, messages: list[Message], writes: Member
         )
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
-        counters.add_to_user(transaction, session.user_id, turn, at)
+        counters.add_to_totals(transaction, session.user_id, turn)
+        counters.add_to_day(transaction, session.user_id, turn, at)
+
+
+def bill(session: Session, turn: Turn) -> None:
+    """Record what a turn has used that leaves nothing else, whoever holds the lease by now: in the session and in its
+    user's totals while the session exists, and in the user's day in any case."""
+    at = now()
+    try:
+        with Transaction() as transaction:
+            transaction.put(turn, condition=Turn.sk.does_not_exist())
+            transaction.change(
+                session,
+                *counters.session_additions(turn),
+                condition=Session.sk.exists(),
+                otherwise=SessionNotFoundError(session.session_id),
+            )
+            counters.add_to_totals(transaction, session.user_id, turn)
+            counters.add_to_day(transaction, session.user_id, turn, at)
+    except SessionNotFoundError:  # purged meanwhile
+        with Transaction() as transaction:
+            counters.add_to_day(transaction, session.user_id, turn, at)
 
 
 def _items(messages: list[Message]) -> Members:

@@ -8,14 +8,16 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langgraph.graph import START
 
+from chatkeep.text import valid
 from chatkeep.turns.calls import ASIDE
 from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.mending import mend
 
 FIRST_LOOK_SECONDS = 0.9
 LOOK_SECONDS = 0.5
 """A cancel is seen within a second, and a turn that takes less never looks."""
-NOT_RUN = "The call was cancelled before it gave a result."
-
+NOT_RUN = "The call was stopped before it gave a result."
+NOT_READ = "The call could not be made: its arguments are not a JSON object."
 
 Opening = Callable[[list[BaseMessage]], list[BaseMessage]]
 """Makes what a turn begins with from the thread's messages."""
@@ -23,19 +25,37 @@ Opening = Callable[[list[BaseMessage]], list[BaseMessage]]
 
 @dataclass
 class Progress:
-    """What the run has made so far: the thread's messages after the last finished step, and the answers under way.
+    """What the run has made so far: the thread's messages after the last finished step, and the answers under way, in
+    the pieces that they come in.
 
     `before` is None until the thread has been read.
     """
 
     before: list[BaseMessage] | None = None
     after: list[BaseMessage] = field(default_factory=list)
-    streamed: dict[str, AIMessageChunk] = field(default_factory=dict)
+    streamed: dict[str, list[str]] = field(default_factory=dict)
+    _mended: set[int] = field(default_factory=set)
 
     def new(self) -> list[BaseMessage]:
         """The messages that were not there before."""
         known = {one.id for one in self.before or []}
         return [one for one in self.after if one.id not in known]
+
+    def finish_step(self, messages: list[BaseMessage]) -> None:
+        """Take the thread's messages after a step, and mend the new ones.
+
+        LangGraph goes on with these very objects, and stores them when the run has ended.
+        """
+        self.after = messages
+        for one in self.new():
+            if id(one) not in self._mended:
+                mend(one)
+                self._mended.add(id(one))
+
+    def said(self, opening: list[BaseMessage]) -> bool:
+        """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
+        opened = {one.id for one in opening}
+        return any(one.id not in opened for one in self.new()) or any(map("".join, self.streamed.values()))
 
 
 class DeadlineError(Exception):
@@ -55,21 +75,20 @@ async def run(graph: Any, config: dict[str, Any], progress: Progress, opening: O
     stream = graph.astream(first, config, stream_mode=["messages", "values"], durability="exit")
     async for mode, chunk in stream:
         if mode == "values":
-            progress.after = list(chunk.get("messages", []))
+            progress.finish_step(list(chunk.get("messages", [])))
         else:
             _collect(progress, *chunk)
 
 
 def _collect(progress: Progress, message: BaseMessage, metadata: dict[str, Any]) -> None:
     if isinstance(message, AIMessageChunk) and message.id and not ASIDE.intersection(metadata.get("tags") or ()):
-        known = progress.streamed.get(message.id)
-        progress.streamed[message.id] = message if known is None else known + message
+        progress.streamed.setdefault(message.id, []).append(message.text)
 
 
 async def supervise(
     running: Awaitable[None], look: Callable[[], CancelAction | None], seconds: float
 ) -> CancelAction | None:
-    """Await `running` for at most `seconds`; return the cancel that ended it, where one did.
+    """Await `running` for at most so many `seconds`; return the cancel that ended it, where one did.
 
     Raises DeadlineError, and what `running` and `look` raise.
     """
@@ -103,21 +122,29 @@ async def _watch(look: Callable[[], CancelAction | None]) -> CancelAction:
 
 
 def unanswered(messages: list[BaseMessage]) -> list[ToolMessage]:
-    """An answer to each tool call at the end of `messages` that has none: a model refuses a thread that lacks one."""
-    answered: set[str] = set()
+    """An answer to each tool call at the end of `messages` that has none: a model refuses a thread that lacks one.
+
+    A call without an id cannot be answered; such are left out of what a model is sent.
+    """
+    answered: set[str | None] = {None}
     for message in reversed(messages):
         if isinstance(message, ToolMessage):
             answered.add(message.tool_call_id)
         elif isinstance(message, AIMessage):
-            open_calls = [call for call in message.tool_calls if call["id"] not in answered]
-            return [ToolMessage(NOT_RUN, tool_call_id=call["id"], status="error") for call in open_calls]
+            calls = [*((call["id"], NOT_RUN) for call in message.tool_calls)]
+            calls += [(call["id"], NOT_READ) for call in message.invalid_tool_calls]
+            texts = {name: text for name, text in calls if name not in answered}
+            return [ToolMessage(text, tool_call_id=name, status="error") for name, text in texts.items()]
         else:
             break
     return []
 
 
 def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
-    """What a cancelled run leaves: the finished messages, an answer to each open tool call, and the words so far."""
+    """What a run leaves that was stopped or broke.
+
+    The finished messages, an answer to each open tool call, and the words so far.
+    """
     finished = progress.new()
     if not {one.id for one in opening} <= {one.id for one in finished}:
         finished = opening
@@ -125,8 +152,8 @@ def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
     if isinstance(last, AIMessage) and not last.tool_calls:
         return finished
     known = {one.id for one in finished}
-    words = "".join(chunk.text for name, chunk in progress.streamed.items() if name not in known)
-    return [*finished, *unanswered(finished), AIMessage(words)]
+    words = "".join(piece for name, pieces in progress.streamed.items() if name not in known for piece in pieces)
+    return [*finished, *unanswered(finished), AIMessage(valid(words))]
 
 
 async def append(graph: Any, config: dict[str, Any], new: list[BaseMessage]) -> None:

@@ -1,6 +1,7 @@
 """A turn's messages as its session's transcript has them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
@@ -9,6 +10,9 @@ from chatkeep.clock import now, stamp
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
+from chatkeep.plain import as_json
+from chatkeep.text import valid
+from chatkeep.turns.finish import reason
 from chatkeep.turns.thread import unanswered
 
 
@@ -43,18 +47,30 @@ def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, c
         message_id,
         turn_id=turn.turn_id,
         role=role,
-        content=said.text,
+        content=valid(said.text),
         created_at=created_at,
     )
     if isinstance(said, AIMessage):
-        message.tool_calls = [dict(call) for call in said.tool_calls] or None
+        message.tool_calls = _calls(said) or None
+        message.finish_reason = reason(said)
     return message
+
+
+def _calls(said: AIMessage) -> list[dict[str, Any]]:
+    """The calls of an answer, those that could not be made too: the arguments of these are what the model wrote."""
+    unread = [
+        {**call, "type": "invalid_tool_call", "error": call.get("error") or "the arguments are not a JSON object"}
+        for call in said.invalid_tool_calls
+    ]
+    return [as_json(dict(call)) for call in (*said.tool_calls, *unread)]
 
 
 def complete(answer: Message, turn: Turn, model_name: str) -> None:
     """Give the answer the whole turn's usage."""
     answer.status = turn.status
     answer.model_name = model_name
+    if any(call.get("estimated") for call in turn.calls):
+        answer.estimated = True
     answer.input_tokens = turn.input_tokens
     answer.output_tokens = turn.output_tokens
     answer.response_time_ms = turn.response_time_ms

@@ -1,0 +1,1 @@
+"""Models of providers, made such that nothing they send or refuse harms a session."""

@@ -1,0 +1,57 @@
+"""Bedrock's Converse API."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from botocore.config import Config
+from langchain_aws import ChatBedrockConverse
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import run_in_executor
+
+from functions.chat.models.careful import Careful
+
+CONNECT_SECONDS = 5
+NOT_FOR_IT = {"stream", "stream_options", "system_role", "max_tokens_field", "max_completion_tokens"}
+"""Options that only OpenAI's API knows."""
+FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequences"}
+"""Options that LangChain's class has fields for; the others go to the model as they are."""
+
+
+class BedrockModel(Careful, ChatBedrockConverse):
+    """boto3 waits without asyncio, so that requests are made on a thread; what is awaited here is that thread."""
+
+    async def _provider_astream(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        stream = ChatBedrockConverse._stream(self, messages, stop, **options)
+        while (chunk := await run_in_executor(None, next, stream, None)) is not None:
+            yield chunk
+
+    async def _provider_agenerate(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> ChatResult:
+        return await run_in_executor(None, ChatBedrockConverse._generate, self, messages, stop, **options)
+
+
+def make(
+    model: str, *, options: Mapping[str, Any], seconds: float, temperature: float, max_tokens: int, **settings: Any
+) -> BedrockModel:
+    """The model on Bedrock; a request takes at most so many `seconds`.
+
+    An option of None is a field that is not sent.
+    """
+    fields: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
+    fields |= {name: value for name, value in options.items() if name in FIELDS}
+    more = {name: value for name, value in options.items() if name not in FIELDS | NOT_FOR_IT and value is not None}
+    return BedrockModel(
+        model=model,
+        config=Config(
+            read_timeout=seconds,
+            connect_timeout=CONNECT_SECONDS,
+            retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
+        ),
+        additional_model_request_fields=more or None,
+        **{name: value for name, value in fields.items() if value is not None},
+        **settings,
+    )

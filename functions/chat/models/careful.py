@@ -1,0 +1,155 @@
+"""What every provider's class is made with: history that endpoints take, answers that can be kept, one more try."""
+
+import asyncio
+import math
+import time
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+from chatkeep.turns.calls import RefusedWhileWaitingError
+from functions.chat.models.failures import pause
+from functions.chat.models.history import admissible
+from functions.chat.models.reading import Reading
+
+
+class Careful(BaseChatModel):
+    """To be put before a provider's class among the bases.
+
+    A request that is refused for a moment is made once more where that moment is short; one that was answered in part
+    is not. What a broken answer had said and used comes in a last chunk before the error.
+    """
+
+    answer_by: float = math.inf
+    """When the turn's time is over, by `time.monotonic`."""
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        asked, again = self._asked(messages, kwargs), True
+        while True:
+            reading = Reading()
+            try:
+                async with aclosing(self._provider_astream(asked, stop, kwargs)) as stream:
+                    async for chunk in stream:
+                        if (told := reading.add(chunk)) is not None:
+                            yield told
+            except Exception as error:
+                if reading.started:
+                    yield reading.end()
+                    raise
+                await self._wait(error, again)
+                again = False
+                continue
+            yield reading.end()
+            return
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        asked, again = self._asked(messages, kwargs), True
+        while True:
+            reading = Reading()
+            try:
+                with closing(super()._stream(asked, stop, **kwargs)) as stream:  # type: ignore[type-var]
+                    for chunk in stream:
+                        if (told := reading.add(chunk)) is not None:
+                            yield told
+            except Exception as error:
+                if reading.started:
+                    yield reading.end()
+                    raise
+                time.sleep(self._pause(error, again))
+                again = False
+                continue
+            yield reading.end()
+            return
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        asked = self._asked(messages, kwargs)
+        try:
+            return _reread(await self._provider_agenerate(asked, stop, kwargs))
+        except Exception as error:
+            await self._wait(error, again=True)
+        return _reread(await self._provider_agenerate(asked, stop, kwargs))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        asked = self._asked(messages, kwargs)
+        try:
+            return _reread(super()._generate(asked, stop, **kwargs))  # type: ignore[safe-super]
+        except Exception as error:
+            time.sleep(self._pause(error, again=True))
+        return _reread(super()._generate(asked, stop, **kwargs))  # type: ignore[safe-super]
+
+    def _provider_astream(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Any:
+        return super()._astream(messages, stop, **options)
+
+    async def _provider_agenerate(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> ChatResult:
+        return await super()._agenerate(messages, stop, **options)
+
+    def _asked(self, messages: list[BaseMessage], options: dict[str, Any]) -> list[BaseMessage]:
+        return admissible(messages, tools=bool(options.get("tools")))
+
+    def _pause(self, error: Exception, again: bool) -> float:
+        """Seconds until the request is made once more. Raises `error` where it is not."""
+        seconds = pause(error, self.answer_by - time.monotonic()) if again else None
+        if seconds is None:
+            raise error
+        return seconds
+
+    async def _wait(self, error: Exception, again: bool) -> None:
+        """Raises `error` where the request is not made once more."""
+        try:
+            await asyncio.sleep(self._pause(error, again))
+        except CancelledError:
+            raise RefusedWhileWaitingError from None
+
+
+def _reread(result: ChatResult) -> ChatResult:
+    """An answer that came whole, read as one that is streamed in one chunk."""
+    generation = result.generations[0]
+    message = generation.message
+    assert isinstance(message, AIMessage)
+    calls = [
+        {"index": place, "id": call["id"], "name": call["name"], "args": call["args"]}
+        for place, call in enumerate([*message.tool_calls, *message.invalid_tool_calls])
+    ]
+    chunk = AIMessageChunk(
+        content=message.content,
+        additional_kwargs={**message.additional_kwargs, "call_fragments": calls},
+        response_metadata={**(result.llm_output or {}), **message.response_metadata},
+        usage_metadata=message.usage_metadata,
+        id=message.id,
+    )
+    reading = Reading()
+    told = reading.add(ChatGenerationChunk(message=chunk, generation_info=generation.generation_info))
+    return generate_from_stream(one for one in (told, reading.end()) if one is not None)

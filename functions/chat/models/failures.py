@@ -1,0 +1,173 @@
+"""What went wrong when a provider refuses or breaks off, and whether asking once more is worth a moment."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from langchain_core.exceptions import ContextOverflowError
+
+from chatkeep.clock import now
+from chatkeep.errors import (
+    ChatkeepError,
+    ContextLengthExceededError,
+    ModelAccessDeniedError,
+    ModelNotFoundError,
+    ModelQuotaExceededError,
+    ModelRateLimitedError,
+    ModelRefusedRequestError,
+    ModelUnavailableError,
+)
+from functions.chat.models.redaction import redacted
+
+LONGEST_PAUSE = 2.0
+"""Seconds that a turn waits before it asks again; it holds its session's lease meanwhile."""
+USUAL_PAUSE = 0.5
+LEFT_AFTER_PAUSE = 5.0
+"""Seconds of the turn's time that have to be left, else an answer would come too late."""
+
+TOO_LONG = re.compile(
+    r"context.?length|context.?window|maximum context|(prompt|input|request) is too long|too many input tokens"
+    r"|input tokens? exceed|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)"
+    r"|longer than the model|reduce the length of",
+    re.IGNORECASE,
+)
+UNKNOWN_MODEL = re.compile(
+    r"model.{0,80}(does not exist|not found|is not available|no longer)|model identifier is invalid|no such model",
+    re.IGNORECASE,
+)
+QUOTA = re.compile(
+    r"insufficient.?(quota|credit|funds|balance)|exceeded your current quota|billing|credit balance|quota.?exceeded"
+    r"|payment.?required|spend(ing)? limit|too many tokens per day",
+    re.IGNORECASE,
+)
+PASSING = {408, 409, 425, 429, 503, 529}
+"""Statuses of refusals that pass by themselves, beside the 5xx."""
+STATUSES = {
+    "accessdeniedexception": 403,
+    "expiredtokenexception": 403,
+    "internalserverexception": 500,
+    "invalid_api_key": 401,
+    "invalidclienttokenid": 403,
+    "invalidsignatureexception": 403,
+    "model_not_found": 404,
+    "modelerrorexception": 503,
+    "modelnotreadyexception": 503,
+    "modelstreamerrorexception": 503,
+    "modeltimeoutexception": 503,
+    "overloaded_error": 529,
+    "rate_limit_exceeded": 429,
+    "resourcenotfoundexception": 404,
+    "server_error": 500,
+    "servicequotaexceededexception": 402,
+    "serviceunavailableexception": 503,
+    "throttlingexception": 429,
+    "toomanyrequestsexception": 429,
+    "unrecognizedclientexception": 403,
+    "validationexception": 400,
+}
+"""Of errors that come within a stream, or with another status than they mean:
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors"""
+WITHOUT_A_STATUS = {"NoCredentialsError": 401, "PartialCredentialsError": 401, "ParamValidationError": 400}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an error of a provider's client tells, whichever client it is; `status` is None where none came."""
+
+    status: int | None
+    code: str
+    message: str
+    field: str | None
+    retry_after: float | None
+
+
+def explain(error: Exception, model_name: str) -> ChatkeepError:
+    """The outcome that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
+    facts = _facts(error)
+    said, status = f"{facts.code} {facts.message}", facts.status
+    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and TOO_LONG.search(said)):
+        return ContextLengthExceededError(model_name)
+    if status == 402 or (status is not None and status < 500 and QUOTA.search(said)):
+        return ModelQuotaExceededError(model_name)
+    if status in (401, 403):
+        return ModelAccessDeniedError(model_name)
+    if status == 404 or (status == 400 and UNKNOWN_MODEL.search(said)):
+        return ModelNotFoundError(model_name)
+    seconds = None if facts.retry_after is None else max(1, math.ceil(facts.retry_after))
+    if status == 429:
+        return ModelRateLimitedError(model_name, seconds)
+    if status is None or status >= 500 or status in PASSING:
+        detail = f"the model {model_name!r} {_embedded(error) or 'did not answer'}"
+        return ModelUnavailableError(detail, retry_after_seconds=seconds)
+    return ModelRefusedRequestError(model_name, redacted(facts.message), facts.field)
+
+
+def pause(error: Exception, seconds_left: float) -> float | None:
+    """Seconds after which to ask once more, or None where that would not help or would take too long."""
+    facts = _facts(error)
+    if not isinstance(explain(error, ""), ModelRateLimitedError | ModelUnavailableError) or _embedded(error):
+        return None
+    wait = USUAL_PAUSE if facts.retry_after is None else facts.retry_after
+    return wait if wait <= LONGEST_PAUSE and wait + LEFT_AFTER_PAUSE <= seconds_left else None
+
+
+def _facts(error: Exception) -> Facts:
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):  # of botocore
+        told, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+        status, headers = about.get("HTTPStatusCode"), about.get("HTTPHeaders", {})
+        code, message, field = told.get("Code"), told.get("Message"), None
+    else:
+        body = getattr(error, "body", None)
+        told = body if isinstance(body, Mapping) else {}
+        status, headers = getattr(error, "status_code", None), getattr(response, "headers", {})
+        code, message, field = told.get("code") or told.get("type"), told.get("message"), told.get("param")
+    return Facts(
+        status=_status(status, str(code or ""), type(error).__name__),
+        code=str(code or ""),
+        message=str(message or error),
+        field=field if isinstance(field, str) else None,
+        retry_after=_seconds(headers),
+    )
+
+
+def _status(status: Any, code: str, kind: str) -> int | None:
+    """The status; a code that says more than it comes first, or is one itself, as within streams."""
+    if code.lower() in STATUSES:
+        return STATUSES[code.lower()]
+    if isinstance(status, int):
+        return status
+    if code.isascii() and code.isdigit() and 400 <= int(code) < 600:
+        return int(code)
+    return WITHOUT_A_STATUS.get(kind)
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """The wait that the provider asks for: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after, or OpenAI's own in
+    milliseconds."""
+    for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        given = str(headers.get(name) or "")
+        try:
+            seconds = float(given) / divisor
+        except ValueError:
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    try:
+        at = parsedate_to_datetime(str(headers.get("retry-after") or ""))
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now()).total_seconds())
+
+
+def _embedded(error: Exception) -> str | None:
+    """What the embedded model says it lacks."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict) and body.get("type") == "embedded_model_missing":
+        return f"cannot run here: {body['message']}"
+    return None

@@ -1,0 +1,135 @@
+"""OpenAI's chat completions, from OpenAI or from any endpoint that is compatible more or less."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_metadata
+from pydantic import Field, SecretStr
+
+from chatkeep.turns.usage import believable
+from functions.chat.models.careful import Careful
+from functions.chat.models.openai_http import AsyncClient, Client, as_chunk
+from functions.chat.models.options import Wire
+from functions.chat.models.reading import FRAGMENTS
+
+DESCRIBES = ("model", "system_fingerprint", "service_tier")
+NAMES = {"model": "model_name"}
+
+
+class CompatibleModel(Careful, BaseChatOpenAI):
+    """A compatible endpoint's model. `wire` says what of a request the endpoint takes, and under which names."""
+
+    wire: Wire = Field(default_factory=Wire)
+
+    def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return self.wire.applied(super()._get_request_payload(input_, stop=stop, **kwargs))
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        """LangChain's own adds usages up, drops refusals, and fails for what it does not expect."""
+        info = {NAMES.get(name, name): chunk[name] for name in DESCRIBES if isinstance(chunk.get(name), str)}
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        if isinstance(choice.get("finish_reason"), str):
+            info["finish_reason"] = choice["finish_reason"]
+        message = _message(choice.get("delta") or {})
+        message.usage_metadata = _usage(chunk.get("usage"))
+        return ChatGenerationChunk(message=message, generation_info={**(base_generation_info or {}), **info})
+
+    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
+        """An answer that came whole, made of the chunk that says the same."""
+        whole = response if isinstance(response, dict) else response.model_dump()
+        chunk = self._convert_chunk_to_generation_chunk(as_chunk(whole), AIMessageChunk, generation_info)
+        assert chunk is not None
+        return ChatResult(generations=[chunk])
+
+
+class OpenAIModel(CompatibleModel, ChatOpenAI):
+    """OpenAI's own endpoint, with LangChain's knowledge of its models."""
+
+
+def _message(delta: Any) -> AIMessageChunk:
+    if not isinstance(delta, Mapping):
+        return AIMessageChunk(content="")
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+    streamed = {"reasoning_content": reasoning, "refusal": delta.get("refusal")}
+    extra: dict[str, Any] = {name: text for name, text in streamed.items() if isinstance(text, str)}
+    extra[FRAGMENTS] = [_fragment(call, place) for place, call in enumerate(delta.get("tool_calls") or ())]
+    return AIMessageChunk(content=_text(delta.get("content")), additional_kwargs=extra)
+
+
+def _fragment(call: Any, place: int) -> dict[str, Any]:
+    function = call.get("function") or {}
+    index = call.get("index")
+    return {
+        "index": index if isinstance(index, int) else place,
+        "id": call.get("id"),
+        "name": function.get("name"),
+        "args": function.get("arguments"),
+    }
+
+
+def _text(content: Any) -> str:
+    """The text of a content; some endpoints send it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    return content if isinstance(content, str) else ""
+
+
+def _usage(told: Any) -> Any:
+    if not isinstance(told, Mapping):
+        return None
+    numbers = {
+        name: {inner: one for inner, one in value.items() if _is_number(one)} if isinstance(value, Mapping) else value
+        for name, value in told.items()
+        if isinstance(value, Mapping) or _is_number(value)
+    }
+    return believable(_create_usage_metadata(numbers)) if numbers else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+_clients: WeakKeyDictionary[Any, AsyncClient] = WeakKeyDictionary()
+
+
+def _client_of_loop() -> AsyncClient:
+    """One client a loop, as its connections belong to it; outside of one a fresh one."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return AsyncClient()
+    if loop not in _clients:
+        _clients[loop] = AsyncClient()
+    return _clients[loop]
+
+
+_client = cache(Client)
+
+
+def make(
+    model: str, *, base_url: str | None, api_key: str, wire: Wire, seconds: float, **settings: Any
+) -> CompatibleModel:
+    """The model at `base_url`, or at OpenAI's own endpoint; a request takes at most so many `seconds`."""
+    kind = OpenAIModel if base_url is None else CompatibleModel
+    return kind(
+        model=model,
+        base_url=base_url,
+        api_key=SecretStr(api_key),
+        timeout=seconds,
+        max_retries=0,  # Careful tries again, and knows how much time there is
+        stream_usage=True,
+        disable_streaming=not wire.streams,
+        wire=wire,
+        http_client=_client(),
+        http_async_client=_client_of_loop(),
+        **settings,
+    )

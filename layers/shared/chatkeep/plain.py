@@ -1,0 +1,81 @@
+"""Values from outside as they can be kept: in msgpack with a thread, in JSON with a transcript."""
+
+import base64
+import math
+from collections.abc import Callable
+from typing import Any
+
+from chatkeep import text
+
+DEEPEST = 100
+"""Levels of objects and arrays that are kept; msgpack and JSON libraries give up at a few hundred."""
+TOO_DEEP = "(nested too deeply)"
+INTEGERS = range(-(2**63), 2**64)
+"""Those that msgpack has: https://github.com/msgpack/msgpack/blob/master/spec.md#int-format-family"""
+
+
+def storable(value: Any) -> Any:
+    """`value` as msgpack takes it: valid text, and an integer of more than 64 bits as its decimal digits.
+
+    What is not text, a number, a dictionary, a list or a tuple stays as it is.
+    """
+    return _walk(value, _stored, DEEPEST)
+
+
+def as_json(value: Any) -> Any:
+    """`value` as RFC 8259 has it: also NaN and the infinities as text, bytes in base64, and all else as its `str`."""
+    return _walk(value, _shown, DEEPEST)
+
+
+def readable(value: Any) -> Any:
+    """`value` with valid text at any depth, and all else as it is."""
+    return _walk(value, lambda leaf: leaf, DEEPEST)
+
+
+def is_deep(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether `value` is nested in more than so many levels; takes no stack."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [one for one in level if isinstance(one, dict | list | tuple)]
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return any(isinstance(one, dict | list | tuple) for one in level)
+
+
+def _walk(value: Any, leaf: Callable[[Any], Any], left: int) -> Any:
+    if isinstance(value, str):
+        return text.valid(value)
+    if isinstance(value, dict | list | tuple) and left == 0:
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {_key(key, leaf): _walk(one, leaf, left - 1) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        walked = [_walk(one, leaf, left - 1) for one in value]
+        return tuple(walked) if type(value) is tuple else walked
+    return leaf(value)
+
+
+def _key(key: Any, leaf: Callable[[Any], Any]) -> Any:
+    if isinstance(key, str):
+        return text.valid(key)
+    return str(key) if leaf is _shown else key
+
+
+def _stored(value: Any) -> Any:
+    return _digits(value) if isinstance(value, int) and value not in INTEGERS else value
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, int):
+        return _stored(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    return text.valid(str(value))
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python's limit on the digits that it writes
+        return hex(value)
