@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 
 from chatkeep.checkpointer import DynamoDBSaver
+from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
+from tests.provider.openai import Endpoint, serve
 
 
 @pytest.fixture
@@ -27,3 +29,10 @@ def saver(dynamodb: Any) -> DynamoDBSaver:
 @pytest.fixture
 def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
     return Thread(saver, user_id)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """The endpoint that this deployment's `openai:` models are at."""
+    with serve() as found, deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "key"}):
+        yield found

@@ -13,16 +13,13 @@ from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.engines import interceptors
 from tests.faults.injector import answer_with
-from tests.openai_server import Endpoint, serve
+from tests.provider.openai import Endpoint
+from tests.provider.openai_refusals import refusal
+from tests.provider.openai_replies import NO_USAGE, Reply
+from tests.provider.pauses import Pause
 from tests.views import views
 
 SONNET = "anthropic.claude-3-5-sonnet-20240620-v1:0"
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    with serve() as found, deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "key"}):
-        yield found
 
 
 def test_the_settings_of_the_session_reach_the_model(api: Client, endpoint: Endpoint) -> None:
@@ -57,7 +54,7 @@ def test_cached_and_reasoning_tokens_are_recorded_with_the_call(
 def test_usage_that_the_endpoint_does_not_report_is_estimated_and_marked(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint
 ) -> None:
-    endpoint.usage = None
+    endpoint.default = Reply(usage=NO_USAGE)
     session_id = new_session(api, model_name="openai:tiny")
     answer = sent(api, session_id, "what is there to say")
     assert answer["usage"]["input_tokens"] > 0
@@ -73,12 +70,12 @@ def test_an_endpoint_that_refuses_answers_503_and_the_thread_stays_usable(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, status: int
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
-    endpoint.status = status
+    endpoint.default = refusal(status, None, "no", kind="server_error")
     failed = send(api, session_id, "hi", key="k")
     assert (failed.status, failed.json["code"]) == (503, "model_unavailable")
     assert int(failed.headers["retry-after"]) > 0
     views(dynamodb, user_id, session_id).check_nothing_is_pending()
-    endpoint.status = 200
+    endpoint.default = Reply()
     sent(api, session_id, "hi", key="k")
     now = views(dynamodb, user_id, session_id)
     now.check()
@@ -89,11 +86,11 @@ def test_an_endpoint_that_does_not_answer_in_time_answers_503_before_the_functio
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
-    endpoint.held.clear()
+    endpoint.default = Reply(pause=Pause())
     failed = send(api.with_deadline(4.5), session_id, "hi")
     assert (failed.status, failed.json["code"]) == (503, "turn_timed_out")
     assert int(failed.headers["retry-after"]) > 0
-    endpoint.held.set()
+    endpoint.default = Reply()
     sent(api, session_id, "hi")
     now = views(dynamodb, user_id, session_id)
     now.check()
