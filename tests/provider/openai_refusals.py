@@ -20,13 +20,6 @@ class Refusal:
         return replace(self, pause=pause)
 
 
-@dataclass(frozen=True)
-class HangUp:
-    """Closes the connection without an answer."""
-
-    pause: Pause | None = None
-
-
 def refusal(
     status: int, code: str | None, message: str, *, kind: str = "invalid_request_error", param: str | None = None
 ) -> Refusal:
