@@ -9,7 +9,8 @@ import pytest
 from chatkeep.checkpointer import DynamoDBSaver
 from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
-from tests.provider.openai import Endpoint, serve
+from tests.provider import bedrock as bedrock_runtime
+from tests.provider import openai
 
 
 @pytest.fixture
@@ -32,7 +33,14 @@ def thread(saver: DynamoDBSaver, user_id: str) -> Thread:
 
 
 @pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[openai.Endpoint]:
     """The endpoint that this deployment's `openai:` models are at."""
-    with serve() as found, deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "key"}):
+    with openai.serve() as found, deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "key"}):
+        yield found
+
+
+@pytest.fixture
+def bedrock() -> Iterator[bedrock_runtime.Bedrock]:
+    """Where this deployment's `bedrock:` models are."""
+    with bedrock_runtime.serve() as found:
         yield found

@@ -1,18 +1,13 @@
 """Models by their names: what reaches their endpoints, what their answers cost, and how they fail."""
 
-import binascii
 import json
-import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
-from tests.engines import interceptors
-from tests.faults.injector import answer_with
+from tests.provider.bedrock import Bedrock
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import refusal
 from tests.provider.openai_replies import NO_USAGE, Reply
@@ -107,49 +102,8 @@ def test_a_turn_with_no_time_left_says_so_and_uses_nothing(api: Client, dynamodb
     assert now.turns == {}
 
 
-EVENTS: list[tuple[str, dict[str, Any]]] = [
-    ("messageStart", {"role": "assistant"}),
-    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Bonjour"}}),
-    ("contentBlockStop", {"contentBlockIndex": 0}),
-    ("messageStop", {"stopReason": "end_turn"}),
-    (
-        "metadata",
-        {"usage": {"inputTokens": 1000, "outputTokens": 200, "totalTokens": 1200}, "metrics": {"latencyMs": 1}},
-    ),
-]
-
-
-def encoded(kind: str, body: dict[str, Any]) -> bytes:
-    """One message of https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html, which all share."""
-    named = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
-    headers = b"".join(
-        struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(value)) + value.encode()
-        for name, value in named.items()
-    )
-    payload = json.dumps(body).encode()
-    prelude = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
-    message = prelude + struct.pack("!I", binascii.crc32(prelude)) + headers + payload
-    return message + struct.pack("!I", binascii.crc32(message))
-
-
-@pytest.fixture
-def bedrock() -> Iterator[list[dict[str, Any]]]:
-    """What is asked of Bedrock's runtime, which answers each time with the same."""
-    asked: list[dict[str, Any]] = []
-
-    def converse(request: AWSPreparedRequest) -> AWSResponse | None:
-        if "bedrock-runtime" not in request.url:
-            return None
-        asked.append({"url": request.url, **json.loads(request.body)})
-        return answer_with(request, 200, b"".join(encoded(*event) for event in EVENTS))
-
-    interceptors.append(converse)
-    yield asked
-    interceptors.remove(converse)
-
-
 def test_bedrock_is_asked_by_converse_and_its_usage_priced(
-    api: Client, dynamodb: Any, user_id: str, bedrock: list[dict[str, Any]]
+    api: Client, dynamodb: Any, user_id: str, bedrock: Bedrock
 ) -> None:
     session_id = new_session(
         api, model_name=f"bedrock:{SONNET}", temperature=0.5, max_tokens=99, custom_system_prompt="In French."
@@ -157,7 +111,7 @@ def test_bedrock_is_asked_by_converse_and_its_usage_priced(
     answer = sent(api, session_id, "hi")
     assert answer["message"]["content"] == "Bonjour"
     assert answer["usage"] == {"input_tokens": 1000, "output_tokens": 200, "total_tokens": 1200, "cost": 0.006}
-    (asked,) = bedrock
+    (asked,) = bedrock.asked
     assert "/converse-stream" in asked["url"]
     assert asked["system"] == [{"text": "In French."}]
     assert asked["messages"] == [{"role": "user", "content": [{"text": "hi"}]}]
@@ -176,7 +130,7 @@ def test_a_model_without_a_known_price_is_unpriced_and_counted_so(
 
 
 def test_a_priced_turn_is_not_counted_as_unpriced(
-    api: Client, bedrock: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    api: Client, bedrock: Bedrock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent(api, new_session(api, model_name=f"bedrock:{SONNET}"), "hi")
     printed = capsys.readouterr().out

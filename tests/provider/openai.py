@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.provider.openai_refusals import Refusal, missing_parameter, refusal, unsupported_parameter
 from tests.provider.openai_replies import PlainJson, Reply
-from tests.provider.openai_rules import Strict, parsed, violations
+from tests.provider.openai_rules import Strict, violations
 from tests.provider.server import HangUp, Provider, Stream, Whole, position, serving
+from tests.provider.texts import parsed
 
 Answer = Reply | PlainJson | Refusal | HangUp
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from tests.provider.pauses import Pause
+from tests.provider.texts import cut_up
 
 Chunk = dict[str, Any]
 
@@ -75,11 +76,6 @@ class ToolCall:
 
     def whole(self) -> Chunk:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
-
-
-def cut_up(text: str, pieces: int) -> list[str]:
-    """The text in that many pieces of about the same length."""
-    return [text[len(text) * at // pieces : len(text) * (at + 1) // pieces] for at in range(pieces)]
 
 
 @dataclass(frozen=True)

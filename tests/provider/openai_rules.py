@@ -1,12 +1,12 @@
 """What an OpenAI-compatible endpoint refuses to read: rules about a request's JSON, its fields and its messages."""
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from tests.provider.openai_history import alternating_roles, answered_calls, blank_texts
+from tests.provider.texts import is_object
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 MEMBERS = {"role", "content", "name", "refusal", "tool_calls", "tool_call_id", "audio"}
@@ -48,19 +48,6 @@ LENIENT = Strict(history=False, object_arguments=False)
 GEMMA = Strict(alternating=True, system_roles=())
 MISTRAL = Strict(alternating=True, system_roles=("system",), no_blank=True)
 STRICTEST = Strict(calls_need_tools=True, alternating=True, no_blank=True, known_members=True, system_roles=("system",))
-
-
-def parsed(raw: bytes) -> dict[str, Any]:
-    """The request's JSON. Raises ValueError unless it is an object in UTF-8 of finite numbers and whole characters."""
-    body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-    if not isinstance(body, dict):
-        raise ValueError("the body is not an object")  # noqa: TRY004
-    json.dumps(body, ensure_ascii=False).encode("utf-8")
-    return body
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def violations(body: dict[str, Any], strict: Strict) -> Iterator[Violation]:
@@ -173,12 +160,5 @@ def _by_choice(message: dict[str, Any], body: dict[str, Any], strict: Strict) ->
         yield ".tool_calls", "The history has tool calls, but the request has no 'tools'."
     if strict.object_arguments:
         for at, call in enumerate(calls):
-            if not _is_object(call.get("function", {}).get("arguments")):
+            if not is_object(call.get("function", {}).get("arguments")):
                 yield f".tool_calls[{at}].function.arguments", "Expected the JSON text of an object."
-
-
-def _is_object(arguments: Any) -> bool:
-    try:
-        return isinstance(json.loads(arguments, parse_constant=_refuse_constant), dict)
-    except (TypeError, ValueError):
-        return False
