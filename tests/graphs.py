@@ -143,3 +143,71 @@ def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
     return _one_node(answer, checkpointer)
+
+
+ran: list[Any] = []
+"""What the tool `keep` was called with, newest last."""
+
+
+@tool
+def keep(value: Any = None) -> str:
+    """Keep a value."""
+    ran.append(value)
+    return f"kept {type(value).__name__}"
+
+
+@tool
+def half() -> str:
+    """Half of a surrogate pair."""
+    return "half \ud83d of it"
+
+
+@tool
+def nothing() -> str:
+    """No words at all."""
+    return " "
+
+
+def tooled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """The README's example: an agent with tools, on the session's model."""
+    return create_agent(model, tools=[keep, half, nothing], system_prompt=system_prompt, checkpointer=checkpointer)
+
+
+def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """One node that is not async."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [model.invoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)
+
+
+def elsewhere(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks a model of its own, at the endpoint of the environment, before the session's."""
+    from langchain_openai import ChatOpenAI
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        await ChatOpenAI(model="gpt-4o", base_url=own_endpoint[-1], api_key="key", stream_usage=True).ainvoke("think")  # type: ignore[arg-type]
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)
+
+
+own_endpoint: list[str] = []
+
+
+def broken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks the model, and then fails by itself."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    def fail(state: MessagesState) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", answer)
+    graph.add_node("fail", fail)
+    graph.add_edge(START, "node")
+    graph.add_edge("node", "fail")
+    return graph.compile(checkpointer=checkpointer)

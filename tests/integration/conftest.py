@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from chatkeep.checkpointer import DynamoDBSaver
+from tests import graphs
 from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
 from tests.provider import bedrock as bedrock_runtime
@@ -37,6 +38,15 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[openai.Endpoint]:
     """The endpoint that this deployment's `openai:` models are at."""
     with openai.serve() as found, deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "key"}):
         yield found
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch, endpoint: openai.Endpoint) -> Iterator[openai.Endpoint]:
+    """The same endpoint, asked by an agent with tools."""
+    graphs.ran.clear()
+    variables = {"GRAPH": "tests.graphs:tooled", "OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "key"}
+    with deployment(monkeypatch, variables):
+        yield endpoint
 
 
 @pytest.fixture

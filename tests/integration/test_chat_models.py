@@ -40,7 +40,13 @@ def test_cached_and_reasoning_tokens_are_recorded_with_the_call(
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     answer = sent(api, session_id, "hi")
-    assert answer["usage"] == {"input_tokens": 120, "output_tokens": 40, "total_tokens": 160, "cost": None}
+    assert answer["usage"] == {
+        "input_tokens": 120,
+        "output_tokens": 40,
+        "total_tokens": 160,
+        "cost": None,
+        "estimated": False,
+    }
     (turn,) = views(dynamodb, user_id, session_id).turns.values()
     (call,) = json.loads(turn["calls"])
     assert (call["cache_read_tokens"], call["reasoning_tokens"], call.get("estimated")) == (100, 30, None)
@@ -110,7 +116,13 @@ def test_bedrock_is_asked_by_converse_and_its_usage_priced(
     )
     answer = sent(api, session_id, "hi")
     assert answer["message"]["content"] == "Bonjour"
-    assert answer["usage"] == {"input_tokens": 1000, "output_tokens": 200, "total_tokens": 1200, "cost": 0.006}
+    assert answer["usage"] == {
+        "input_tokens": 1000,
+        "output_tokens": 200,
+        "total_tokens": 1200,
+        "cost": 0.006,
+        "estimated": False,
+    }
     (asked,) = bedrock.asked
     assert "/converse-stream" in asked["url"]
     assert asked["system"] == [{"text": "In French."}]

@@ -20,7 +20,13 @@ def test_a_turn_answers_and_all_views_agree(api: Client, dynamodb: Any, user_id:
     first = sent(api, session_id, "good morning")
     sent(api, session_id, "and now")
     assert first["message"]["content"] == "echo: good morning"
-    assert first["usage"] == {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5, "cost": None}
+    assert first["usage"] == {
+        "input_tokens": 2,
+        "output_tokens": 3,
+        "total_tokens": 5,
+        "cost": None,
+        "estimated": False,
+    }
     assert first["message"]["usage"] == first["usage"]
     assert first["user_message"]["usage"] is None
     now = views(dynamodb, user_id, session_id)
@@ -163,7 +169,13 @@ def test_an_agent_with_tools_stores_their_messages_and_records_each_call_by_its_
     session_id = new_session(api)
     answer = sent(api, session_id, "one three")
     assert answer["message"]["content"] == "The sum is 8."
-    assert answer["usage"] == {"input_tokens": 20, "output_tokens": 10, "total_tokens": 30, "cost": None}
+    assert answer["usage"] == {
+        "input_tokens": 20,
+        "output_tokens": 10,
+        "total_tokens": 30,
+        "cost": None,
+        "estimated": False,
+    }
     now = views(dynamodb, user_id, session_id)
     now.check()
     assert [one["role"] for one in now.transcript] == ["user", "assistant", "tool", "assistant"]

@@ -19,6 +19,7 @@ from chatkeep.errors import (
     LeaseLostError,
     SessionArchivedError,
     SessionDeletedError,
+    SessionNotFoundError,
     TurnInProgressError,
     TurnRolledBackError,
 )
@@ -243,13 +244,29 @@ def test_a_rollback_that_comes_as_the_turn_ends_still_removes_it(room: Room, mon
     assert room.settled().memory == []
 
 
-def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing(room: Room) -> None:
+def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing_but_what_it_used(room: Room) -> None:
     first = room.running()
     room.api.delete(f"/sessions/{room.session_id}")
     room.gate.set()
     assert isinstance(first.exception(), SessionDeletedError)
     found = room.settled()
-    assert (found.transcript, found.turns) == ([], {})
+    assert (found.transcript, found.memory) == ([], [])
+    assert [(turn["status"], turn["output_tokens"]) for turn in found.turns.values()] == [("failed", 2)]
+
+
+def test_a_turn_whose_session_is_purged_meanwhile_is_billed_to_the_day_alone(room: Room) -> None:
+    first = room.running()
+    key = {"pk": {"S": f"USER#{room.user_id}"}, "sk": {"S": f"SESSION#{room.session_id}"}}
+    room.dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key)
+    room.gate.set()
+    assert isinstance(first.exception(), SessionNotFoundError)
+    found = room.dynamodb.query(
+        TableName="chatkeep-SessionsTable",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"USER#{room.user_id}"}},
+    )["Items"]
+    spent = {item["sk"]["S"].split("#")[0]: item.get("output_tokens", item.get("total_tokens")) for item in found}
+    assert spent == {"DAY": {"N": "2"}, "TOTALS": None}
 
 
 def continue_elsewhere(room: Room, **options: Any) -> None:
@@ -310,7 +327,9 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
     before = room.settled()
     room.gate.set()
     assert isinstance(late.exception(), LeaseLostError)
-    assert room.settled() == before
+    after = room.settled()
+    assert (after.transcript, after.memory) == (before.transcript, before.memory)
+    assert [turn["status"] for name, turn in after.turns.items() if name not in before.turns] == ["failed"]
 
 
 def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_the_docstring_shows_the_tree() -> None:
 def test_an_error_has_a_status_and_a_code_named_after_it(error: type[ChatkeepError]) -> None:
     words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in error.__name__)
     assert error is ChatkeepError or error.code == words.removeprefix("_").removesuffix("_error")
-    assert error.status in {404, 409, 422, 500, 503}
+    assert error.status in {404, 409, 422, 429, 500, 503}
 
 
 def test_no_two_errors_share_a_code() -> None:
@@ -42,7 +42,17 @@ def test_no_two_errors_share_a_code() -> None:
 
 
 def test_whoever_should_try_again_is_told_when() -> None:
-    assert all(error.retry_after_seconds for error in ALL if error.status == 503)
+    useless = set(tree(errors.ModelAccountError))
+    assert all(
+        error.retry_after_seconds for error in ALL if error.status in (429, 503) and error.__name__ not in useless
+    )
+
+
+def test_nobody_is_told_to_try_again_what_only_the_operator_can_change() -> None:
+    assert {
+        errors.ModelAccessDeniedError("m").retry_after_seconds,
+        errors.ModelQuotaExceededError("m").retry_after_seconds,
+    } == {None}
 
 
 class Number(BaseModel):

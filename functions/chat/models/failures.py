@@ -69,7 +69,7 @@ STATUSES = {
     "unrecognizedclientexception": 403,
     "validationexception": 400,
 }
-"""Of errors that come within a stream, or with another status than they mean:
+"""Of codes: in a stream they come without a status, and from AWS with another one than they mean:
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors"""
 WITHOUT_A_STATUS = {"NoCredentialsError": 401, "PartialCredentialsError": 401, "ParamValidationError": 400}
 
@@ -136,8 +136,8 @@ def _facts(error: Exception) -> Facts:
 
 
 def _status(status: Any, code: str, kind: str) -> int | None:
-    """The status; a code that says more than it comes first, or is one itself, as within streams."""
-    if code.lower() in STATUSES:
+    """The status; AWS's codes say more than theirs, and within a stream there is only a code, which may be a status."""
+    if code.lower() in STATUSES and (not isinstance(status, int) or code.endswith("Exception")):
         return STATUSES[code.lower()]
     if isinstance(status, int):
         return status

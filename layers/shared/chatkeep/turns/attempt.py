@@ -84,7 +84,8 @@ class Attempt:
     started: datetime = field(default_factory=now)
 
     def __post_init__(self) -> None:
-        self.clock = time.monotonic()
+        self.began = time.monotonic()  # the time of day may be set back while a turn runs
+        self.ends = self.began + (self.death - RESERVE - now()).total_seconds()
         self.recorder = CallRecorder()
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
@@ -167,7 +168,7 @@ class Attempt:
 
     def _seconds_left(self) -> float:
         """What the model may take. Raises DeadlineError where nothing is left."""
-        seconds = (self.death - RESERVE - now()).total_seconds()
+        seconds = self.ends - time.monotonic()
         if seconds <= 0:
             raise thread.DeadlineError
         return seconds
@@ -212,7 +213,7 @@ class Attempt:
         said, answer = messages[len(self.opening) - 1], messages[-1]
         if answer.role != Role.ASSISTANT:
             raise ModelUnavailableError("the graph ended without an answer")
-        turn.response_time_ms = round((time.monotonic() - self.clock) * 1000)
+        turn.response_time_ms = round((time.monotonic() - self.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [said.message_id, answer.message_id]
         transcript.complete(answer, turn, self.recorder.answering_model() or self.session.model_name)
