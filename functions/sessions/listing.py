@@ -10,6 +10,7 @@ from pynamodb.expressions.condition import Condition
 from chatkeep import sessions
 from chatkeep.models.session import ActivityIndex, Session, Status, list_partition
 from functions.sessions import cursor as cursors
+from functions.sessions.folding import folded
 
 SEARCH_BATCH = 100
 """Candidates whose details are fetched at once; the most a BatchGetItem takes."""
@@ -21,14 +22,16 @@ def page(
     """Up to `limit` sessions with their details, pinned first, then newest, and the cursor of the next page or None.
 
     The cursor is a place in that order, not an item: what is written, moved or deleted meanwhile does not spoil it.
-    Without `q` a page costs one Query for each status. Raises InvalidFieldError for a cursor of another list.
+    Without `q` a page costs one Query for each status; a `q` that is blank is none. Raises InvalidFieldError for a
+    cursor of another list.
     """
-    listing = ("sessions", user_id, ",".join(statuses), q)
+    needle = folded(q)
+    listing = ("sessions", user_id, ",".join(statuses), needle)
     before = cursors.open_sealed(cursor, *listing)
     # One more than asked for tells whether there is a next page.
-    streams = [_newest_first(user_id, status, before, None if q else limit + 1) for status in statuses]
+    streams = [_newest_first(user_id, status, before, None if needle else limit + 1) for status in statuses]
     ordered: Iterator[Session] = merge(*streams, key=lambda one: one.list_sk, reverse=True)
-    found = list(islice(_matching(ordered, q.casefold()) if q else ordered, limit + 1))
+    found = list(islice(_matching(ordered, needle) if needle else ordered, limit + 1))
     sessions.load_details(found[:limit])
     more = len(found) > limit
     return found[:limit], cursors.seal(found[limit - 1].list_sk, *listing) if more else None
@@ -43,7 +46,7 @@ def _matching(ordered: Iterator[Session], needle: str) -> Iterator[Session]:
     while candidates := list(islice(ordered, SEARCH_BATCH)):
         sessions.load_details(candidates)
         for one in candidates:
-            if any(needle in text.casefold() for text in (one.title, *_texts(one.metadata))):
+            if any(needle in folded(text) for text in (one.title, *_texts(one.metadata))):
                 yield one
 
 

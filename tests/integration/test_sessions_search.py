@@ -1,9 +1,16 @@
-"""GET /sessions?q=: in titles and the values of metadata, whatever the case, and only there."""
+"""GET /sessions?q=: in titles and the values of metadata, whatever the case and the normal form, and only there."""
 
+# ruff: noqa: RUF001
+
+from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.client import Client
 
@@ -74,3 +81,45 @@ def test_pages_of_a_search_are_full_though_most_sessions_do_not_match(api: Clien
     listed = [[one["title"] for one in page["sessions"]] for page in (first, second, third)]
     assert listed == [["wanted 24", "wanted 18"], ["wanted 12", "wanted 6"], ["wanted 0"]]
     assert third["next_cursor"] is None
+
+
+FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
+CASES: list[Callable[[str], str]] = [str.upper, str.lower, str.title]
+letters = st.text(st.sampled_from("Caféİıß ﬁΣςＡ한ㄱ\u1112\u1161\u11ab\u0301\u0327漢😀q"), min_size=1, max_size=30)
+
+
+@given(title=letters, case=st.sampled_from(CASES), form=st.sampled_from(FORMS), stored=st.sampled_from(FORMS))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_title_is_found_in_any_case_and_normal_form(
+    api: Client, title: str, case: Callable[[str], str], form: str, stored: str
+) -> None:
+    someone = api.as_user(f"user-{uuid4()}")
+    session_id = someone.post("/sessions", json={"title": normalize(stored, title)}).json["session_id"]
+    someone.post("/sessions", json={"title": "xyz", "metadata": {"a": "other"}})
+    q = f" {case(normalize(form, title))} "
+    listed = someone.get(f"/sessions?q={quote(q)}").json["sessions"]
+    assert session_id in [one["session_id"] for one in listed]
+    assert len(listed) == (2 if q.isspace() else 1)
+
+
+def test_a_value_of_metadata_is_found_in_any_case_and_normal_form(api: Client) -> None:
+    api.post("/sessions", json={"title": "this", "metadata": {"places": ["Cafe\u0301 İstanbul", "x" * 500]}})
+    for q in ("CAFÉ", "café istanbul", "ＩＳＴＡＮＢＵＬ", " cafe\u0301  İ"):
+        assert found(api, q) == ["this"]
+    assert found(api, "cafe") == []
+
+
+@pytest.mark.parametrize("blank", [" ", "\t\u3000", "\u200b"])
+def test_a_blank_search_is_none(api: Client, blank: str) -> None:
+    for title in ("1", "2"):
+        api.post("/sessions", json={"title": title})
+    assert found(api, blank) == ["2", "1"]
+    cursor = api.get("/sessions?limit=1").json["next_cursor"]
+    assert found(api, blank, f"&cursor={cursor}") == ["1"]
+
+
+def test_a_cursor_is_good_for_what_is_the_same_search(api: Client) -> None:
+    for title in ("Café 1", "Café 2"):
+        api.post("/sessions", json={"title": title})
+    cursor = api.get(f"/sessions?limit=1&q={quote('café')}").json["next_cursor"]
+    assert found(api, " CAFE\u0301", f"&cursor={cursor}") == ["Café 1"]
