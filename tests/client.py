@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from infra.local import limits
 from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
@@ -135,7 +136,7 @@ class Client:
         return response
 
     def invoke(self, invocation: Invocation) -> Any:
-        """The handler's own result for an event."""
+        """The handler's own result for an event. Raises ResultTooLargeError where Lambda would not pass it on."""
         function = _functions()[invocation.function]
         module, _, name = function.handler.rpartition(".")
         request_id = invocation.event["requestContext"]["requestId"]
@@ -143,7 +144,9 @@ class Client:
         context = LambdaContext(function.name, request_id, deadline, function.memory_mb)
         handler = getattr(importlib.import_module(module), name)
         with permissions.only(_permissions()[function.name]):
-            return handler(invocation.event, context)
+            result = handler(invocation.event, context)
+        limits.check(result)
+        return result
 
 
 def _content(value: Any, body: bytes | str | None) -> bytes:

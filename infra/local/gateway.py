@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local import limits
 from infra.local.events import Answer, Request, proxy_event
 from infra.local.template import Api, Route, find_route
 
@@ -71,6 +72,8 @@ class Gateway:
         event = proxy_event(
             request, resource=route.path, path_parameters=parameters, claims=claims, stage=self.api.stage
         )
+        if limits.is_too_large(event):  # Lambda refuses it, and API Gateway answers as for a body over its own limit
+            return self.answer("REQUEST_TOO_LARGE", request)
         return Invocation(route.function, event)
 
     def _is_preflight(self, request: Request) -> bool:

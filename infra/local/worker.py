@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from infra.local import limits
 from infra.local.channel import ChannelClosedError, encode, receive
 from infra.local.events import LambdaContext
 from infra.local.lifeline import end_with_parent
@@ -40,7 +41,9 @@ def _answer(handler: Handler, message: dict[str, Any]) -> bytes:
         memory_limit_in_mb=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),
     )
     try:
-        return encode({"result": handler(message["event"], context)})
+        result = handler(message["event"], context)
+        limits.check(result)
+        return encode({"result": result})
     except Exception as error:  # as in Lambda, an error ends the invocation and not the process
         traceback.print_exc()
         return encode({"error": f"{type(error).__name__}: {error}"})

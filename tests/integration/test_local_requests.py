@@ -84,6 +84,14 @@ def test_a_body_over_ten_megabytes_is_refused(alice: httpx.Client) -> None:
     assert response.status_code == 413
 
 
+def test_an_event_over_six_megabytes_is_refused(alice: httpx.Client) -> None:
+    assert alice.post("/show/x", content=b"x" * 6 * 1024 * 1024).status_code == 413
+    # In base64 it grows by a third.
+    binary = {"Content-Type": "image/png"}
+    assert alice.post("/show/x", content=b"x" * 5 * 1024 * 1024, headers=binary).status_code == 413
+    assert alice.post("/show/x", content=b"x" * 4 * 1024 * 1024, headers=binary).status_code == 200
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/show/x"), ("GET", "/show/a/b")])
 def test_what_the_template_does_not_route_is_answered_as_api_gateway_does(
     alice: httpx.Client, method: str, path: str

@@ -51,6 +51,14 @@ def test_a_result_that_is_no_response_is_answered_502(alice: httpx.Client) -> No
     assert alice.post("/nonsense").status_code == 502
 
 
+def test_a_result_over_six_megabytes_is_answered_502_and_leaves_the_worker_alive(alice: httpx.Client) -> None:
+    before = alice.get("/show/x").json()["pid"]
+    quotes = b'"' * 2 * 1024 * 1024  # two bytes each in the event, four in its copy
+    response = alice.post("/show/x", content=quotes)
+    assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})
+    assert alice.get("/show/x").json()["pid"] == before
+
+
 def test_a_function_over_its_time_out_is_answered_504_and_ended(runner: Runner, alice: httpx.Client) -> None:
     before = alice.get("/neighbour").json()["pid"]
     response = alice.post("/wait-too-long", content="30")
