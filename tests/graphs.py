@@ -76,6 +76,19 @@ def flood(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return _one_node(answer, checkpointer)
 
 
+def verbose(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers with as many characters as the first number says, and before with as many in a tool call's arguments as
+    the second says."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        characters, arguments = map(int, state["messages"][-1].text.split())
+        call = {"name": "write", "args": {"text": "x" * arguments}, "id": f"call-{len(state['messages'])}"}
+        result = ToolMessage("written", tool_call_id=call["id"])
+        return {"messages": [AIMessage("", tool_calls=[call]), result, AIMessage("x" * characters)]}
+
+    return _one_node(answer, checkpointer)
+
+
 def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Ends with a tool call that nothing answers."""
 

@@ -36,11 +36,12 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
     with telemetry.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
         measure(answer)
-    message = messages.view(answer.message)
+    said = messages.view(answer.user_message)
+    message = messages.view(answer.message, messages.room_beside(said))
     return TurnView(
         turn_id=answer.turn.turn_id,
         status=cast("Any", answer.turn.status),
-        user_message=messages.view(answer.user_message),
+        user_message=said,
         message=message,
         usage=message.usage,
         response_time_ms=int(answer.turn.response_time_ms),

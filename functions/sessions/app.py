@@ -1,5 +1,5 @@
 """Sessions: POST, GET /sessions; GET, PATCH, DELETE /sessions/{session_id}; GET .../messages, .../thread-config;
-POST .../usage; GET, PUT /preferences."""
+GET .../messages/{message_id}; POST .../usage; GET, PUT /preferences."""
 
 from typing import Annotated, Any, Literal
 
@@ -68,7 +68,7 @@ def delete_session(session_id: str, permanent: Annotated[bool, Query()] = False)
     return sessions.view(writing.soft_delete(caller(), session_id))
 
 
-@app.get("/sessions/<session_id>/messages", responses=documented(404))
+@app.get("/sessions/<session_id>/messages", responses=documented(404, 500))
 def list_messages(
     session_id: str,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -76,7 +76,20 @@ def list_messages(
     order: Annotated[Literal["asc", "desc"], Query()] = "asc",
 ) -> MessagePage:
     found, next_cursor = transcript.page(caller(), session_id, limit, cursor, newest_first=order == "desc")
-    return MessagePage(messages=[messages.view(one) for one in found], next_cursor=next_cursor)
+    return MessagePage(messages=found, next_cursor=next_cursor)
+
+
+@app.get("/sessions/<session_id>/messages/<message_id>", responses=documented(404, 500))
+def get_message(
+    session_id: str,
+    message_id: str,
+    start: Annotated[int, Query(alias="from", ge=0)] = 0,
+    end: Annotated[int | None, Query(alias="to", ge=0)] = None,
+) -> messages.MessageView:
+    """The content's characters from `from` until before `to`, or as many of them as fit into an answer."""
+    if end is not None and start > end:
+        raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
+    return messages.view(transcript.one(caller(), session_id, message_id), part=slice(start, end))
 
 
 @app.get("/sessions/<session_id>/thread-config", responses=documented(404))

@@ -1,20 +1,20 @@
-"""A session's transcript, a page at a time."""
+"""A session's transcript, a page or a message at a time."""
 
-from chatkeep import bodies, parts, sessions
+from chatkeep import fitting, messages, parts, sessions
+from chatkeep.errors import MessageNotFoundError
+from chatkeep.messages import MessageView
 from chatkeep.models.message import PREFIX, Message
 from chatkeep.models.table import session_partition
 from functions.sessions import cursor as cursors
 
-LARGEST_PAGE_BYTES = 5 * 1024 * 1024
-"""Lambda answers with 6 MB at most: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
 
 def page(
     user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool
-) -> tuple[list[Message], str | None]:
+) -> tuple[list[MessageView], str | None]:
     """Up to `limit` messages, fewer where they are long, and the cursor of the next page or None.
 
-    Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order, BrokenThreadError.
+    A message that does not fit into an answer stands alone on its page, cut. Raises SessionNotFoundError,
+    InvalidFieldError for a cursor of another transcript or order, BrokenThreadError.
     """
     header = sessions.header(user_id, session_id)
     listing = ("messages", user_id, session_id, "desc" if newest_first else "asc")
@@ -31,18 +31,25 @@ def page(
         scan_index_forward=not newest_first,
         limit=limit + 2,  # the message at the cursor comes again; one more than asked for tells of a next page
     )
-    messages: list[Message] = []
-    size = 0
+    shown: list[MessageView] = []
+    room = fitting.ROOM_BYTES
     for message in (one for one in found if one.sk != after):
+        if len(shown) == limit or (shown and parts.least_bytes(message) > room):
+            break
         parts.join([message])
-        size += _bytes(message)
-        if len(messages) == limit or (messages and size > LARGEST_PAGE_BYTES):
-            return messages, cursors.seal(messages[-1].sk, *listing)
-        messages.append(message)
-    return messages, None
+        view = messages.view(message)
+        room -= fitting.size(view)
+        if shown and room < 0:
+            break
+        shown.append(view)
+    else:
+        return shown, None
+    return shown, cursors.seal(f"{PREFIX}{shown[-1].message_id}", *listing)
 
 
-def _bytes(message: Message) -> int:
-    """What the message takes of the function's result, which is JSON with the response's JSON in a string."""
-    long = [message.content, message.tool_calls, message.comment]
-    return len(bodies.serialised(bodies.serialised(long)).encode())
+def one(user_id: str, session_id: str, message_id: str) -> Message:
+    """A message of the transcript. Raises SessionNotFoundError, MessageNotFoundError, BrokenThreadError."""
+    last = sessions.header(user_id, session_id).last_message_id
+    if last is None or message_id > last:  # see `page`
+        raise MessageNotFoundError(message_id)
+    return messages.get(user_id, session_id, message_id)

@@ -40,6 +40,7 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "update_session": (200, {"title": "Trip to Porto", "is_pinned": True, "temperature": 0}),
     "delete_session": (200, {"session_id": SESSION, "status": "deleted"}),
     "list_messages": (200, {"messages": [{"message_id": ANSWER, "content": "To Lisbon"}], "next_cursor": None}),
+    "get_message": (200, {"message_id": ANSWER, "content": "Lisbon", "content_characters": 9, "truncated": False}),
     "get_thread_config": (200, {"configurable": THREAD}),
     "record_usage": (200, {"message_count": 2, "tokens_used": 120, "cost": 0.0015}),
     "get_preferences": (200, {"default_model": "scripted:echo", "default_temperature": 0.7}),

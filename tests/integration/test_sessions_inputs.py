@@ -168,6 +168,8 @@ QUERIES = [
     (f"/sessions?q={'x' * 201}", "q"),
     *[(f"/sessions/{ID}/messages?limit={value}", "limit") for value in ("0", "201", "a")],
     *[(f"/sessions/{ID}/messages?order={value}", "order") for value in ("", "up", "ASC")],
+    *[(f"/sessions/{ID}/messages/{ID}?from={value}", "from") for value in ("-1", "a", "", "1.5", "2&to=1")],
+    *[(f"/sessions/{ID}/messages/{ID}?to={value}", "to") for value in ("-1", "a", "", "1.5")],
     *[(f"/stats/daily?from={value}", "from") for value in ("x", "", "2026-02-30", "2026-13-01", "2026-01-01T10:00")],
     *[(f"/stats/daily?to={value}", "to") for value in ("x", "", "0000-01-01", "10000-01-01")],
     ("/stats/daily?from=2026-01-02&to=2026-01-01", "from"),

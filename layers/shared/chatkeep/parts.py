@@ -44,6 +44,11 @@ def join(messages: Sequence[Message]) -> None:
             raise BrokenThreadError(f"a part of message {message.message_id} is missing or damaged") from error
 
 
+def least_bytes(message: Message) -> int:
+    """A lower bound on what lies in the message's parts, known without reading them: all but the last are full."""
+    return max(0, int(message.parts or 0) - 1) * PART_BYTES
+
+
 def size(message: Message) -> int:
     """The bytes of what a part could take from the message's item."""
     calls = json.dumps(message.tool_calls) if message.tool_calls else ""

@@ -1,0 +1,51 @@
+"""The room in one answer of a function, and what to show of a message that takes more."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from chatkeep.bodies import serialised
+
+ROOM_BYTES = 5 * 1024 * 1024
+"""What the entries of an answer may take together; the rest of Lambda's 6 MB is for what surrounds them:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+ToolCalls = list[dict[str, Any]]
+
+
+def size(value: Any) -> int:
+    """The bytes that `value` takes in the body of a function's result, which is JSON in a string of JSON."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    text = serialised(serialised(plain))
+    # Lambda's Python runtime writes these two as \u2028 and \u2029.
+    escaped = text.count("\u2028") + text.count("\u2029")
+    return len(text.encode(errors="surrogatepass")) - len('""') + 3 * escaped
+
+
+def beginning(text: str, room: int) -> str:
+    """As many of the first characters of `text` as take at most `room` bytes."""
+    quotes = size("")
+    end, left, step = 0, room - quotes, 1 << 16
+    while step and end < len(text):
+        taken = size(text[end : end + step]) - quotes
+        if taken <= left:
+            end, left = end + step, left - taken
+        else:
+            step //= 2
+    return text[:end]
+
+
+def lighter(calls: ToolCalls, room: int) -> ToolCalls:
+    """Tool calls that take at most `room` bytes: the longest arguments are left out first, then the last calls.
+
+    A call without its arguments has `args: {}` and `truncated: true`.
+    """
+    kept, excess = list(calls), size(calls) - room
+    sizes = [size(call) for call in calls] if excess > 0 else []
+    for number in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        without = {**calls[number], "args": {}, "truncated": True}
+        if excess > 0 and (saved := sizes[number] - size(without)) > 0:
+            kept[number], excess = without, excess - saved
+    while kept and excess > 0:
+        excess -= size(kept.pop())
+    return kept
