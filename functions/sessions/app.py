@@ -48,7 +48,7 @@ def list_sessions(
     cursor: Annotated[str | None, Query()] = None,
 ) -> SessionPage:
     found, next_cursor = listing.page(caller(), statuses(status), q, limit, cursor)
-    return SessionPage(sessions=[sessions.view(one) for one in found], next_cursor=next_cursor)
+    return SessionPage(sessions=found, next_cursor=next_cursor)
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))

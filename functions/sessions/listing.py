@@ -7,8 +7,9 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from chatkeep import sessions
+from chatkeep import fitting, sessions
 from chatkeep.models.session import ActivityIndex, Session, Status, list_partition
+from chatkeep.sessions import SessionView
 from functions.sessions import cursor as cursors
 from functions.sessions.folding import folded
 
@@ -18,12 +19,12 @@ SEARCH_BATCH = 100
 
 def page(
     user_id: str, statuses: list[Status], q: str, limit: int, cursor: str | None
-) -> tuple[list[Session], str | None]:
-    """Up to `limit` sessions with their details, pinned first, then newest, and the cursor of the next page or None.
+) -> tuple[list[SessionView], str | None]:
+    """Up to `limit` sessions, fewer where they are long, and the cursor of the next page or None.
 
-    The cursor is a place in that order, not an item: what is written, moved or deleted meanwhile does not spoil it.
-    Without `q` a page costs one Query for each status; a `q` that is blank is none. Raises InvalidFieldError for a
-    cursor of another list.
+    Pinned ones come first, then the newest. The cursor is a place in that order, not an item: what is written, moved
+    or deleted meanwhile does not spoil it. Without `q` a page costs one Query for each status; a `q` that is blank is
+    none. Raises InvalidFieldError for a cursor of another list.
     """
     needle = folded(q)
     listing = ("sessions", user_id, ",".join(statuses), needle)
@@ -33,8 +34,9 @@ def page(
     ordered: Iterator[Session] = merge(*streams, key=lambda one: one.list_sk, reverse=True)
     found = list(islice(_matching(ordered, needle) if needle else ordered, limit + 1))
     sessions.load_details(found[:limit])
-    more = len(found) > limit
-    return found[:limit], cursors.seal(found[limit - 1].list_sk, *listing) if more else None
+    shown = fitting.first([sessions.view(one) for one in found[:limit]])
+    more = len(found) > len(shown)
+    return shown, cursors.seal(found[len(shown) - 1].list_sk, *listing) if more else None
 
 
 def _newest_first(user_id: str, status: Status, before: str | None, limit: int | None) -> Iterator[Session]:

@@ -133,3 +133,11 @@ def test_a_cursor_that_was_tampered_with_is_refused(api: Client) -> None:
 def test_a_cursor_says_nothing_about_the_keys_that_its_user_could_use(api: Client, user_id: str) -> None:
     create(api, *"ab")
     assert user_id not in api.get("/sessions?limit=1").json["next_cursor"]
+
+
+def test_a_page_of_long_sessions_ends_where_an_answer_has_no_more_room(api: Client) -> None:
+    names = [str(number) for number in range(50)]
+    create(api, *names, custom_system_prompt='"' * 32_768)  # four bytes each, as Lambda counts
+    found = pages(api, "limit=100")
+    assert [len(page) for page in found] == [39, 11]
+    assert [*found[0], *found[1]] == names[::-1]

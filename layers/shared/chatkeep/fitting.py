@@ -1,6 +1,7 @@
 """The room in one answer of a function, and what to show of a message that takes more."""
 
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -10,6 +11,7 @@ ROOM_BYTES = 5 * 1024 * 1024
 """What the entries of an answer may take together; the rest of Lambda's 6 MB is for what surrounds them:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
+Entry = TypeVar("Entry", bound=BaseModel)
 ToolCalls = list[dict[str, Any]]
 
 
@@ -20,6 +22,12 @@ def size(value: Any) -> int:
     # Lambda's Python runtime writes these two as \u2028 and \u2029.
     escaped = text.count("\u2028") + text.count("\u2029")
     return len(text.encode(errors="surrogatepass")) - len('""') + 3 * escaped
+
+
+def first(entries: list[Entry]) -> list[Entry]:
+    """As many of the first entries as fit into one answer; the first one must."""
+    taken = accumulate(size(one) for one in entries)
+    return entries[: sum(so_far <= ROOM_BYTES for so_far in taken)]
 
 
 def beginning(text: str, room: int) -> str:
