@@ -1,4 +1,4 @@
-"""Chat: POST /sessions/{session_id}/messages, .../cancel; PUT, DELETE .../messages/{message_id}/feedback."""
+"""Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback."""
 
 from datetime import timedelta
 from typing import Annotated, Any, cast
@@ -16,8 +16,8 @@ from chatkeep.models.message import Rating
 from chatkeep.problems import Problem, documented, install
 from chatkeep.telemetry import logger, metrics, tracer
 from chatkeep.turns import engine
-from functions.chat import cancelling, feedback, runtime, telemetry
-from functions.chat.schemas import CancelView, NewFeedback, NewMessage, TurnView
+from functions.chat import feedback, runtime, telemetry
+from functions.chat.schemas import NewFeedback, NewMessage, TurnView
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
@@ -47,11 +47,6 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
         response_time_ms=int(answer.turn.response_time_ms),
         error=answer.turn.error and Problem.model_validate(answer.turn.error),
     )
-
-
-@app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
-def cancel_turn(session_id: str) -> CancelView:
-    return cancelling.cancel(user_id(app.current_event), session_id, claim(app.current_event, None))
 
 
 @app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))

@@ -41,13 +41,6 @@ class TurnView(BaseModel):
     error: Problem | None
 
 
-class CancelView(BaseModel):
-    """The turn that was asked to stop; its own request answers with what it had."""
-
-    turn_id: str
-    status: Literal["cancelling"] = "cancelling"
-
-
 class NewFeedback(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

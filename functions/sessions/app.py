@@ -1,5 +1,5 @@
 """Sessions: POST, GET /sessions; GET, PATCH, DELETE /sessions/{session_id}; GET .../messages, .../thread-config;
-GET .../messages/{message_id}; POST .../usage; GET, PUT /preferences."""
+GET .../messages/{message_id}; POST .../usage, .../cancel; GET, PUT /preferences."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,8 +15,9 @@ from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.models.session import Status
 from chatkeep.problems import documented, install
 from chatkeep.telemetry import logger, metrics, tracer
-from functions.sessions import listing, preferences, transcript, usage, writing
+from functions.sessions import cancelling, listing, preferences, transcript, usage, writing
 from functions.sessions.schemas import (
+    CancelView,
     MessagePage,
     NewPreferences,
     NewSession,
@@ -108,6 +109,11 @@ def get_thread_config(session_id: str) -> ThreadConfig:
 @app.post("/sessions/<session_id>/usage", responses=documented(404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
     return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
+
+
+@app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
+def cancel_turn(session_id: str) -> CancelView:
+    return cancelling.cancel(caller(), session_id, claim(app.current_event, None))
 
 
 @app.get("/preferences", responses=documented())

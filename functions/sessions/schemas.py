@@ -1,7 +1,7 @@
 """Bodies of the sessions routes."""
 
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -181,6 +181,13 @@ class UsageRecordView(BaseModel):
     message_count: int
     tokens_used: int
     cost: float
+
+
+class CancelView(BaseModel):
+    """The turn that was asked to stop; its own request answers with what it had."""
+
+    turn_id: str
+    status: Literal["cancelling"] = "cancelling"
 
 
 class SessionPage(BaseModel):

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chatkeep import clock
 from chatkeep.turns import repair, thread
-from functions.chat import cancelling
+from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session, send
 from tests.client import Client, Response

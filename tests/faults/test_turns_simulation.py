@@ -12,8 +12,9 @@ import pytest
 
 from chatkeep import clock, parts
 from chatkeep.turns import ahead, repair, thread
-from functions.chat import agent, cancelling
+from functions.chat import agent
 from functions.chat.settings import settings
+from functions.sessions import cancelling
 from tests import graphs
 from tests.client import Client, Response
 from tests.faults.injector import Fault, Impatient, ProcessDiedError, apart, outage

@@ -29,7 +29,8 @@ from chatkeep.turns import engine, lease, queue, repair, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.lease import CancelAction, Ticket
 from chatkeep.turns.queue import Strategy
-from functions.chat import cancelling, runtime
+from functions.chat import runtime
+from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.checkpoint_threads import TABLE

@@ -28,6 +28,8 @@ MAY_IMPORT = {  # of ours, itself aside
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")
 WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
+LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair")
+"""The exceptions: what a function needs of turns that cancels them or repairs after them, and runs none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "aws_xray_sdk", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",
@@ -65,18 +67,23 @@ def test_a_handler_does_not_know_the_database(handler: str) -> None:
     assert [name for name in imported(handler) if within(name, SDK)] == []
 
 
-@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, WITH_AGENTS)])
+@pytest.mark.parametrize("module", [name for name in SOURCES if name in LIGHT or not within(name, WITH_AGENTS)])
 def test_only_what_runs_turns_imports_langgraph_or_langchain(module: str) -> None:
     assert [name for name in imported(module) if name.startswith(AGENTS)] == []
 
 
-@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "chat"])
-def test_a_function_without_turns_starts_with_few_packages(function: str) -> None:
-    script = f"import sys, json, functions.{function}.app; print(json.dumps(list(sys.modules)))"
+@pytest.mark.parametrize("module", [name for name in SOURCES if name in LIGHT or not within(name, WITH_AGENTS)])
+def test_what_runs_no_turns_imports_of_their_modules_the_light_ones_alone(module: str) -> None:
+    assert [name for name in imported(module) if within(name, WITH_AGENTS) and not within(name, LIGHT)] == []
+
+
+@pytest.mark.parametrize("module", [*(handler for handler in HANDLERS if not within(handler, WITH_AGENTS)), *LIGHT])
+def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
+    script = f"import sys, json, {module}; print(json.dumps(list(sys.modules)))"
     environment = {
         "ALLOWED_ORIGIN": "*",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "POWERTOOLS_SERVICE_NAME": function,
+        "POWERTOOLS_SERVICE_NAME": "tests",
         "PYTHONPATH": f"{ROOT}:{LAYER}",
         "SESSIONS_TABLE": "a-table",
     }

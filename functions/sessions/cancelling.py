@@ -6,7 +6,7 @@ from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
 from chatkeep.transaction import Transaction
 from chatkeep.turns import lease
 from chatkeep.turns.lease import CancelAction
-from functions.chat.schemas import CancelView
+from functions.sessions.schemas import CancelView
 
 
 def cancel(user_id: str, session_id: str, claim: Claim | None) -> CancelView:
