@@ -176,14 +176,14 @@ def half() -> str:
 
 
 @tool
-def nothing() -> str:
+def silent() -> str:
     """No words at all."""
     return " "
 
 
 def tooled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """The README's example: an agent with tools, on the session's model."""
-    return create_agent(model, tools=[keep, half, nothing], system_prompt=system_prompt, checkpointer=checkpointer)
+    return create_agent(model, tools=[keep, half, silent], system_prompt=system_prompt, checkpointer=checkpointer)
 
 
 def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:

@@ -83,12 +83,12 @@ def _compatible(
     from functions.chat.models.options import Wire
 
     wire = Wire.of(model, options, wanted.options)
-    return openai.make(model, base_url=base_url, api_key=api_key, wire=wire, **_usual(wanted))
+    seconds = wanted.seconds + GRACE_SECONDS
+    return openai.make(model, base_url=base_url, api_key=api_key, wire=wire, seconds=seconds, **_usual(wanted))
 
 
 def _usual(wanted: ModelSettings) -> dict[str, Any]:
     return {
-        "seconds": wanted.seconds + GRACE_SECONDS,
         "answer_by": time.monotonic() + wanted.seconds,
         "temperature": wanted.temperature,
         "max_tokens": wanted.max_tokens,

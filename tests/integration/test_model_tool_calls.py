@@ -133,6 +133,6 @@ def test_a_session_may_go_on_with_another_providers_model(
 def test_a_tool_without_a_result_in_words_is_no_blank_message(api: Client, tools: Endpoint) -> None:
     tools.strict = Strict(no_blank=True)
     session_id = new_session(api, model_name="openai:tiny")
-    tools.script = [calls(ToolCall("c", "nothing"), words=(" ",)), Reply(words=("Done.",))]
+    tools.script = [calls(ToolCall("c", "silent"), words=(" ",)), Reply(words=("Done.",))]
     assert sent(api, session_id, "hi")["message"]["content"] == "Done."
     assert tools.violations == []

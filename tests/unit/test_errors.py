@@ -42,17 +42,15 @@ def test_no_two_errors_share_a_code() -> None:
 
 
 def test_whoever_should_try_again_is_told_when() -> None:
-    useless = set(tree(errors.ModelAccountError))
+    useless = {name.strip() for name in tree(errors.ModelAccountError)}
     assert all(
         error.retry_after_seconds for error in ALL if error.status in (429, 503) and error.__name__ not in useless
     )
 
 
 def test_nobody_is_told_to_try_again_what_only_the_operator_can_change() -> None:
-    assert {
-        errors.ModelAccessDeniedError("m").retry_after_seconds,
-        errors.ModelQuotaExceededError("m").retry_after_seconds,
-    } == {None}
+    told = [errors.ModelAccessDeniedError("m"), errors.ModelQuotaExceededError("m")]
+    assert [one.retry_after_seconds for one in told] == [None, None]
 
 
 class Number(BaseModel):

@@ -1,8 +1,10 @@
 """Bedrock's Converse API."""
 
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from typing import Any
 
+import boto3
 from botocore.config import Config
 from langchain_aws import ChatBedrockConverse
 from langchain_core.messages import BaseMessage
@@ -11,7 +13,12 @@ from langchain_core.runnables import run_in_executor
 
 from functions.chat.models.careful import Careful
 
-CONNECT_SECONDS = 5
+CONFIG = Config(
+    read_timeout=60,  # of a thread that is left behind; the turn itself ends at its own deadline
+    connect_timeout=5,
+    retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
+    max_pool_connections=50,
+)
 NOT_FOR_IT = {"stream", "stream_options", "system_role", "max_tokens_field", "max_completion_tokens"}
 """Options that only OpenAI's API knows."""
 FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequences"}
@@ -34,23 +41,23 @@ class BedrockModel(Careful, ChatBedrockConverse):
         return await run_in_executor(None, ChatBedrockConverse._generate, self, messages, stop, **options)
 
 
-def make(
-    model: str, *, options: Mapping[str, Any], seconds: float, temperature: float, max_tokens: int, **settings: Any
-) -> BedrockModel:
-    """The model on Bedrock; a request takes at most so many `seconds`.
+@cache
+def _client(service: str) -> Any:
+    """One client a process: making one takes as long as a turn, and its connections are kept."""
+    return boto3.client(service, config=CONFIG)
 
-    An option of None is a field that is not sent.
-    """
+
+def make(
+    model: str, *, options: Mapping[str, Any], temperature: float, max_tokens: int, **settings: Any
+) -> BedrockModel:
+    """The model on Bedrock; an option of None is a field that is not sent."""
     fields: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
     fields |= {name: value for name, value in options.items() if name in FIELDS}
     more = {name: value for name, value in options.items() if name not in FIELDS | NOT_FOR_IT and value is not None}
     return BedrockModel(
         model=model,
-        config=Config(
-            read_timeout=seconds,
-            connect_timeout=CONNECT_SECONDS,
-            retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
-        ),
+        client=_client("bedrock-runtime"),
+        bedrock_client=_client("bedrock"),
         additional_model_request_fields=more or None,
         **{name: value for name, value in fields.items() if value is not None},
         **settings,

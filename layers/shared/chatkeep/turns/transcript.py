@@ -1,6 +1,8 @@
 """A turn's messages as its session's transcript has them."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -14,6 +16,8 @@ from chatkeep.plain import as_json
 from chatkeep.text import valid
 from chatkeep.turns.finish import reason
 from chatkeep.turns.thread import unanswered
+
+UNREAD = "the arguments are not a JSON object"
 
 
 def opening(session: Session, said: HumanMessage, before: list[BaseMessage]) -> list[BaseMessage]:
@@ -59,10 +63,18 @@ def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, c
 def _calls(said: AIMessage) -> list[dict[str, Any]]:
     """The calls of an answer, those that could not be made too: the arguments of these are what the model wrote."""
     unread = [
-        {**call, "type": "invalid_tool_call", "error": call.get("error") or "the arguments are not a JSON object"}
+        {**call, "args": _written(call["args"]), "type": "invalid_tool_call", "error": call.get("error") or UNREAD}
         for call in said.invalid_tool_calls
     ]
     return [as_json(dict(call)) for call in (*said.tool_calls, *unread)]
+
+
+def _written(arguments: str | None) -> str:
+    """The arguments of an invalid call as the model wrote them; see `functions.chat.models.calls`."""
+    with suppress(ValueError, RecursionError):
+        if isinstance(raw := json.loads(arguments or ""), str):
+            return raw
+    return arguments or ""
 
 
 def complete(answer: Message, turn: Turn, model_name: str) -> None:
