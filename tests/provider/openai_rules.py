@@ -105,8 +105,6 @@ def _message(message: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield ".tool_calls", "Only messages of the assistant may have tool calls."
         else:
             yield from _calls(message["tool_calls"])
-    if role == "tool" and not message.get("tool_call_id"):
-        yield ".tool_call_id", "Missing required parameter."
 
 
 def _content(content: Any) -> Iterator[tuple[str, str]]:

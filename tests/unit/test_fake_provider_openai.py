@@ -170,7 +170,7 @@ def test_a_cut_stream_is_noticed_after_what_was_sent(endpoint: Endpoint, after: 
 def test_a_whole_answer_can_be_cut_and_an_answer_left_out(endpoint: Endpoint) -> None:
     endpoint.script = [Reply(cut_after=0), HangUp()]
     for _ in range(2):
-        with pytest.raises(openai.APIConnectionError):
+        with pytest.raises(openai.APIConnectionError, match="Connection error"):
             client(endpoint).chat.completions.create(model="tiny", messages=HI)
 
 
@@ -380,13 +380,13 @@ def test_fields_that_make_no_sense_are_refused(endpoint: Endpoint, change: dict[
         b'{"model": "tiny", "messages": [{"role": "user", "content": "\xff"}]}',
         rb'{"model": "tiny", "messages": [{"role": "user", "content": "a \ud83d"}]}',
         rb'{"model": "tiny", "messages": [{"role": "user", "content": "hi", "\udc00": 1}]}',
-        b'{"model": "tiny", "temperature": NaN}',
-        b'{"model": "tiny", "temperature": -Infinity}',
+        b'{"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "temperature": NaN}',
+        b'{"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "temperature": -Infinity}',
     ],
 )
 def test_what_is_not_json_is_refused_and_recorded(endpoint: Endpoint, raw: bytes) -> None:
     assert post(endpoint, raw).status_code == 400
-    assert len(endpoint.violations) == 1
+    assert [one.partition(": ")[0] for one in endpoint.violations] == ["body"]
 
 
 def test_a_whole_pair_of_surrogates_is_json(endpoint: Endpoint) -> None:
