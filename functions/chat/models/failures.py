@@ -125,7 +125,8 @@ def _facts(error: Exception) -> Facts:
         body = getattr(error, "body", None)
         told = body if isinstance(body, Mapping) else {}
         status, headers = getattr(error, "status_code", None), getattr(response, "headers", {})
-        code, message, field = told.get("code") or told.get("type"), told.get("message"), told.get("param")
+        code, message = told.get("code") or told.get("type"), told.get("message")
+        field = told.get("param") or _unfit(error)
     return Facts(
         status=_status(status, str(code or ""), type(error).__name__),
         code=str(code or ""),
@@ -133,6 +134,14 @@ def _facts(error: Exception) -> Facts:
         field=field if isinstance(field, str) else None,
         retry_after=_seconds(headers),
     )
+
+
+def _unfit(error: Exception) -> str | None:
+    """The field that botocore itself refuses: Bedrock takes temperatures up to 1."""
+    if type(error).__name__ != "ParamValidationError":
+        return None
+    fields = {"temperature": "temperature", "maxTokens": "max_tokens"}
+    return next((field for name, field in fields.items() if name in str(error)), "model_options")
 
 
 def _status(status: Any, code: str, kind: str) -> int | None:

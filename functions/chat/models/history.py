@@ -20,8 +20,8 @@ NO_WORDS = "…"
 NO_RESULT = "(no result)"
 NOT_ANSWERED = "The call was stopped before it gave a result."
 MERGED = {"system", "human", "ai"}
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Names and ids that both take: https://platform.openai.com/docs/api-reference/chat/create,
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""Names, and ids of calls, that each takes: https://platform.openai.com/docs/api-reference/chat/create,
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html"""
 
 
