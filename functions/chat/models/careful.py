@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from typing import Any
@@ -14,7 +13,7 @@ from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from chatkeep.turns.calls import RefusedWhileWaitingError
+from chatkeep.turns.calls import RefusedChunk
 from functions.chat.models.failures import pause
 from functions.chat.models.history import admissible
 from functions.chat.models.reading import Reading
@@ -49,8 +48,9 @@ class Careful(BaseChatModel):
                 if reading.started:
                     yield reading.end()
                     raise
-                await self._wait(error, again)
-                again = False
+                wait, again = self._pause(error, again), False
+                yield _refused()
+                await asyncio.sleep(wait)
                 continue
             yield reading.end()
             return
@@ -74,8 +74,9 @@ class Careful(BaseChatModel):
                 if reading.started:
                     yield reading.end()
                     raise
-                time.sleep(self._pause(error, again))
-                again = False
+                wait, again = self._pause(error, again), False
+                yield _refused()
+                time.sleep(wait)
                 continue
             yield reading.end()
             return
@@ -91,7 +92,7 @@ class Careful(BaseChatModel):
         try:
             return _reread(await self._provider_agenerate(asked, stop, kwargs))
         except Exception as error:
-            await self._wait(error, again=True)
+            await asyncio.sleep(self._pause(error, again=True))
         return _reread(await self._provider_agenerate(asked, stop, kwargs))
 
     def _generate(
@@ -126,12 +127,9 @@ class Careful(BaseChatModel):
             raise error
         return seconds
 
-    async def _wait(self, error: Exception, again: bool) -> None:
-        """Raises `error` where the request is not made once more."""
-        try:
-            await asyncio.sleep(self._pause(error, again))
-        except CancelledError:
-            raise RefusedWhileWaitingError from None
+
+def _refused() -> RefusedChunk:
+    return RefusedChunk(message=AIMessageChunk(content=""))
 
 
 def _reread(result: ChatResult) -> ChatResult:

@@ -24,8 +24,8 @@ PROVIDERS = {"amazon_bedrock": "bedrock", "bedrock": "bedrock", "bedrock_convers
 """Our names of providers that LangChain's classes name otherwise."""
 
 
-class RefusedWhileWaitingError(CancelledError):
-    """The turn was cancelled while a refused request waited to be made once more: nothing was used."""
+class RefusedChunk(ChatGenerationChunk):
+    """No part of an answer: the request was refused, and waits to be made once more. Until it is, it uses nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,13 @@ class Running:
     kind: str | None
     asked: str
     answering: bool = False
+    refused: bool = False
     words: list[str] = field(default_factory=list)
     usage: UsageMetadata | None = None
 
     def hear(self, token: str, chunk: object) -> None:
-        self.answering = True
+        self.refused = isinstance(chunk, RefusedChunk)
+        self.answering = not self.refused
         message = chunk.message if isinstance(chunk, ChatGenerationChunk) else None
         self.words.append(message.text if message else token)
         if isinstance(message, AIMessageChunk):
@@ -120,7 +122,7 @@ class CallRecorder(BaseCallbackHandler):
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """A call that was cut off is billed all the same, one that was refused is not."""
-        if isinstance(error, CancelledError) and not isinstance(error, RefusedWhileWaitingError):
+        if isinstance(error, CancelledError):
             return
         call = self._running.pop(run_id, None)
         self.failure, self.failed_model = error, call.asked if call and is_known(call.asked) else None
@@ -137,7 +139,7 @@ class CallRecorder(BaseCallbackHandler):
     def stopped(self) -> list[ModelCall]:
         """The calls that were cut off, by what they had reported, else estimated from their text."""
         # A model in a thread may go on meanwhile.
-        return [_record(call, call.as_message()) for call in list(self._running.values())]
+        return [_record(call, call.as_message()) for call in list(self._running.values()) if not call.refused]
 
     def answering_model(self) -> str | None:
         """The model that the last call which is part of the answer was made to, if that is known."""
