@@ -224,3 +224,12 @@ def broken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     graph.add_edge(START, "node")
     graph.add_edge("node", "fail")
     return graph.compile(checkpointer=checkpointer)
+
+
+def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Fails before it has asked any model."""
+
+    def fail(state: MessagesState) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    return _one_node(fail, checkpointer)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -331,6 +331,36 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
     after = room.settled()
     assert (after.transcript, after.memory) == (before.transcript, before.memory)
     assert [turn["status"] for name, turn in after.turns.items() if name not in before.turns] == ["failed"]
+
+
+def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Room) -> None:
+    imported = threading.Event()
+
+    def load(_: Session) -> None:
+        room.started.release()
+        imported.wait(20)
+
+    request = engine.Request(room.user_id, room.session_id, "first", Strategy.REJECT, None, now() + MINUTE)
+    sent = room.pool.submit(engine.send, request, replace(runtime.tools(), load=load))
+    assert room.started.acquire(timeout=20)
+    room.cancel()
+    assert sent.result(timeout=10).turn.status == "cancelled"
+    assert not imported.is_set()
+    imported.set()
+    assert room.said() == [("first", "completed"), ("", "cancelled")]
+
+
+def test_a_clock_that_is_set_back_while_a_turn_runs_makes_no_negative_time(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = room.running()
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() - 60 * MINUTE)
+    room.gate.set()
+    assert 0 <= first.result().turn.response_time_ms < 20_000
+    stats = room.api.get(f"/sessions/{room.session_id}/stats").json
+    assert stats["avg_response_time_ms"] >= 0
+    assert stats["updated_at"] >= stats["created_at"]
 
 
 def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

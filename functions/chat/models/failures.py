@@ -8,6 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
 from langchain_core.exceptions import ContextOverflowError
 
 from chatkeep.clock import now
@@ -71,6 +72,10 @@ STATUSES = {
 }
 """Of codes: in a stream they come without a status, and from AWS with another one than they mean:
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors"""
+FIELDS = {
+    "temperature": re.compile("temperature", re.IGNORECASE),
+    "max_tokens": re.compile("max.?tokens|maximum tokens", re.IGNORECASE),
+}
 WITHOUT_A_STATUS = {"NoCredentialsError": 401, "PartialCredentialsError": 401, "ParamValidationError": 400}
 
 
@@ -120,13 +125,13 @@ def _facts(error: Exception) -> Facts:
     if isinstance(response, Mapping):  # of botocore
         told, about = response.get("Error", {}), response.get("ResponseMetadata", {})
         status, headers = about.get("HTTPStatusCode"), about.get("HTTPHeaders", {})
-        code, message, field = told.get("Code"), told.get("Message"), None
+        code, message, field = told.get("Code"), told.get("Message"), _named(str(told.get("Message")))
     else:
         body = getattr(error, "body", None)
         told = body if isinstance(body, Mapping) else {}
         status, headers = getattr(error, "status_code", None), getattr(response, "headers", {})
         code, message = told.get("code") or told.get("type"), told.get("message")
-        field = told.get("param") or _unfit(error)
+        field = told.get("param") or (_named(str(error)) if isinstance(error, BotoCoreError) else None)
     return Facts(
         status=_status(status, str(code or ""), type(error).__name__),
         code=str(code or ""),
@@ -136,12 +141,9 @@ def _facts(error: Exception) -> Facts:
     )
 
 
-def _unfit(error: Exception) -> str | None:
-    """The field that botocore itself refuses: Bedrock takes temperatures up to 1."""
-    if type(error).__name__ != "ParamValidationError":
-        return None
-    fields = {"temperature": "temperature", "maxTokens": "max_tokens"}
-    return next((field for name, field in fields.items() if name in str(error)), "model_options")
+def _named(message: str) -> str | None:
+    """The field of ours that Bedrock or botocore speaks of, which name none of themselves: temperatures end at 1."""
+    return next((field for field, name in FIELDS.items() if name.search(message)), None)
 
 
 def _status(status: Any, code: str, kind: str) -> int | None:

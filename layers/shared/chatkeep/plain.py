@@ -35,7 +35,7 @@ def readable(value: Any) -> Any:
 def is_deep(value: Any, levels: int = DEEPEST) -> bool:
     """Whether `value` is nested in more than so many levels; takes no stack."""
     level = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         level = [one for one in level if isinstance(one, dict | list | tuple)]
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
     return any(isinstance(one, dict | list | tuple) for one in level)

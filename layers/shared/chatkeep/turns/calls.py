@@ -163,9 +163,8 @@ def asked_for(metadata: Mapping[str, Any]) -> str:
 def _record(call: Running, message: AIMessage) -> ModelCall:
     usage = believable(message.usage_metadata or {})
     given = dict(usage.get("input_token_details", {}))
-    said = estimate.answer_tokens(message)
     read = usage["input_tokens"] or estimate.prompt_tokens(call.prompt)
-    written = usage["output_tokens"] or said
+    written = usage["output_tokens"] or estimate.answer_tokens(message)
     for_an_hour = int(str(given.get("ephemeral_1h_input_tokens", 0)))
     return ModelCall(
         kind=call.kind or ("tool" if message.tool_calls else "message"),
