@@ -1,6 +1,7 @@
 """What the models' client asks of DynamoDB: listed, or refused in DynamoDB's place."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -50,3 +51,23 @@ def refusing(operation: str, *refusals: Refusal) -> Iterator[list[Refusal]]:
         yield left
     finally:
         events.unregister(f"before-call.dynamodb.{operation}", refuse)
+
+
+@contextmanager
+def before_it_is_dated(happens: Callable[[], object], most: int = 100) -> Iterator[None]:
+    """Let `happens` come right before each write that sets or compares a session's `updated_at`, other than its own."""
+    left = [happens] * most
+    events = Session._get_connection().connection.client.meta.events
+    within = threading.local()
+
+    def interrupt(params: dict[str, Any], **_: Any) -> None:
+        if b'"updated_at"' in params["body"] and left and not hasattr(within, "own"):
+            within.own = True
+            left.pop()()
+            del within.own
+
+    events.register_first("before-call.dynamodb", interrupt)
+    try:
+        yield
+    finally:
+        events.unregister("before-call.dynamodb", interrupt)

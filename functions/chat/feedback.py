@@ -24,7 +24,7 @@ def put(user_id: str, session_id: str, message_id: str, rating: Rating | None, c
     Raises SessionNotFoundError, SessionDeletedError, MessageNotFoundError, InvalidFieldError for what is no answer.
     """
 
-    def change(session: Session) -> Message:
+    def change(session: Session, _: str) -> Message:
         message = messages.get(user_id, session_id, message_id)
         if message.role != Role.ASSISTANT:
             raise InvalidFieldError(FieldProblem("message_id", "only an answer can be rated"))

@@ -23,7 +23,7 @@ def report(user_id: str, session_id: str, usage: NewUsage, claim: Claim | None) 
     """
     turn_id = claim.id if claim else ids.new()
     try:
-        turn = until_unmoved(user_id, session_id, lambda session: _record(session, turn_id, usage, claim))
+        turn = until_unmoved(user_id, session_id, lambda session, at: _record(session, at, turn_id, usage, claim))
     except (_RecordedError, SessionDeletedError):
         # Recorded by a repetition, by this request where the answer to it was lost, or before the session was deleted.
         recorded = _recorded(user_id, session_id, turn_id, claim)
@@ -49,14 +49,14 @@ def _recorded(user_id: str, session_id: str, turn_id: str, claim: Claim | None) 
     return turn
 
 
-def _record(session: Session, turn_id: str, usage: NewUsage, claim: Claim | None) -> Turn:
-    at, condition = now(), unmoved(session)
+def _record(session: Session, at: str, turn_id: str, usage: NewUsage, claim: Claim | None) -> Turn:
+    instant, (moves, not_later) = now(), touch(session, at)
     turn = Turn(
         session.user_id,
         session.session_id,
         turn_id,
         status=TurnStatus.REPORTED,
-        created_at=stamp(at),
+        created_at=stamp(instant),
         fingerprint=claim.fingerprint if claim else None,
         messages=usage.message_count,
         input_tokens=usage.tokens_used,
@@ -66,11 +66,11 @@ def _record(session: Session, turn_id: str, usage: NewUsage, claim: Claim | None
         transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=_RecordedError())
         transaction.change(
             session,
-            *touch(session, at),
+            *moves,
             *counters.session_additions(turn),
-            condition=condition,
+            condition=unmoved(session) & not_later,
             otherwise=MovedError(),
         )
         counters.add_to_totals(transaction, session.user_id, turn)
-        counters.add_to_day(transaction, session.user_id, turn, at)
+        counters.add_to_day(transaction, session.user_id, turn, instant)
     return turn

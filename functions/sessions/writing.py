@@ -1,7 +1,7 @@
 """How a session comes to be, changes and is deleted."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import Attribute
@@ -63,7 +63,7 @@ def update(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
     Raises SessionNotFoundError, SessionDeletedError, SessionChangedError.
     """
 
-    return until_unmoved(user_id, session_id, lambda session: _apply(session, changes))
+    return until_unmoved(user_id, session_id, lambda session, at: _apply(session, at, changes))
 
 
 def soft_delete(user_id: str, session_id: str) -> Session:
@@ -98,12 +98,14 @@ def _new_session(user_id: str, new: NewSession) -> Session:
     return session
 
 
-def _apply(session: Session, changes: dict[str, Any]) -> Session:
+def _apply(session: Session, at: str, changes: dict[str, Any]) -> Session:
     condition, before = unmoved(session), session.status
     details = {name: value for name, value in changes.items() if name in LONG and not _inline(value)}
     session.is_pinned = changes.get("is_pinned", session.is_pinned)
     session.is_archived = changes.get("is_archived", session.is_archived)
-    actions = [*touch(session, now()), *_assignments({**changes, **dict.fromkeys(details)})]
+    moves, not_later = touch(session, at)
+    condition &= not_later
+    actions = [*moves, *_assignments({**changes, **dict.fromkeys(details)})]
     if details or session.status is not before:
         with Transaction() as transaction:
             transaction.change(session, *actions, condition=condition, otherwise=MovedError())
@@ -117,17 +119,18 @@ def _apply(session: Session, changes: dict[str, Any]) -> Session:
     return session
 
 
-def _delete(session: Session) -> Session:
-    at, condition, before = now(), unmoved(session), session.status
-    session.deleted_at = stamp(at)
-    session.purge_at = stamp(at + timedelta(days=settings().retention_days))
+def _delete(session: Session, at: str) -> Session:
+    condition, before = unmoved(session), session.status
+    session.deleted_at = at
+    session.purge_at = stamp(datetime.fromisoformat(at) + timedelta(days=settings().retention_days))
+    moves, not_later = touch(session, at)
     with Transaction() as transaction:
         transaction.change(
             session,
-            *touch(session, at),
+            *moves,
             Session.deleted_at.set(session.deleted_at),
             Session.purge_at.set(session.purge_at),
-            condition=condition,
+            condition=condition & not_later,
             otherwise=MovedError(),
         )
         _move_count(transaction, session.user_id, before, Status.DELETED)

@@ -3,31 +3,54 @@
 import random
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chatkeep import sessions
-from chatkeep.clock import stamp
+from chatkeep.clock import after, now, stamp
 from chatkeep.errors import SessionChangedError
-from chatkeep.models.session import Session
+from chatkeep.models.session import Session, list_partition, list_position
 
 Result = TypeVar("Result")
 
 ATTEMPTS = 8
+LONGEST_LEAD = timedelta(seconds=1)
+"""How far ahead of the clock a move in the list may be dated, so that it happens at all: see `_beyond`."""
 
 
-def touch(session: Session, at: datetime) -> list[Action]:
-    """Make `at` the session's last change; `session`'s state decides its place and must still hold: see `unmoved`."""
-    session.updated_at = stamp(at)
-    session.place_in_list()
-    return [
-        Session.updated_at.set(session.updated_at),
-        Session.list_pk.set(session.list_pk),
-        Session.list_sk.set(session.list_sk),
-    ]
+def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
+    """Make `at` the session's last change unless it has had a later one: the actions, and the condition they need.
+
+    `updated_at` never goes back, whatever the clocks say and whoever writes last. `session`'s state decides its place
+    in the list and must still hold: see `unmoved`. Keep `at` from one try to the next: then somebody else's later change
+    fails one try at most, as the next leaves the time alone.
+    """
+    stays = (session.list_pk, session.list_sk) == _place(session, session.updated_at)
+    if stays and session.updated_at >= at:
+        still_later: Condition = Session.updated_at >= at  # for good
+        return [], still_later
+    updated_at = at if at > session.updated_at else _beyond(session.updated_at, at)
+    list_pk, list_sk = _place(session, updated_at)
+    not_later: Condition = Session.updated_at <= updated_at
+    return [Session.updated_at.set(updated_at), Session.list_pk.set(list_pk), Session.list_sk.set(list_sk)], not_later
+
+
+def _place(session: Session, updated_at: str) -> tuple[str, str]:
+    position = list_position(session.session_id, session.is_pinned, updated_at)
+    return list_partition(session.user_id, session.status), position
+
+
+def _beyond(latest: str, at: str) -> str:
+    """A time as long after `latest` as `latest` is after `at`.
+
+    A new pin or state needs a place, and so a time, of its own. Without such a lead it would lose try after try to
+    those who only touch the session.
+    """
+    known = datetime.fromisoformat(latest)
+    return stamp(max(known, min(known + (known - datetime.fromisoformat(at)), now() + LONGEST_LEAD)))
 
 
 def unmoved(session: Session) -> Condition:
@@ -41,17 +64,21 @@ def unmoved(session: Session) -> Condition:
 
 
 class MovedError(Exception):
-    """The session's pin or state is no longer what it was read as: read it again."""
+    """The session's pin, state or last change is no longer what it was read as: read it again."""
 
 
-def until_unmoved(user_id: str, session_id: str, change: Callable[[Session], Result]) -> Result:
+def until_unmoved(user_id: str, session_id: str, change: Callable[[Session, str], Result]) -> Result:
     """What `change` makes of the session's header, tried again with a fresh one each time it raises MovedError.
 
+    The time of the change, for `touch`, is the same in all tries and later than the last change before the first.
     Raises SessionNotFoundError, SessionDeletedError, and SessionChangedError after `ATTEMPTS`.
     """
+    at = ""
     for attempt in range(ATTEMPTS):
+        session = sessions.existing(user_id, session_id)
+        at = at or after(session.updated_at, now())
         try:
-            return change(sessions.existing(user_id, session_id))
+            return change(session, at)
         except MovedError:
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
     raise SessionChangedError(session_id)

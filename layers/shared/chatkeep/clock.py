@@ -1,6 +1,6 @@
 """The time, as Chatkeep writes it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 
 def read() -> datetime:
@@ -16,6 +16,11 @@ def now() -> datetime:
 def stamp(instant: datetime) -> str:
     """ISO 8601 in UTC with microseconds and `Z`: 27 characters always, so that text order is time order."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def after(previous: str, instant: datetime) -> str:
+    """The stamp of `instant`, or the next one after `previous` where that is later: clocks differ, and are set back."""
+    return stamp(max(instant, datetime.fromisoformat(previous) + timedelta(microseconds=1)))
 
 
 def milliseconds(instant: datetime) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chatkeep import counters, parts
 from chatkeep.activity import touch, unmoved
-from chatkeep.clock import now
+from chatkeep.clock import after, now
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError, SessionNotFoundError
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
@@ -48,7 +48,7 @@ class RollBackRequestedError(Exception):
 
 
 class _MovedError(Exception):
-    """The lease, the pin or the session's state is not as it was at the start."""
+    """The lease, the pin, the session's state or its last change is not as it was read."""
 
 
 def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: CheckpointWrites) -> None:
@@ -58,35 +58,36 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     RollBackRequestedError, ConcurrentWriteError; then nothing is stored.
     """
     writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
+    at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
     for _ in range(ATTEMPTS):
         try:
-            return _store(session, turn, messages, [*writes, *checkpoint.heads])
+            return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
         except _MovedError:
             session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
 
 
-def _store(session: Session, turn: Turn, messages: list[Message], writes: Members) -> None:
-    at, condition = now(), lease.held(session)
-    # The place in the list is made of the pin and the state, which may change while the turn runs.
-    condition &= unmoved(session)
+def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Members) -> None:
+    moves, not_later = touch(session, at)
+    # The place in the list is made of the pin, the state and the last change, which move while the turn runs.
+    condition = lease.held(session) & unmoved(session) & not_later
     if messages:
         condition &= lease.not_rolled_back()
     with Transaction() as transaction:
         transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=TurnRecordedError())
         transaction.change(
             session,
-            *touch(session, at),
+            *moves,
             *lease.giving_up(),
             *counters.session_additions(turn),
-            *_latest(messages),
+            *_latest(session, messages),
             condition=condition,
             otherwise=_MovedError(),
         )
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
         counters.add_to_totals(transaction, session.user_id, turn)
-        counters.add_to_day(transaction, session.user_id, turn, at)
+        counters.add_to_day(transaction, session.user_id, turn, now())
 
 
 def bill(session: Session, turn: Turn) -> None:
@@ -124,11 +125,11 @@ def _still_ours(session: Session, turn: Turn) -> Session:
     return present
 
 
-def _latest(messages: list[Message]) -> list[Any]:
+def _latest(session: Session, messages: list[Message]) -> list[Any]:
     if not messages:
         return []
     return [
-        Session.last_message_at.set(messages[-1].created_at),
+        Session.last_message_at.set(max(messages[-1].created_at, session.last_message_at or "")),
         Session.last_message_id.set(messages[-1].message_id),
         Session.written_ahead.remove(),
     ]
