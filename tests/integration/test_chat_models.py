@@ -9,9 +9,7 @@ from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider.bedrock import Bedrock
 from tests.provider.openai import Endpoint
-from tests.provider.openai_refusals import refusal
 from tests.provider.openai_replies import NO_USAGE, Reply
-from tests.provider.pauses import Pause
 from tests.views import views
 
 SONNET = "anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -64,39 +62,6 @@ def test_usage_that_the_endpoint_does_not_report_is_estimated_and_marked(
     now.check()
     (turn,) = now.turns.values()
     assert json.loads(turn["calls"])[0]["estimated"] is True
-
-
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
-def test_an_endpoint_that_refuses_answers_503_and_the_thread_stays_usable(
-    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, status: int
-) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
-    endpoint.default = refusal(status, None, "no", kind="server_error")
-    failed = send(api, session_id, "hi", key="k")
-    assert (failed.status, failed.json["code"]) == (503, "model_unavailable")
-    assert int(failed.headers["retry-after"]) > 0
-    views(dynamodb, user_id, session_id).check_nothing_is_pending()
-    endpoint.default = Reply()
-    sent(api, session_id, "hi", key="k")
-    now = views(dynamodb, user_id, session_id)
-    now.check()
-    assert len(now.transcript) == 2
-
-
-def test_an_endpoint_that_does_not_answer_in_time_answers_503_before_the_function_is_killed(
-    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint
-) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
-    endpoint.default = Reply(pause=Pause())
-    failed = send(api.with_deadline(4.5), session_id, "hi")
-    assert (failed.status, failed.json["code"]) == (503, "turn_timed_out")
-    assert int(failed.headers["retry-after"]) > 0
-    endpoint.default = Reply()
-    sent(api, session_id, "hi")
-    now = views(dynamodb, user_id, session_id)
-    now.check()
-    now.check_nothing_is_pending()
-    assert sorted(turn["status"] for turn in now.turns.values()) == ["completed", "failed"]
 
 
 def test_a_turn_with_no_time_left_says_so_and_uses_nothing(api: Client, dynamodb: Any, user_id: str) -> None:

@@ -25,7 +25,7 @@ def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
     """Make `at` the session's last change unless it has had a later one: the actions, and the condition they need.
 
     `updated_at` never goes back, whatever the clocks say and whoever writes last. `session`'s state decides its place
-    in the list and must still hold: see `unmoved`. Keep `at` from one try to the next: then somebody else's later change
+    in the list and must still hold: see `unmoved`. Keep `at` from one try to the next: then another's later change
     fails one try at most, as the next leaves the time alone.
     """
     stays = (session.list_pk, session.list_sk) == _place(session, session.updated_at)

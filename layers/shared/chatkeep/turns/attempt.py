@@ -47,6 +47,11 @@ RECORDED = (TurnRecordedError, TurnRolledBackError, PynamoDBException, BotoCoreE
 """The turn is recorded, or may be."""
 
 
+def no_answer(_: Exception, model_name: str) -> ChatkeepError:
+    """What any failure of a model is for whoever cannot tell them apart."""
+    return ModelUnavailableError(f"the model {model_name!r} did not answer")
+
+
 @dataclass(frozen=True)
 class Tools:
     """What a turn runs with: the saver of its thread, the graph and the prices of its function.
@@ -58,8 +63,8 @@ class Tools:
     saver: DynamoDBSaver
     graph_for: GraphFor
     price: Pricing
-    load: Callable[[Session], None]
-    explain: Callable[[Exception, str], ChatkeepError]
+    load: Callable[[Session], None] = lambda _: None
+    explain: Callable[[Exception, str], ChatkeepError] = no_answer
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ def messages(session: Session, turn: Turn, first: Sequence[BaseMessage], new: li
     made = [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
     for one in new:
         if one.id not in opened and isinstance(one, AIMessage | ToolMessage):
-            made.append(_message(session, turn, ids.after(made[-1].message_id), one, stamp(now())))
+            last = made[-1]
+            created_at = max(last.created_at, stamp(now()))  # the time of day may be set back
+            made.append(_message(session, turn, ids.after(last.message_id), one, created_at))
     return made
 
 
