@@ -1,7 +1,10 @@
 """What a model is sent: roles in turn, no blank text, whatever the session has gone through."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,11 +16,12 @@ from tests.provider.bedrock import Bedrock
 from tests.provider.bedrock_replies import Reasoning
 from tests.provider.bedrock_replies import Reply as BedrockReply
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import Reply, says
+from tests.provider.openai_replies import Reply, ToolCall, calls, says
 from tests.provider.openai_rules import GEMMA, MISTRAL, Strict
 from tests.provider.pauses import Pause
 from tests.views import transcript, views
 
+README = Path(__file__).parents[2] / "README.md"
 STRICT = Strict(alternating=True, no_blank=True, system_roles=("system",))
 WITHOUT_WORDS = {
     "empty": Reply(words=()),
@@ -116,6 +120,25 @@ def test_a_session_without_a_prompt_has_no_system_message(
         sent(api, session_id, "hi")
     assert endpoint.violations == []
     assert endpoint.asked[-1]["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_the_readmes_own_graph_works_as_it_is_printed(
+    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    printed = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [one for one in printed if "def build_graph" in one]
+    name = f"printed_{uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(example, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    endpoint.strict = Strict(no_blank=True)
+    endpoint.script = [calls(ToolCall("c", "search", '{"query": "fjords"}')), says("They are deep.")]
+    variables = {"GRAPH": f"{name}:build_graph", "OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "key"}
+    with deployment(monkeypatch, variables):
+        session_id = new_session(api, model_name="openai:tiny")
+        assert sent(api, session_id, "What of fjords?")["message"]["content"] == "They are deep."
+    assert endpoint.violations == []
+    shown = [one["content"] for one in views(dynamodb, user_id, session_id).transcript]
+    assert shown == ["What of fjords?", "", "nothing is known of fjords", "They are deep."]
 
 
 def test_an_endpoint_that_knows_no_system_role_takes_the_prompt_with_the_first_question(

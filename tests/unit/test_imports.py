@@ -77,18 +77,32 @@ def test_what_runs_no_turns_imports_of_their_modules_the_light_ones_alone(module
     assert [name for name in imported(module) if within(name, WITH_AGENTS) and not within(name, LIGHT)] == []
 
 
-@pytest.mark.parametrize("module", [*(handler for handler in HANDLERS if not within(handler, WITH_AGENTS)), *LIGHT])
-def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
-    script = f"import sys, json, {module}; print(json.dumps(list(sys.modules)))"
+def loaded_by(statements: str, **variables: str) -> list[str]:
+    """The modules of a fresh process that has run these statements."""
     environment = {
         "ALLOWED_ORIGIN": "*",
         "AWS_DEFAULT_REGION": "us-east-1",
         "POWERTOOLS_SERVICE_NAME": "tests",
         "PYTHONPATH": f"{ROOT}:{LAYER}",
         "SESSIONS_TABLE": "a-table",
+        **variables,
     }
+    script = f"{statements}; import sys, json; print(json.dumps(list(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    loaded = {name.split(".")[0] for name in json.loads(output.stdout)}
+    return list(json.loads(output.stdout))
+
+
+@pytest.mark.parametrize("module", [*(handler for handler in HANDLERS if not within(handler, WITH_AGENTS)), *LIGHT])
+def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
+    modules = loaded_by(f"import {module}")
+    loaded = {name.split(".")[0] for name in modules}
     installed = {name for name in loaded if not name.startswith("_")} - sys.stdlib_module_names
     assert installed - {"chatkeep", "functions"} <= STARTS_WITH
-    assert not any(name.startswith(AGENTS) for name in json.loads(output.stdout))
+    assert not any(name.startswith(AGENTS) for name in modules)
+
+
+@pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])
+def test_what_a_turn_needs_is_imported_before_it_holds_its_session(provider: str, package: str) -> None:
+    variables = {"CHECKPOINTS_TABLE": "another-table", "GRAPH": "functions.chat.agent:build_graph"}
+    prepare = "from functions.chat import runtime; runtime.tools()"
+    assert package in loaded_by(prepare, **variables, DEFAULT_MODEL=f"{provider}:some-model")

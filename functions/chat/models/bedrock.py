@@ -14,7 +14,7 @@ from langchain_core.runnables import run_in_executor
 from functions.chat.models.careful import Careful
 
 CONFIG = Config(
-    read_timeout=60,  # of a thread that is left behind; the turn itself ends at its own deadline
+    read_timeout=30,  # of a thread that is left behind; the turn itself ends at its own deadline
     connect_timeout=5,
     retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
     max_pool_connections=50,

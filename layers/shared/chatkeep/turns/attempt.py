@@ -38,13 +38,15 @@ from chatkeep.turns.lease import CancelAction
 RESERVE = timedelta(seconds=3)
 """What a turn keeps of its function's time to store what it has and to answer."""
 
+GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
+
 Result = TypeVar("Result")
 GraphFor = Callable[[Session, float, Any], Any]
 """Makes the compiled graph for a session from the seconds it has and the checkpointer."""
 LOST = (SessionDeletedError, SessionNotFoundError, LeaseLostError)
 """The session is no longer this turn's."""
-RECORDED = (TurnRecordedError, TurnRolledBackError, PynamoDBException, BotoCoreError, ClientError)
-"""The turn is recorded, or may be."""
+STORAGE = (PynamoDBException, BotoCoreError, ClientError)
+"""What the storage's clients raise, those of the sessions and of the thread."""
 
 
 def no_answer(_: Exception, model_name: str) -> ChatkeepError:
@@ -91,6 +93,7 @@ class Attempt:
     def __post_init__(self) -> None:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
         self.ends = self.began + (self.death - RESERVE - now()).total_seconds()
+        self.committing = False
         self.recorder = CallRecorder()
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
@@ -108,10 +111,11 @@ class Attempt:
         """
         try:
             return self._make()
-        except RECORDED:
+        except (TurnRecordedError, TurnRolledBackError):
             raise
-        except Exception:
-            if self._used():  # under an id of its own, so that the same request may try again
+        except Exception as error:
+            may_be_stored = self.committing and isinstance(error, STORAGE)
+            if self._used() and not may_be_stored:  # under an id of its own, so that the same request may try again
                 bill(self.session, self._turn(ids.new(), TurnStatus.FAILED))
             raise
 
@@ -137,16 +141,16 @@ class Attempt:
         return self._roll_back()
 
     def _fail(self, error: Exception) -> Answer:
-        """Store what a turn that broke had said, with the problem that ended it. Raises the problem where it had said
-        nothing, or has not begun: then it may be sent again."""
-        if (
-            self.progress.before is None
-        ):  # the thread could not be read, which is no fault of the model's or the graph's
+        """Store what a turn that broke had said, with the problem that ended it.
+
+        Raises the problem where it had said nothing, and `error` where the thread could not be read, which is no fault
+        of the model's or the graph's: then the turn may be sent again.
+        """
+        if self.progress.before is None:
             raise error
         problem = self._problem(error)
-        logger.warning(
-            "turn failed", exc_info=error, extra={"code": problem.code, "model_name": self.session.model_name}
-        )
+        about = {"code": problem.code, "model_name": self.session.model_name}
+        logger.warning("turn failed", exc_info=error, extra=about)
         if self.progress.said(self.opening):
             return self._store_kept(TurnStatus.FAILED, problem)
         raise problem from error
@@ -160,7 +164,7 @@ class Attempt:
             if isinstance(cause, Exception) and cause is self.recorder.failure:
                 return self.tools.explain(cause, self.recorder.failed_model or self.session.model_name)
             cause = cause.__cause__
-        return GraphFailedError("the graph of this deployment failed; its operator finds the reason in the log")
+        return GraphFailedError(GRAPH_FAILED)
 
     def _run(self, staged: Any) -> CancelAction | None:
         seconds = self._seconds_left()
@@ -191,9 +195,18 @@ class Attempt:
             return None
 
     def _store_kept(self, status: TurnStatus, problem: ChatkeepError | None = None) -> Answer:
-        """Store a turn that was stopped or broke with what it had said."""
+        """Store a turn that was stopped or broke with what it had said.
+
+        Raises `problem`, else GraphFailedError, where the graph does not take that.
+        """
         staged = self.tools.saver.staged()
-        kept = on_loop(self._append_kept(staged))
+        try:
+            kept = on_loop(self._append_kept(staged))
+        except (ChatkeepError, *STORAGE):
+            raise
+        except Exception as error:
+            logger.warning("what was said could not be kept", exc_info=True)
+            raise problem or GraphFailedError(GRAPH_FAILED) from error
         return self._store(status, kept, staged, problem)
 
     async def _append_kept(self, staged: Any) -> list[BaseMessage]:
@@ -206,6 +219,7 @@ class Attempt:
 
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
+        self.committing = True
         commit(self.session, turn, [], NoCheckpoint())
         raise TurnRolledBackError(turn.turn_id)
 
@@ -231,6 +245,7 @@ class Attempt:
     def _commit(self, turn: Turn, messages: list[Message], staged: Any) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
         writes = staged.writes()
+        self.committing = True
         try:
             commit(self.session, turn, messages, writes)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims

@@ -38,9 +38,9 @@ def send(request: Request, tools: Tools) -> Answer:
     """Run one turn, or return the stored answer to a repetition of `request.claim`.
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
-    IdempotencyKeyReusedError, ModelNotSupportedError, ModelUnavailableError, TurnTimedOutError, TurnRolledBackError,
-    LeaseLostError, ConcurrentWriteError, BrokenThreadError. After any of them the transcript and the thread are as
-    they were.
+    IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with, GraphFailedError,
+    TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError. After any of them
+    the transcript and the thread are as they were.
     """
     if not ids.is_id(request.session_id):
         raise SessionNotFoundError(request.session_id)
