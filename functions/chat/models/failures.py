@@ -27,6 +27,8 @@ from functions.chat.models.redaction import redacted
 LONGEST_PAUSE = 2.0
 """Seconds that a turn waits before it asks again; it holds its session's lease meanwhile."""
 USUAL_PAUSE = 0.5
+LONGEST_WAIT = 7 * 86_400.0
+"""Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
 LEFT_AFTER_PAUSE = 5.0
 """Seconds of the turn's time that have to be left, else an answer would come too late."""
 
@@ -166,14 +168,15 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
             seconds = float(given) / divisor
         except ValueError:
             continue
-        if math.isfinite(seconds) and seconds >= 0:
+        if 0 <= seconds <= LONGEST_WAIT:
             return seconds
     try:
         at = parsedate_to_datetime(str(headers.get("retry-after") or ""))
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - now()).total_seconds())
+    seconds = (at - now()).total_seconds()
+    return max(0.0, seconds) if seconds <= LONGEST_WAIT else None
 
 
 def _embedded(error: Exception) -> str | None:
