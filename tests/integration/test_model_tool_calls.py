@@ -67,6 +67,18 @@ def test_an_agent_makes_the_calls_that_can_be_made_and_the_session_goes_on(
     views(dynamodb, user_id, session_id).check()
 
 
+def test_an_endpoint_that_does_not_stream_may_call_tools_too(
+    api: Client, dynamodb: Any, user_id: str, tools: Endpoint
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny", model_options={"stream": False})
+    tools.script = [calls(ToolCall("c1", "keep", '{"value": 1}'), ToolCall("c2", "keep", "["))]
+    assert sent(api, session_id, "hi")["message"]["content"] == "Hello there"
+    assert graphs.ran == [1]
+    assert [call["id"] for call in transcript(api, session_id)[1]["tool_calls"]] == ["c1", "c2"]
+    assert tools.violations == []
+    views(dynamodb, user_id, session_id).check()
+
+
 @pytest.mark.parametrize("case", CALLS)
 def test_a_graph_without_tools_shows_the_calls_and_sends_none_to_the_model(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str

@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from chatkeep.turns.calls import RefusedChunk
 from functions.chat.models.failures import pause
 from functions.chat.models.history import admissible
-from functions.chat.models.reading import Reading
+from functions.chat.models.reading import FRAGMENTS, Reading
 
 
 class Careful(BaseChatModel):
@@ -137,13 +137,13 @@ def _reread(result: ChatResult) -> ChatResult:
     generation = result.generations[0]
     message = generation.message
     assert isinstance(message, AIMessage)
-    calls = [
+    calls = message.additional_kwargs.get(FRAGMENTS) or [
         {"index": place, "id": call["id"], "name": call["name"], "args": call["args"]}
         for place, call in enumerate([*message.tool_calls, *message.invalid_tool_calls])
     ]
     chunk = AIMessageChunk(
         content=message.content,
-        additional_kwargs={**message.additional_kwargs, "call_fragments": calls},
+        additional_kwargs={**message.additional_kwargs, FRAGMENTS: calls},
         response_metadata={**(result.llm_output or {}), **message.response_metadata},
         usage_metadata=message.usage_metadata,
         id=message.id,
