@@ -42,6 +42,16 @@ def test_halves_of_surrogate_pairs_are_joined_and_lone_ones_replaced(
     views(dynamodb, user_id, session_id).check()
 
 
+@pytest.mark.parametrize(("pieces", "text"), PIECES)
+@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+def test_a_refusal_is_made_valid_to_its_end_too(
+    api: Client, endpoint: Endpoint, pieces: list[str], text: str, as_sent: Any
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    endpoint.script = [as_sent(Reply(words=(), refusal=pieces))]
+    assert sent(api, session_id, "hi")["message"]["content"] == text
+
+
 def test_bedrock_may_send_half_a_pair_too(api: Client, dynamodb: Any, user_id: str, bedrock: Bedrock) -> None:
     session_id = new_session(api, model_name=SONNET)
     bedrock.script = [bedrock_replies.says("a \ud83d", "\ude00 b \ud83d")]

@@ -56,8 +56,8 @@ class Reading:
         """The last chunk."""
         content = self._nothing()
         for place, joiner in self._joiners.items():
-            if isinstance(place, int | None) and (rest := joiner.close()):
-                content = self._beside(content, rest, place or 0)
+            if (place == "refusal" or isinstance(place, int | None)) and (rest := joiner.close()):
+                content = self._beside(content, rest, place if isinstance(place, int) else 0)
         last = _chunk(content, {}, None, self._calls.end())
         if self._refused:
             self._metadata["finish_reason"] = "refusal"
