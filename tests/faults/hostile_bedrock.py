@@ -1,0 +1,89 @@
+"""Answers of Bedrock, hostile as far as its own service lets a model be: cut calls, breaks and refusals anywhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from chatkeep.text import valid
+from chatkeep.turns.usage import MOST_TOKENS
+from tests.faults.hostile_texts import ARGUMENTS, SPOKEN, Heard
+from tests.provider import bedrock_refusals as refusals
+from tests.provider.bedrock import Answer
+from tests.provider.bedrock_replies import Failure, Reasoning, Reply, Text, ToolUse, tokens
+from tests.provider.server import HangUp
+
+SIGNATURES = st.none() | st.sampled_from(["", "s", "c2lnbmF0dXJl"])
+BLOCKS: st.SearchStrategy[Any] = st.one_of(
+    st.builds(Text, SPOKEN),
+    st.builds(Text, SPOKEN),
+    st.builds(Reasoning, SPOKEN, SIGNATURES),
+    st.builds(lambda hidden: Reasoning(redacted=hidden), st.binary(max_size=8)),
+    st.builds(
+        ToolUse,
+        st.sampled_from(["t1", "t1", "t2", "x" * 64]),
+        st.sampled_from(["keep", "keep", "half", "silent", "fly", "k" * 64]),
+        ARGUMENTS,
+        pieces=st.integers(0, 5),
+    ),
+)
+COUNTS = st.integers(0, 100_000) | st.sampled_from([0, 2**31 - 1])
+STOPS = st.sampled_from(
+    ["end_turn", "tool_use", "max_tokens", "stop_sequence", "guardrail_intervened", "content_filtered", None]
+)
+FAILURES = st.builds(
+    Failure,
+    st.sampled_from(
+        [
+            "internalServerException",
+            "modelStreamErrorException",
+            "validationException",
+            "throttlingException",
+            "serviceUnavailableException",
+        ]
+    ),
+    st.sampled_from(["Too many tokens.", "Input is too long for requested model.", "", "\ud83d"]),
+)
+REPLIES = st.builds(
+    Reply,
+    st.lists(BLOCKS, max_size=4).map(tuple),
+    STOPS,
+    st.none()
+    | st.builds(
+        lambda read, written, cached, kept: tokens(read, written, cached=cached, cached_5m=kept), *[COUNTS] * 4
+    ),
+    cut_after=st.none() | st.none() | st.integers(0, 12),
+    failure=st.none() | st.none() | FAILURES,
+    fails_after=st.none() | st.integers(0, 10),
+)
+REFUSALS = st.sampled_from(
+    [
+        refusals.throttled(),
+        refusals.too_long(),
+        refusals.access_denied(),
+        refusals.bad_credentials(),
+        refusals.model_not_found(),
+        refusals.unknown_model(),
+        refusals.quota_exceeded(),
+        refusals.model_not_ready(),
+        refusals.unavailable(),
+        refusals.model_timed_out(),
+        refusals.model_failed(),
+        refusals.internal_error(),
+    ]
+)
+ANSWERS: st.SearchStrategy[Answer] = st.one_of(*[REPLIES] * 6, REFUSALS, st.just(HangUp()))
+
+
+def heard(answer: Answer, streams: bool) -> Heard | None:
+    """What has to be heard of `answer`, or None where it is broken off or a refusal."""
+    if not isinstance(answer, Reply) or answer.cut_after is not None or answer.failure is not None:
+        return None
+    text = "".join(valid("".join(block.pieces)) for block in answer.blocks if isinstance(block, Text))
+    return Heard([text], True, sum(isinstance(block, ToolUse) for block in answer.blocks), _counted(answer.usage or {}))
+
+
+def _counted(usage: Mapping[str, Any]) -> tuple[int, int] | None:
+    read = sum(usage.get(name, 0) for name in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"))
+    written = usage.get("outputTokens", 0)
+    return (read, written) if 0 < read <= MOST_TOKENS and 0 < written <= MOST_TOKENS else None
