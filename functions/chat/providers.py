@@ -47,7 +47,12 @@ def chat_model(wanted: ModelSettings) -> BaseChatModel:
         return PROVIDERS[provider](model, wanted)
     except ValidationError as error:  # of the model's class; the session's other settings have been validated
         problem = error.errors()[0]
-        raise InvalidFieldError(FieldProblem(f"model_options.{problem['loc'][0]}", problem["msg"])) from None
+        field = ".".join(["model_options", *map(str, problem["loc"][:1])]) if wanted.options else "model_name"
+        raise InvalidFieldError(FieldProblem(field, problem["msg"].removeprefix("Value error, "))) from None
+    except (AttributeError, KeyError, TypeError, ValueError):  # the class looks into options without validating them
+        if not wanted.options:
+            raise
+        raise InvalidFieldError(FieldProblem("model_options", "cannot be sent to this model")) from None
 
 
 def load(model_name: str) -> None:

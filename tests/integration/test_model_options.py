@@ -113,6 +113,23 @@ def test_an_option_that_no_request_can_be_made_of_names_its_field(api: Client, b
     assert refused.json["errors"][0]["field"] == "model_options.top_p"
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "field"),
+    [
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123", {}, "model_name"),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": "x"}, "model_options"),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": ["enabled"]}, "model_options"),
+    ],
+)
+def test_what_the_models_class_cannot_be_made_with_is_a_problem_of_the_session(
+    api: Client, bedrock: Bedrock, model: str, options: dict[str, Any], field: str
+) -> None:
+    refused = send(api, new_session(api, model_name=f"bedrock:{model}", model_options=options), "hi")
+    assert (refused.status, refused.json["code"]) == (422, "invalid_field")
+    assert refused.json["errors"][0]["field"] == field
+    assert bedrock.asked == []
+
+
 def test_options_are_kept_changed_and_shown(api: Client) -> None:
     session_id = new_session(api, model_options={"top_p": 0.5, "stop": ["."]})
     assert api.get(f"/sessions/{session_id}").json["model_options"] == {"top_p": 0.5, "stop": ["."]}
