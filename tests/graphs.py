@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
@@ -179,6 +181,31 @@ def half() -> str:
 def silent() -> str:
     """No words at all."""
     return " "
+
+
+@tool(return_direct=True)
+def final() -> str:
+    """A result that ends the run."""
+    ran.append("final")
+    return "That is all."
+
+
+@tool(response_format="content_and_artifact")
+def lock() -> tuple[str, object]:
+    """A result beside which lies what no storage keeps."""
+    ran.append("lock")
+    return "locked", threading.Lock()
+
+
+def ending(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """An agent whose tools end the run, or leave it what cannot be stored."""
+    return create_agent(model, tools=[final, lock], system_prompt=system_prompt, checkpointer=checkpointer)
+
+
+def shaped(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """An agent whose answer is a structure."""
+    shape = {"title": "Shape", "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    return create_agent(model, tools=[], response_format=ToolStrategy(shape), checkpointer=checkpointer)
 
 
 def tooled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:

@@ -208,7 +208,8 @@ def test_a_graph_that_ends_without_an_answer_fails_is_billed_and_leaves_nothing_
 ) -> None:
     session_id = new_session(api)
     failed = send(api, session_id, "say something")
-    assert (failed.status, failed.json["code"]) == (503, "model_unavailable")
+    assert (failed.status, failed.json["code"]) == (500, "graph_failed")
+    assert "retry-after" not in failed.headers
     now = views(dynamodb, user_id, session_id)
     now.check()
     now.check_nothing_is_pending()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests import graphs
-from tests.chat import new_session, sent
+from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
@@ -148,3 +148,46 @@ def test_a_tool_without_a_result_in_words_is_no_blank_message(api: Client, tools
     tools.script = [calls(ToolCall("c", "silent"), words=(" ",)), Reply(words=("Done.",))]
     assert sent(api, session_id, "hi")["message"]["content"] == "Done."
     assert tools.violations == []
+
+
+@pytest.mark.parametrize(
+    ("graph", "call"), [("ending", ToolCall("c", "final")), ("shaped", ToolCall("c", "Shape", '{"n": 1}'))]
+)
+def test_a_run_that_a_tool_ends_is_stored_and_not_made_again(
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    tools: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    graph: str,
+    call: ToolCall,
+) -> None:
+    tools.strict = STRICTEST
+    session_id = new_session(api, model_name="openai:tiny")
+    tools.script = [calls(call)]
+    variables = {"GRAPH": f"tests.graphs:{graph}", "OPENAI_BASE_URL": tools.url, "OPENAI_API_KEY": "key"}
+    with deployment(monkeypatch, variables):
+        first = sent(api, session_id, "hi", key="k")
+        assert sent(api, session_id, "hi", key="k") == first
+        tools.script = [calls(call)]
+        sent(api, session_id, "again")
+    shown = transcript(api, session_id)
+    assert (first["status"], first["message"]["finish_reason"]) == ("completed", "stop")
+    assert first["message"]["content"] == shown[2]["content"] != ""
+    assert [one["role"] for one in shown] == ["user", "assistant", "tool", "assistant"] * 2
+    assert tools.violations == []
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_what_a_tool_leaves_that_cannot_be_stored_is_no_models_fault(
+    api: Client, dynamodb: Any, user_id: str, tools: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    tools.script = [calls(ToolCall("c", "lock"))]
+    variables = {"GRAPH": "tests.graphs:ending", "OPENAI_BASE_URL": tools.url, "OPENAI_API_KEY": "key"}
+    with deployment(monkeypatch, variables):
+        failed = send(api, session_id, "hi")
+    assert (failed.status, failed.json["code"]) == (500, "graph_failed")
+    assert "retry-after" not in failed.headers
+    sent(api, session_id, "again")
+    views(dynamodb, user_id, session_id).check()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import ids
@@ -135,7 +135,7 @@ class Attempt:
         except Exception as error:
             return self._fail(error)
         if cancelled is None:
-            return self._store(TurnStatus.COMPLETED, self.progress.new(), staged)
+            return self._store(TurnStatus.COMPLETED, self._answered(staged), staged)
         if cancelled is CancelAction.KEEP:
             return self._store_kept(TurnStatus.CANCELLED)
         return self._roll_back()
@@ -217,6 +217,16 @@ class Attempt:
         await thread.append(graph, self.config, kept)
         return kept
 
+    def _answered(self, staged: Any) -> list[BaseMessage]:
+        """What the run has made; where a tool's result ended it, with that result as the answer."""
+        new = self.progress.new()
+        if not new or not isinstance(new[-1], ToolMessage):
+            return new
+        answer = AIMessage(new[-1].text, response_metadata={"finish_reason": "stop"})
+        graph = self.tools.graph_for(self.session, 1, staged)
+        on_loop(thread.append(graph, self.config, [answer]))
+        return [*new, answer]
+
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
         self.committing = True
@@ -231,7 +241,7 @@ class Attempt:
         messages = transcript.messages(self.session, turn, self.opening, new)
         said, answer = messages[len(self.opening) - 1], messages[-1]
         if answer.role != Role.ASSISTANT:
-            raise ModelUnavailableError("the graph ended without an answer")
+            raise GraphFailedError("the graph of this deployment ended without an answer")
         turn.response_time_ms = round((time.monotonic() - self.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [said.message_id, answer.message_id]
