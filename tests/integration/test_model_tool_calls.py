@@ -24,6 +24,14 @@ CALLS = {
         ToolCall("c1", "keep", '{"value": 1}', index=0),
         ToolCall("c2", "keep", '{"value": 2}', index=0),
     ],
+    "two without ids at one index": [
+        ToolCall(None, "keep", '{"value": 1}', index=0, pieces=0),
+        ToolCall("", "keep", '{"value": 2}', index=0, pieces=0),
+    ],
+    "two with one id at one index": [
+        ToolCall("c", "keep", '{"value": 1}', index=0),
+        ToolCall("c", "keep", '{"value": 2}', index=0),
+    ],
     "not json": [ToolCall("c", "keep", "not json")],
     "a list": [ToolCall("c", "keep", "[1, 2]")],
     "a bare string": [ToolCall("c", "keep", '"hello"')],
@@ -43,7 +51,8 @@ CALLS = {
 }
 MADE = {
     "without an id": [1], "with a blank id": [1], "two without ids": [1, 2], "two with one id": [1, 2],
-    "two at one index": [1, 2], "no arguments": [None], "an id of another kind": [1], "one good, one bad": [1],
+    "two at one index": [1, 2], "two without ids at one index": [1, 2], "two with one id at one index": [1, 2],
+    "no arguments": [None], "an id of another kind": [1], "one good, one bad": [1],
     "good, bad and without id": [1],
 }  # fmt: skip
 """The tool is called with these, and not at all in the other cases."""

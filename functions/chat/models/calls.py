@@ -19,6 +19,13 @@ class Call:
     name: str = ""
     pieces: list[str] = field(default_factory=list)
 
+    def is_whole(self, *, empty_too: bool) -> bool:
+        """Whether the arguments so far are an object, which `{}` counts for only where `empty_too` says so."""
+        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
+            return False
+        found = _object("".join(self.pieces))
+        return found is not None and (empty_too or bool(found))
+
 
 class Calls:
     """Puts the calls of one answer together from their fragments."""
@@ -33,17 +40,18 @@ class Calls:
     def add(self, fragment: Any) -> None:
         """Add a fragment with `index`, `id`, `name` and `args`, each of which may be missing or of another type."""
         call_id, name, arguments = (fragment.get(part) for part in ("id", "name", "args"))
-        call = self._of(fragment.get("index"), _text(call_id), _text(name))
+        call = self._of(fragment.get("index"), _text(call_id), _text(name), arguments)
         call.call_id = call.call_id or _text(call_id)
         if name and _text(name) != call.name and not call.pieces:  # some repeat it in each fragment
             call.name += _text(name)
         if arguments:
             call.pieces.append(arguments if isinstance(arguments, str) else json.dumps(arguments, default=str))
 
-    def _of(self, index: Any, call_id: str, name: str) -> Call:
-        """The call that a fragment belongs to: the one at its index, unless it has the id or the name of another one.
+    def _of(self, index: Any, call_id: str, name: str, arguments: Any) -> Call:
+        """The call that a fragment belongs to: the one at its index, unless it has the id or the name of another one,
+        or further arguments where those of the call are whole.
 
-        Some endpoints give the index 0 to each.
+        Some endpoints give the index 0 to each, and no ids.
         """
         place = index if isinstance(index, int) else None
         known = self._places.get(place, self._calls[-1] if self._calls and place is None else None)
@@ -51,8 +59,9 @@ class Calls:
             known is None
             or (call_id and known.call_id not in ("", call_id))
             or (known.pieces and name not in ("", known.name))
+            or (_begins(arguments) and known.is_whole(empty_too=bool(name)))
         ):
-            known = Call()
+            known = Call(name="" if known is None or name or call_id else known.name)
             self._calls.append(known)
         self._places[place] = known
         return known
@@ -85,6 +94,11 @@ def _object(raw: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):  # a cut one may look whole with brackets added; it would not be what was meant
         return None
     return readable(found) if isinstance(found, dict) and not is_deep(found) else None
+
+
+def _begins(arguments: Any) -> bool:
+    """Whether an object begins with these arguments."""
+    return isinstance(arguments, dict) or (isinstance(arguments, str) and arguments.lstrip().startswith("{"))
 
 
 def _text(value: Any) -> str:
