@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,7 @@ ENDS: dict[str, dict[str, Any]] = {
     "an error event": {"error_event": {"message": "overloaded", "type": "server_error"}, "error_after": 51},
     "an error event with a number": {"error_event": {"message": "overloaded", "code": 503}, "error_after": 51},
     "an error event of another kind": {"error_event": {"message": "no", "code": "rate_limit_exceeded"}},
+    "an error that is no event of its own": {"error_event": {"message": "died", "code": 500}, "bare_error": True},
     "a cut": {"cut_after": 51},
     "a cut without an end": {"cut_after": ALL},
 }
@@ -66,6 +68,34 @@ def test_however_a_stream_breaks_its_words_are_kept(
     assert answer["usage"]["estimated"]
     sent(api, session_id, "go on")
     views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("when", [When.FIRST, When.CUMULATIVE])
+def test_a_turn_that_is_stopped_after_usage_was_reported_is_billed_as_reported(
+    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, when: When
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    told = {"prompt_tokens": 1_000, "completion_tokens": 600, "total_tokens": 1_600}
+    held = Pause(after=4)
+    endpoint.script = [says(*"abcde", usage=Usage(told, when), pause=held)]
+    with once_held(held, lambda: api.post(f"/sessions/{session_id}/cancel"), for_good=True):
+        answer = sent(api, session_id, "hi")
+    assert (answer["status"], answer["message"]["content"]) == ("cancelled", "abc")
+    assert answer["usage"]["input_tokens"] == 1_000
+    assert answer["usage"]["output_tokens"] == (600 if when is When.FIRST else 342)
+    assert not answer["usage"]["estimated"]
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_turns_that_were_stopped_leave_the_next_one_its_threads(api: Client, bedrock: Bedrock) -> None:
+    session_id = new_session(api, model_name=SONNET)
+    started = time.monotonic()
+    for _ in range(7):
+        held = Pause(after=3)
+        bedrock.script = [bedrock_replies.says("a ", "b ", "c ", pause=held)]
+        with once_held(held, lambda: api.post(f"/sessions/{session_id}/cancel"), for_good=True):
+            assert sent(api, session_id, "hi")["status"] == "cancelled"
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("when", [When.FIRST, When.FINISHING, When.ALONE, When.CUMULATIVE])
@@ -154,13 +184,14 @@ def test_an_agent_that_fails_after_a_tool_has_run_keeps_what_it_found(
 
 
 @contextmanager
-def once_held(held: Pause, act: Callable[[], object]) -> Iterator[None]:
-    """Does `act` in a thread of its own once the endpoint is silent, and then lets it go on."""
+def once_held(held: Pause, act: Callable[[], object], *, for_good: bool = False) -> Iterator[None]:
+    """Does `act` in a thread of its own once the endpoint is silent, and then lets it go on unless it is `for_good`."""
 
     def run() -> None:
         held.reached.wait(20)
         act()
-        held.until.set()
+        if not for_good:
+            held.until.set()
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -11,7 +11,7 @@ from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply, ToolCall, calls, says
+from tests.provider.openai_replies import PlainJson, Reply, Shapeless, ToolCall, calls, says
 from tests.views import transcript, views
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -134,6 +134,20 @@ def test_a_number_with_more_digits_than_python_reads_makes_an_invalid_call(
     assert sent(api, session_id, "hi")["message"]["tool_calls"][0]["type"] == "invalid_tool_call"
     sent(api, session_id, "again")
     views(dynamodb, user_id, session_id).check()
+
+
+def test_a_half_at_the_end_of_a_refusal_is_marked(api: Client, endpoint: Endpoint) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    endpoint.script = [Reply(words=(), refusal=("No \ud83d",))]
+    assert sent(api, session_id, "hi")["message"]["content"] == "No \ufffd"
+
+
+@pytest.mark.parametrize("shape", [None, "x", 7, {"function": "keep"}, {"function": None}])
+def test_calls_of_any_shape_leave_the_words_whole(api: Client, endpoint: Endpoint, shape: Any) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    endpoint.script = [says("Wait", tool_calls=[Shapeless(shape)])]
+    answer = sent(api, session_id, "hi")
+    assert (answer["status"], answer["message"]["content"]) == ("completed", "Wait")
 
 
 def test_a_fault_of_the_graph_is_not_called_the_models_and_keeps_what_was_said(

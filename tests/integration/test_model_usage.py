@@ -56,6 +56,10 @@ ABSURD: dict[str, Any] = {
         "completion_tokens_details": {"reasoning_tokens": -3},
     },
     "details of another kind": {"prompt_tokens": 120, "completion_tokens": 40, "prompt_tokens_details": [1]},
+    "details that are numbers": {
+        "prompt_tokens": 120, "completion_tokens": 40, "prompt_tokens_details": 5, "completion_tokens_details": True,
+    },
+    "objects": {"prompt_tokens": {"a": 1}, "completion_tokens": 40},
     "nothing but zeros": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
     "empty": {},
     "a list": [1, 2],
@@ -70,7 +74,9 @@ def test_counts_that_cannot_be_true_are_held_to_what_can(
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     endpoint.script = [says("Hello", " there", usage=Usage(ABSURD[case], when))]
-    usage = sent(api, session_id, "hi")["usage"]
+    answer = sent(api, session_id, "hi")
+    usage = answer["usage"]
+    assert answer["status"] == "completed"
     assert 0 < usage["input_tokens"] < 10_000
     assert 0 < usage["output_tokens"] < 10_000
     (call,) = used(api, dynamodb, session_id)
@@ -124,6 +130,16 @@ def test_what_is_written_to_a_cache_is_priced_by_how_long_it_stays(
     details = {one["ttl"]: one["inputTokens"] for one in usage.get("cacheDetails", [])}
     assert call.get("cache_write_tokens", 0) == sum(details.values())
     assert call.get("cache_write_1h_tokens", 0) == details.get("1h", 0)
+
+
+def test_a_model_that_answers_under_a_name_of_any_length_is_recorded_by_the_one_asked_for(
+    api: Client, dynamodb: Any, endpoint: Endpoint
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    endpoint.script = [says("Hello", model="m" * 500_000)]
+    sent(api, session_id, "hi")
+    (call,) = used(api, dynamodb, session_id)
+    assert call["model_name"] == "openai:tiny"
 
 
 def test_each_call_is_recorded_with_the_model_that_answered(

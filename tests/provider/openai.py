@@ -3,16 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.provider.openai_refusals import Refusal, missing_parameter, refusal, unsupported_parameter
-from tests.provider.openai_replies import PlainJson, Reply
+from tests.provider.openai_replies import Mislabelled, PlainJson, Reply
 from tests.provider.openai_rules import Strict, violations
 from tests.provider.server import HangUp, Provider, Stream, Whole, position, serving
 from tests.provider.texts import parsed
 
-Answer = Reply | PlainJson | Refusal | HangUp
+Answer = Reply | PlainJson | Mislabelled | Refusal | HangUp
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Endpoint(Provider):
                 return answer
             case Refusal():
                 return _whole(answer)
+            case Mislabelled(reply, content_type):
+                return replace(_streamed(reply, body), content_type=content_type)
             case Reply() if body.get("stream"):
                 return _streamed(answer, body)
             case PlainJson(reply) | (Reply() as reply):
@@ -78,7 +80,7 @@ def _streamed(reply: Reply, asked: dict[str, Any]) -> Stream:
     if cut:
         chunks, done = chunks[: reply.cut_after], False
     if reply.error_event is not None and not cut:
-        chunks = [*chunks[: position(reply.error_after, len(chunks))], {"error": reply.error_event}]
+        chunks = [*chunks[: position(reply.error_after, len(chunks))], reply.error()]
         done = False
     parts = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"] * done
     return Stream(parts, "text/event-stream; charset=utf-8", reply.pause, reply.pace, cut)

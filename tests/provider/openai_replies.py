@@ -79,13 +79,28 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Shapeless(ToolCall):
+    """What stands where a call should."""
+
+    id: Any = None
+    name: Any = None
+
+    def deltas(self, position: int) -> Iterator[Any]:
+        yield self.id
+
+    def whole(self) -> Any:
+        return self.id
+
+
+@dataclass(frozen=True)
 class Reply:
     """One completion.
 
     `words`, `refusal` and `reasoning` are sent a piece per chunk, lone surrogates as their JSON escapes. `model` is
     the one that claims to answer, else the one asked for. `cut_after`, `error_after` and the pause's `after` count
     chunks, the opening one with the role included, as a slice does: -1 is before the last. A cut closes the connection
-    in the middle of the body; `error_event` ends the stream with an error in it. `done` says whether `[DONE]` is sent.
+    in the middle of the body; `error_event` ends the stream with an error in it, or, `bare_error`, with one that is
+    the whole event, as vLLM's was. `done` says whether `[DONE]` is sent.
     """
 
     words: Sequence[str] = ("Hello", " there")
@@ -99,6 +114,7 @@ class Reply:
     cut_after: int | None = None
     error_event: Mapping[str, Any] | None = None
     error_after: int = ALL
+    bare_error: bool = False
     done: bool = True
     pause: Pause | None = None
     pace: float = 0
@@ -119,7 +135,7 @@ class Reply:
     def whole(self, asked: Mapping[str, Any]) -> Chunk:
         """The same in one body."""
         if self.error_event is not None:
-            return {"error": self.error_event}
+            return self.error()
         said = {
             "content": "".join(self.words) if self.words else None,
             "refusal": "".join(self.refusal) if self.refusal else None,
@@ -129,6 +145,11 @@ class Reply:
         choice = {"index": 0, "message": {"role": "assistant", **said}, "logprobs": None, "finish_reason": self.finish}
         usage = {} if self.usage.when is When.NEVER else {"usage": self.usage.tokens}
         return {**self._envelope(asked, "chat.completion"), "choices": [choice], **usage}
+
+    def error(self) -> Chunk:
+        """The event or the body that tells the error."""
+        told = dict(self.error_event or {})
+        return {"object": "error", **told} if self.bare_error else {"error": told}
 
     def _deltas(self) -> Iterator[Chunk]:
         yield {"role": "assistant", "content": "", "refusal": None}
@@ -172,6 +193,14 @@ class PlainJson:
     """The reply in one body of JSON, though a stream was asked for."""
 
     reply: Reply
+
+
+@dataclass(frozen=True)
+class Mislabelled:
+    """The reply as the stream that was asked for, under another content type."""
+
+    reply: Reply
+    content_type: str
 
 
 def says(*words: str, **rest: Any) -> Reply:

@@ -6,10 +6,12 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from httpx2 import Request
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_metadata
+from openai import APIError
 from pydantic import Field, SecretStr
 
 from chatkeep.turns.usage import believable
@@ -33,7 +35,13 @@ class CompatibleModel(Careful, BaseChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
-        """LangChain's own adds usages up, drops refusals, and fails for what it does not expect."""
+        """LangChain's own adds usages up, drops refusals, and fails for what it does not expect.
+
+        Raises APIError where the answer is an error, though its status says otherwise.
+        """
+        if chunk.get("error") or chunk.get("object") == "error":
+            told = chunk.get("error") or chunk
+            raise APIError(str(told), Request("POST", "/chat/completions"), body=told)
         info = {NAMES.get(name, name): chunk[name] for name in DESCRIBES if isinstance(chunk.get(name), str)}
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -61,12 +69,18 @@ def _message(delta: Any) -> AIMessageChunk:
     reasoning = delta.get("reasoning_content") or delta.get("reasoning")
     streamed = {"reasoning_content": reasoning, "refusal": delta.get("refusal")}
     extra: dict[str, Any] = {name: text for name, text in streamed.items() if isinstance(text, str)}
-    extra[FRAGMENTS] = [_fragment(call, place) for place, call in enumerate(delta.get("tool_calls") or ())]
+    calls = delta.get("tool_calls")
+    extra[FRAGMENTS] = [
+        _fragment(call, place)
+        for place, call in enumerate(calls if isinstance(calls, list) else ())
+        if isinstance(call, Mapping)
+    ]
     return AIMessageChunk(content=_text(delta.get("content")), additional_kwargs=extra)
 
 
-def _fragment(call: Any, place: int) -> dict[str, Any]:
-    function = call.get("function") or {}
+def _fragment(call: Mapping[str, Any], place: int) -> dict[str, Any]:
+    function = call.get("function")
+    function = function if isinstance(function, Mapping) else {}
     index = call.get("index")
     return {
         "index": index if isinstance(index, int) else place,
@@ -89,7 +103,7 @@ def _usage(told: Any) -> Any:
     numbers = {
         name: {inner: one for inner, one in value.items() if _is_number(one)} if isinstance(value, Mapping) else value
         for name, value in told.items()
-        if isinstance(value, Mapping) or _is_number(value)
+        if (isinstance(value, Mapping) if name.endswith("_details") else _is_number(value))
     }
     return believable(_create_usage_metadata(numbers)) if numbers else None
 

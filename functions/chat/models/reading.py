@@ -9,6 +9,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from chatkeep.plain import storable
 from chatkeep.text import Joiner
+from chatkeep.turns.calls import ReadChunk
 from chatkeep.turns.usage import believable
 from functions.chat.models.calls import Calls
 from functions.chat.models.content import CALLS, Block, Content
@@ -33,11 +34,12 @@ class Reading:
         self._in_blocks = False
         self._refused = False
 
-    def add(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk | None:
+    def add(self, chunk: ChatGenerationChunk) -> ReadChunk | None:
         """What of the chunk can go on now, if anything; always something for the first one."""
         message = chunk.message
         self._metadata |= {**(chunk.generation_info or {}), **message.response_metadata}
         extra = dict(message.additional_kwargs)
+        before = self._usage
         if isinstance(message, AIMessageChunk):
             self._note_usage(message.usage_metadata)
             for fragment in (*message.tool_call_chunks, *extra.get(FRAGMENTS, ())):
@@ -48,11 +50,13 @@ class Reading:
             self._refused = True
             content = self._beside(content, streamed["refusal"])
         first, self.started = not self.started, True
-        if not (first or content or any(streamed.values())):
+        if not (first or content or any(streamed.values()) or self._usage != before):
             return None
-        return _chunk(content or self._nothing(), streamed, message.id)
+        told = _chunk(content or self._nothing(), streamed, message.id)
+        told.so_far = self._usage
+        return told
 
-    def end(self) -> ChatGenerationChunk:
+    def end(self) -> ReadChunk:
         """The last chunk."""
         content = self._nothing()
         for place, joiner in self._joiners.items():
@@ -62,7 +66,7 @@ class Reading:
         if self._refused:
             self._metadata["finish_reason"] = "refusal"
         last.message.response_metadata = storable(self._metadata)
-        last.message.usage_metadata = self._usage  # type: ignore[attr-defined]
+        last.message.usage_metadata = last.so_far = self._usage  # type: ignore[attr-defined]
         last.message.chunk_position = "last"  # type: ignore[attr-defined]
         return last
 
@@ -98,11 +102,11 @@ class Reading:
         return [*content, {"type": "text", "text": text, "index": index}]
 
 
-def _chunk(content: Content, extra: dict[str, Any], name: str | None, calls: Any = ()) -> ChatGenerationChunk:
+def _chunk(content: Content, extra: dict[str, Any], name: str | None, calls: Any = ()) -> ReadChunk:
     message = AIMessageChunk(
         content=content,
         additional_kwargs={key: value for key, value in extra.items() if value},
         tool_call_chunks=list(calls),
         id=name,
     )
-    return ChatGenerationChunk(message=message)
+    return ReadChunk(message=message)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -168,6 +169,7 @@ class Attempt:
 
     def _run(self, staged: Any) -> CancelAction | None:
         seconds = self._seconds_left()
+        renew_threads()
         return on_loop(thread.supervise(self._running(staged), self._requested_cancel, seconds))
 
     async def _running(self, staged: Any) -> None:
@@ -287,7 +289,21 @@ _loops = threading.local()
 def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` on this thread's event loop, which is kept: the models' connections belong to it, and closing it would
     wait for whatever a cancelled model still does in a thread."""
+    result: Result = _loop().run_until_complete(work)
+    return result
+
+
+def renew_threads() -> None:
+    """Give a turn threads that no turn before it has used: one that was stopped may have left some behind, which wait
+    for a provider for a minute, and there are few where there are few processors."""
+    if hasattr(_loops, "threads"):
+        _loops.threads.shutdown(wait=False)
+    _loops.threads = ThreadPoolExecutor(thread_name_prefix="turn")
+    _loop().set_default_executor(_loops.threads)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
     if not hasattr(_loops, "loop"):
         _loops.loop = asyncio.new_event_loop()
-    result: Result = _loops.loop.run_until_complete(work)
-    return result
+    loop: asyncio.AbstractEventLoop = _loops.loop
+    return loop

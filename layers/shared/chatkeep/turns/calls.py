@@ -24,8 +24,19 @@ PROVIDERS = {"amazon_bedrock": "bedrock", "bedrock": "bedrock", "bedrock_convers
 """Our names of providers that LangChain's classes name otherwise."""
 
 
+LONGEST_NAME = 200
+"""Characters of a model's name, as of a session's."""
+
+
 class RefusedChunk(ChatGenerationChunk):
     """No part of an answer: the request was refused, and waits to be made once more. Until it is, it uses nothing."""
+
+
+class ReadChunk(ChatGenerationChunk):
+    """A piece of an answer with the usage that was reported `so_far`, which is told again in the last one: what is
+    known of a call that is stopped."""
+
+    so_far: UsageMetadata | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,9 @@ class Running:
         self.words.append(message.text if message else token)
         if isinstance(message, AIMessageChunk):
             self.words.append(str(message.additional_kwargs.get("reasoning_content") or ""))
-            if message.usage_metadata:
+            if isinstance(chunk, ReadChunk):
+                self.usage = chunk.so_far or self.usage
+            elif message.usage_metadata:
                 self.usage = add_usage(self.usage, message.usage_metadata)
 
     def as_message(self) -> AIMessage:
@@ -187,4 +200,4 @@ def _answered(asked: str, message: AIMessage) -> str:
     """The model that says it has answered, with the provider that was asked."""
     named = message.response_metadata.get("model_name") or message.response_metadata.get("model")
     provider = asked.partition(":")[0]
-    return f"{provider}:{named}" if isinstance(named, str) and named else asked
+    return f"{provider}:{named}" if isinstance(named, str) and 0 < len(named) <= LONGEST_NAME else asked
