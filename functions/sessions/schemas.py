@@ -15,10 +15,12 @@ DEEPEST_METADATA = 32
 """Levels of objects and arrays: what is stored must be readable by every JSON library, ours included."""
 COOLEST = 1e-6
 NULL_ALONE = {
-    "audio", "function_call", "functions", "input", "max_tokens", "messages", "modalities", "model", "n",
+    "audio", "function_call", "functions", "input", "max_tokens", "modalities", "n",
     "service_tier", "stream_options", "temperature", "tool_choice", "tools", "web_search_options",
 }  # fmt: skip
 """Options that the session's own fields or its graph set, or whose price nobody knows: they can only be left out."""
+NEVER = {"messages", "model"}
+"""Options without which there is no request."""
 MOST_MESSAGES = 1_000_000
 MOST_TOKENS = 1_000_000_000_000
 MOST_DOLLARS = 1_000_000
@@ -43,6 +45,8 @@ def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _small_options(options: dict[str, Any]) -> dict[str, Any]:
+    for name in sorted(NEVER & options.keys()):
+        raise ValueError(f"{name} cannot be set here")
     for name in sorted(NULL_ALONE & options.keys()):
         if options[name] is not None:
             raise ValueError(f"{name} can only be null here, so that it is not sent")

@@ -11,7 +11,7 @@ from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider.bedrock import Bedrock
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply
+from tests.provider.openai_replies import Mislabelled, PlainJson, Reply
 from tests.provider.openai_rules import Strict
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -99,6 +99,14 @@ def test_an_endpoint_that_answers_a_stream_request_with_plain_json_is_read(api: 
     assert len(endpoint.asked) == 1
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=utf-8", "application/octet-stream"])
+def test_a_stream_under_another_content_type_is_read(api: Client, endpoint: Endpoint, kind: str) -> None:
+    session_id = new_session(api, model_name="openai:tiny")
+    endpoint.script = [Mislabelled(Reply(words=("Yes", " ", "no")), kind)]
+    assert sent(api, session_id, "hi")["message"]["content"] == "Yes no"
+    assert len(endpoint.asked) == 1
+
+
 def test_options_reach_bedrock_in_its_own_form(api: Client, bedrock: Bedrock) -> None:
     options = {"top_p": 0.5, "temperature": None, "stream_options": None, "top_k": 20}
     sent(api, new_session(api, model_name=SONNET, model_options=options, max_tokens=99), "hi")
@@ -144,7 +152,8 @@ def test_options_are_kept_changed_and_shown(api: Client) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"model": "gpt-4"}, {"messages": []}, {"max_tokens": 5}, {"temperature": 1}, {"n": 9}, {"stream": True},
+        {"model": "gpt-4"}, {"model": None}, {"messages": None}, {"messages": []},
+        {"max_tokens": 5}, {"temperature": 1}, {"n": 9}, {"stream": True},
         {"service_tier": "priority"}, {"tools": []}, {"system_role": "god"}, {"max_tokens_field": "limit"},
         {"seed": "x" * 5_000}, {"deep": json.loads("[" * 40 + "]" * 40)}, [], "top_p", None,
     ],

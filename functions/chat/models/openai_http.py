@@ -9,6 +9,8 @@ import openai
 from httpx2 import RemoteProtocolError, Request, Response
 
 STREAM = "text/event-stream"
+EVENTS = (b"data:", b"event:", b":")
+"""What a stream begins with: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream"""
 ASKS_FOR_STREAM = re.compile(rb'"stream":\s*true')
 
 
@@ -19,11 +21,14 @@ def as_chunk(whole: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_stream(request: Request, response: Response) -> Response:
-    """Raises RemoteProtocolError for what is no completion at all, such as a proxy's page."""
+    """`response` as a stream, which it may be under another name. Raises RemoteProtocolError for what is no completion
+    at all, such as a proxy's page."""
+    if response.content.lstrip().startswith(EVENTS):
+        return response
     try:
         whole = json.loads(response.content)
         chunk = whole if whole.get("error") else as_chunk(whole)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise RemoteProtocolError("the answer is neither a stream nor a completion", request=request) from None
     body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
     return Response(response.status_code, headers={"Content-Type": STREAM}, content=body, request=request)
