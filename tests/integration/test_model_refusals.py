@@ -9,7 +9,7 @@ from chatkeep.turns import thread
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
 from functions.sessions import cancelling
-from tests.chat import new_session, send, sent
+from tests.chat import deployment, new_session, send, sent
 from tests.client import Client, Response
 from tests.provider import bedrock_refusals, openai_refusals
 from tests.provider.bedrock import Bedrock
@@ -54,6 +54,12 @@ FOR_GOOD: dict[str, tuple[Refusal, tuple[int, str, str | None]]] = {
     "404 in HTML": (openai_refusals.proxy_page(404, "Not Found"), UNKNOWN),
     "402": (openai_refusals.credits_used_up(), QUOTA),
     "429, quota": (openai_refusals.quota_used_up(), QUOTA),
+    "429, a request over the limit of a minute": (
+        refusal(
+            429, "rate_limit_exceeded", "Request too large for tiny on tokens per min (TPM): Limit 9, Requested 20."
+        ),
+        TOO_LONG,
+    ),
     "400, credit": (refusal(400, None, "Your credit balance is too low to access the API."), QUOTA),
 }
 
@@ -224,6 +230,28 @@ def test_a_temperature_that_bedrock_does_not_have_names_its_field(api: Client, b
     assert told(refused) == (422, "model_refused_request", "temperature")
 
 
+@pytest.mark.parametrize("streams", [None, False])
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        ({"message": "You exceeded your current quota", "code": "insufficient_quota"}, QUOTA),
+        ({"message": "Incorrect key", "type": "authentication_error"}, DENIED),
+        ({"message": "no", "type": "permission_error", "code": None}, DENIED),
+        ({"message": "no", "type": "not_found_error"}, UNKNOWN),
+        ({"message": "no", "type": "invalid_request_error"}, (422, "model_refused_request", "content")),
+        ({"message": "no", "type": "rate_limit_error"}, (429, "model_rate_limited", None)),
+        ({"message": "no", "type": "overloaded_error"}, (503, "model_unavailable", None)),
+    ],
+)
+def test_a_refusal_that_comes_as_an_answer_is_told_apart_alike(
+    api: Client, endpoint: Endpoint, error: dict[str, Any], outcome: tuple[int, str, str | None], streams: bool | None
+) -> None:
+    session_id = new_session(api, model_name="openai:tiny", model_options={"stream": streams})
+    endpoint.script = [Reply(words=(), error_event=error, error_after=0)] * 2
+    assert told(send(api, session_id, "hi")) == outcome
+    assert api.get("/stats").json["total_tokens"] == 0
+
+
 SECRETS = [
     "sk-proj-abcdefGHIJKL0123456789",
     "https://internal.example.com:8443/v1/chat",
@@ -254,6 +282,13 @@ def test_the_providers_reason_is_told_without_what_is_the_operators(
 
 def test_the_deployments_own_key_and_endpoint_are_never_told(endpoint: Endpoint) -> None:
     assert redacted(f"key and {endpoint.url} refused") == f"{HIDDEN} and {HIDDEN} refused"
+
+
+def test_the_host_of_the_endpoint_is_not_told_either(
+    api: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with deployment(monkeypatch, {"OPENAI_BASE_URL": "https://llm-gateway.firma.de:8443/v1", "OPENAI_API_KEY": "k-1"}):
+        assert redacted("no llm-gateway.firma.de:8443 or llm-gateway.firma.de") == f"no {HIDDEN} or {HIDDEN}"
 
 
 def test_an_account_that_is_refused_raises_an_alarm(

@@ -47,13 +47,21 @@ QUOTA = re.compile(
     r"|payment.?required|spend(ing)? limit|too many tokens per day",
     re.IGNORECASE,
 )
+OVER_A_MINUTES_LIMIT = re.compile(r"request too large", re.IGNORECASE)
+"""A request that no wait lets pass: it alone is over the limit of tokens a minute."""
 PASSING = {408, 409, 425, 429, 503, 529}
 """Statuses of refusals that pass by themselves, beside the 5xx."""
 STATUSES = {
     "accessdeniedexception": 403,
+    "api_error": 500,
+    "authentication_error": 401,
+    "badrequesterror": 400,
+    "billing_error": 402,
     "expiredtokenexception": 403,
+    "insufficient_quota": 402,
     "internalserverexception": 500,
     "invalid_api_key": 401,
+    "invalid_request_error": 400,
     "invalidclienttokenid": 403,
     "invalidsignatureexception": 403,
     "model_not_found": 404,
@@ -61,7 +69,11 @@ STATUSES = {
     "modelnotreadyexception": 503,
     "modelstreamerrorexception": 503,
     "modeltimeoutexception": 503,
+    "not_found_error": 404,
+    "notfounderror": 404,
     "overloaded_error": 529,
+    "permission_error": 403,
+    "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "resourcenotfoundexception": 404,
     "server_error": 500,
@@ -98,7 +110,9 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
     said, status = f"{facts.code} {facts.message}", facts.status
     if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and TOO_LONG.search(said)):
         return ContextLengthExceededError(model_name)
-    if status == 402 or (status is not None and status < 500 and QUOTA.search(said)):
+    if status in (413, 429) and OVER_A_MINUTES_LIMIT.search(said):
+        return ContextLengthExceededError(model_name)
+    if status == 402 or ((status is None or status < 500) and QUOTA.search(said)):
         return ModelQuotaExceededError(model_name)
     if status in (401, 403):
         return ModelAccessDeniedError(model_name)
@@ -127,15 +141,15 @@ def _facts(error: Exception) -> Facts:
     if isinstance(response, Mapping):  # of botocore
         told, about = response.get("Error", {}), response.get("ResponseMetadata", {})
         status, headers = about.get("HTTPStatusCode"), about.get("HTTPHeaders", {})
-        code, message, field = told.get("Code"), told.get("Message"), _named(str(told.get("Message")))
+        kind, code, message, field = None, told.get("Code"), told.get("Message"), _named(str(told.get("Message")))
     else:
         body = getattr(error, "body", None)
         told = body if isinstance(body, Mapping) else {}
         status, headers = getattr(error, "status_code", None), getattr(response, "headers", {})
-        code, message = told.get("code") or told.get("type"), told.get("message")
+        code, message, kind = told.get("code") or told.get("type"), told.get("message"), told.get("type")
         field = told.get("param") or (_named(str(error)) if isinstance(error, BotoCoreError) else None)
     return Facts(
-        status=_status(status, str(code or ""), type(error).__name__),
+        status=_status(status, str(code or ""), str(kind or ""), type(error).__name__),
         code=str(code or ""),
         message=str(message or error),
         field=field if isinstance(field, str) else None,
@@ -148,15 +162,16 @@ def _named(message: str) -> str | None:
     return next((field for field, name in FIELDS.items() if name.search(message)), None)
 
 
-def _status(status: Any, code: str, kind: str) -> int | None:
-    """The status; AWS's codes say more than theirs, and within a stream there is only a code, which may be a status."""
+def _status(status: Any, code: str, kind: str, error: str) -> int | None:
+    """The status; AWS's codes say more than theirs, and within a stream there are only a code, which may be a status,
+    and the kind that OpenAI and others give beside it."""
     if code.lower() in STATUSES and (not isinstance(status, int) or code.endswith("Exception")):
         return STATUSES[code.lower()]
     if isinstance(status, int):
         return status
-    if code.isascii() and code.isdigit() and 400 <= int(code) < 600:
+    if code.isascii() and code.isdigit() and len(code) == len("400") and 400 <= int(code) < 600:
         return int(code)
-    return WITHOUT_A_STATUS.get(kind)
+    return STATUSES.get(kind.lower()) or WITHOUT_A_STATUS.get(error)
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:

@@ -1,6 +1,7 @@
 """A provider's words without what belongs to the operator alone."""
 
 import re
+from urllib.parse import urlsplit
 
 from chatkeep.text import valid
 from functions.chat.settings import settings
@@ -27,7 +28,8 @@ SECRETS = re.compile(
 def redacted(words: str) -> str:
     """`words` as one line of at most `LONGEST` characters, with keys, addresses and accounts hidden."""
     line = " ".join(valid(words)[: LONGEST * 4].split())
-    for secret in (settings().openai_api_key, settings().openai_base_url):
+    at = urlsplit(settings().openai_base_url or "")
+    for secret in (settings().openai_api_key, settings().openai_base_url, at.netloc, at.hostname):
         if secret:
             line = line.replace(secret, HIDDEN)
     line = SECRETS.sub(HIDDEN, line)
