@@ -158,14 +158,14 @@ def test_nothing_is_waited_for_that_the_deadline_does_not_allow(api: Client, end
     assert (failed.status, len(endpoint.asked)) == (429, 1)
 
 
+@pytest.mark.parametrize("streams", [None, False])
 def test_a_turn_that_is_cancelled_while_it_waits_to_ask_again_bills_nothing(
-    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, streams: bool | None
 ) -> None:
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", model_options={"stream": streams})
     refused = openai_refusals.rate_limited(2).after(Pause(0.2))
     endpoint.script = [refused]
-    monkeypatch.setattr(failures, "pause", failures.pause)
     with cancelled_once_asked(endpoint, user_id, session_id):
         answer = sent(api, session_id, "hi")
     assert (answer["status"], answer["message"]["content"]) == ("cancelled", "")

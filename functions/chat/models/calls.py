@@ -20,10 +20,10 @@ class Call:
     pieces: list[str] = field(default_factory=list)
 
     def is_whole(self, *, empty_too: bool) -> bool:
-        """Whether the arguments so far are an object, which `{}` counts for only where `empty_too` says so."""
-        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
+        """Whether the arguments have come in one piece that is an object; `{}` is one only where `empty_too` says so."""
+        if len(self.pieces) != 1 or not self.pieces[0].rstrip().endswith("}"):
             return False
-        found = _object("".join(self.pieces))
+        found = _object(self.pieces[0])
         return found is not None and (empty_too or bool(found))
 
 

@@ -92,7 +92,10 @@ class Careful(BaseChatModel):
         try:
             return _reread(await self._provider_agenerate(asked, stop, kwargs))
         except Exception as error:
-            await asyncio.sleep(self._pause(error, again=True))
+            wait = self._pause(error, again=True)
+            if run_manager:
+                await run_manager.on_llm_new_token("", chunk=_refused())
+            await asyncio.sleep(wait)
         return _reread(await self._provider_agenerate(asked, stop, kwargs))
 
     def _generate(
@@ -106,7 +109,10 @@ class Careful(BaseChatModel):
         try:
             return _reread(super()._generate(asked, stop, **kwargs))  # type: ignore[safe-super]
         except Exception as error:
-            time.sleep(self._pause(error, again=True))
+            wait = self._pause(error, again=True)
+            if run_manager:
+                run_manager.on_llm_new_token("", chunk=_refused())
+            time.sleep(wait)
         return _reread(super()._generate(asked, stop, **kwargs))  # type: ignore[safe-super]
 
     def _provider_astream(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Any:

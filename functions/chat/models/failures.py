@@ -32,6 +32,9 @@ LONGEST_WAIT = 7 * 86_400.0
 LEFT_AFTER_PAUSE = 5.0
 """Seconds of the turn's time that have to be left, else an answer would come too late."""
 
+LONGEST_MESSAGE = 4_000
+"""Characters in which an error is looked for: a proxy's page may be long."""
+
 TOO_LONG = re.compile(
     r"context.?length|context.?window|maximum context|(prompt|input|request) is too long|too many input tokens"
     r"|input tokens? exceed|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)"
@@ -151,7 +154,7 @@ def _facts(error: Exception) -> Facts:
     return Facts(
         status=_status(status, str(code or ""), str(kind or ""), type(error).__name__),
         code=str(code or ""),
-        message=str(message or error),
+        message=str(message or error)[:LONGEST_MESSAGE],
         field=field if isinstance(field, str) else None,
         retry_after=_seconds(headers),
     )
