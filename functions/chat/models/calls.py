@@ -20,7 +20,7 @@ class Call:
     pieces: list[str] = field(default_factory=list)
 
     def is_whole(self, *, empty_too: bool) -> bool:
-        """Whether the arguments have come in one piece that is an object; `{}` is one only where `empty_too` says so."""
+        """Whether the arguments have come in one piece, an object; `{}` is one only where `empty_too` says so."""
         if len(self.pieces) != 1 or not self.pieces[0].rstrip().endswith("}"):
             return False
         found = _object(self.pieces[0])
