@@ -10,7 +10,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-engines check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-engines test-hostile check format lint types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and,
 	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
+
+test-hostile: $(SETUP) ## two thousand stories of models at their worst; HOSTILE_EXAMPLES, HOSTILE_SEED
+	HOSTILE_EXAMPLES=$${HOSTILE_EXAMPLES:-2000} $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)
 
 check: lint types test ## what has to hold before a change lands
 

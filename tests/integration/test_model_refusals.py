@@ -1,10 +1,13 @@
 """Providers that refuse a request: what the sender is told, that nothing is billed, and that the session goes on."""
 
 import time
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
+from chatkeep.clock import now
 from chatkeep.turns import thread
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
@@ -96,7 +99,7 @@ PASSING: dict[str, tuple[Any, tuple[int, str], str]] = {
         "21",
     ),
     "429 with a date": (
-        Refusal(429, "", {"Retry-After": "Fri, 31 Dec 2199 23:59:59 GMT"}),
+        Refusal(429, "", {"Retry-After": format_datetime(now() + timedelta(hours=1), usegmt=True)}),
         (429, "model_rate_limited"),
         "",
     ),
