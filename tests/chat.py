@@ -1,6 +1,7 @@
 """A user's session and turns, as the chat tests tell them."""
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +26,20 @@ def deployment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) ->
 def _forget() -> None:
     settings.cache_clear()
     agent.factory.cache_clear()
+
+
+@contextmanager
+def meanwhile(wait: Callable[[], object], act: Callable[[], object]) -> Iterator[None]:
+    """Does `act` in a thread of its own once `wait` returns."""
+
+    def run() -> None:
+        wait()
+        act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
 
 
 def new_session(api: Client, **settings_of_session: Any) -> str:

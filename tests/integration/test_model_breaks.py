@@ -1,7 +1,6 @@
 """Answers that break off, run out of time, or whose session is deleted meanwhile: what is kept and what is billed."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.chat.models import failures
-from tests.chat import deployment, new_session, send, sent
+from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies, openai_refusals
 from tests.provider.bedrock import Bedrock
@@ -187,16 +186,13 @@ def test_an_agent_that_fails_after_a_tool_has_run_keeps_what_it_found(
 def once_held(held: Pause, act: Callable[[], object], *, for_good: bool = False) -> Iterator[None]:
     """Does `act` in a thread of its own once the endpoint is silent, and then lets it go on unless it is `for_good`."""
 
-    def run() -> None:
-        held.reached.wait(20)
+    def done() -> None:
         act()
         if not for_good:
             held.until.set()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    thread.join()
+    with meanwhile(lambda: held.reached.wait(20), done):
+        yield
 
 
 def test_a_session_that_is_deleted_while_its_turn_runs_is_billed_all_the_same(

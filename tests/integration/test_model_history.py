@@ -1,7 +1,6 @@
 """What a model is sent: roles in turn, no blank text, whatever the session has gone through."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +9,7 @@ import pytest
 
 from chatkeep.turns import thread
 from functions.sessions import cancelling
-from tests.chat import deployment, new_session, sent
+from tests.chat import deployment, meanwhile, new_session, sent
 from tests.client import Client
 from tests.provider.bedrock import Bedrock
 from tests.provider.bedrock_replies import Reasoning
@@ -60,31 +59,12 @@ def test_a_turn_that_was_cancelled_before_its_first_word_does_neither(
     session_id = new_session(api, model_name="openai:tiny")
     held = Pause()
     endpoint.script = [Reply(pause=held)]
-    with while_waiting(held, lambda: cancelling.cancel(user_id, session_id, None)):
+    with meanwhile(lambda: held.reached.wait(20), lambda: cancelling.cancel(user_id, session_id, None)):
         assert sent(api, session_id, "one")["status"] == "cancelled"
     sent(api, session_id, "two")
     assert endpoint.violations == []
     assert [one["content"] for one in transcript(api, session_id)] == ["one", "", "two", "Hello there"]
     views(dynamodb, user_id, session_id).check()
-
-
-class while_waiting:
-    """Does something in a thread of its own once the endpoint has fallen silent."""
-
-    def __init__(self, held: Pause, act: Callable[[], object]) -> None:
-        from threading import Thread
-
-        def run() -> None:
-            held.reached.wait(20)
-            act()
-
-        self._thread = Thread(target=run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
 
 
 def test_a_question_of_white_space_is_no_blank_message(api: Client, endpoint: Endpoint) -> None:

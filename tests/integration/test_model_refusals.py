@@ -11,7 +11,6 @@ from chatkeep.clock import now
 from chatkeep.turns import thread
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
-from functions.sessions import cancelling
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client, Response
 from tests.provider import bedrock_refusals, openai_refusals
@@ -167,32 +166,19 @@ def test_a_turn_that_is_cancelled_while_it_waits_to_ask_again_bills_nothing(
 ) -> None:
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
     session_id = new_session(api, model_name="openai:tiny", model_options={"stream": streams})
-    refused = openai_refusals.rate_limited(2).after(Pause(0.2))
-    endpoint.script = [refused]
-    with cancelled_once_asked(endpoint, user_id, session_id):
+    endpoint.script = [openai_refusals.rate_limited(2)]
+    with meanwhile(lambda: until_refused(endpoint), lambda: cancelling.cancel(user_id, session_id, None)):
         answer = sent(api, session_id, "hi")
     assert (answer["status"], answer["message"]["content"]) == ("cancelled", "")
     assert answer["usage"]["total_tokens"] == 0
     views(dynamodb, user_id, session_id).check()
 
 
-class cancelled_once_asked:
-    def __init__(self, endpoint: Endpoint, user_id: str, session_id: str) -> None:
-        from threading import Thread
-
-        def run() -> None:
-            while not endpoint.asked:
-                time.sleep(0.01)
-            time.sleep(0.5)
-            cancelling.cancel(user_id, session_id, None)
-
-        self._thread = Thread(target=run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
+def until_refused(endpoint: Endpoint) -> None:
+    """Return once the endpoint has refused a request, and its client waits."""
+    while not endpoint.asked:
+        time.sleep(0.01)
+    time.sleep(0.3)
 
 
 BEDROCK = {

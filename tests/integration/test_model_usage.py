@@ -157,3 +157,15 @@ def test_each_call_is_recorded_with_the_model_that_answered(
     assert (first["cost"], second["cost"]) == (575, 6000)
     assert answer["usage"]["cost"] == 0.006575
     assert answer["message"]["model_name"] == SONNET
+
+
+def test_a_graphs_own_model_may_tell_its_usage_again_and_again(
+    api: Client, dynamodb: Any, endpoint: Endpoint, bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api, model_name=SONNET)
+    monkeypatch.setattr(graphs, "own_endpoint", [endpoint.url])
+    endpoint.script = [says(*"abcde", usage=Usage(when=When.CUMULATIVE))]
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:elsewhere", "OPENAI_BASE_URL": ""}):
+        sent(api, session_id, "hi")
+    first, _ = used(api, dynamodb, session_id)
+    assert (first["input_tokens"], first["output_tokens"]) == (120, 40)

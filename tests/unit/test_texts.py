@@ -62,6 +62,18 @@ def test_what_is_nested_too_deeply_is_cut_and_takes_no_stack() -> None:
         ormsgpack.packb(made)
 
 
+def test_values_that_refer_to_one_another_again_and_again_take_no_time() -> None:
+    value: list[Any] = ["\ud83d"]
+    for _ in range(DEEPEST - 1):
+        value = [value, value]
+    assert not is_deep(value)
+    assert is_deep([value])
+    made = storable(value)
+    while isinstance(made, list):
+        made = made[-1]
+    assert made == "\ufffd"
+
+
 @given(VALUES)
 def test_an_answer_is_valid_unicode_whatever_is_in_it(value: Any) -> None:
     text = serialised(as_json(value) if isinstance(value, bytes) else json.loads(json.dumps(as_json(value))))

@@ -19,39 +19,51 @@ def storable(value: Any) -> Any:
 
     What is not text, a number, a dictionary, a list or a tuple stays as it is.
     """
-    return _walk(value, _stored, DEEPEST)
+    return _walk(value, _stored, DEEPEST, {})
 
 
 def as_json(value: Any) -> Any:
     """`value` as RFC 8259 has it: also NaN and the infinities as text, bytes in base64, and all else as its `str`."""
-    return _walk(value, _shown, DEEPEST)
+    return _walk(value, _shown, DEEPEST, {})
 
 
 def readable(value: Any) -> Any:
     """`value` with valid text at any depth, and all else as it is."""
-    return _walk(value, lambda leaf: leaf, DEEPEST)
+    return _walk(value, lambda leaf: leaf, DEEPEST, {})
 
 
 def is_deep(value: Any, levels: int = DEEPEST) -> bool:
     """Whether `value` is nested in more than so many levels; takes no stack."""
     level = [value]
     for _ in range(levels):
-        level = [one for one in level if isinstance(one, dict | list | tuple)]
+        # One that is referred to more than once counts once, so that no graph of references takes for ever.
+        level = list({id(one): one for one in level if isinstance(one, dict | list | tuple)}.values())
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
     return any(isinstance(one, dict | list | tuple) for one in level)
 
 
-def _walk(value: Any, leaf: Callable[[Any], Any], left: int) -> Any:
+Known = dict[tuple[int, int], Any]
+"""What has been made of containers by their identity and the levels left for them: each is gone through once."""
+
+
+def _walk(value: Any, leaf: Callable[[Any], Any], left: int, known: Known) -> Any:
     if isinstance(value, str):
         return text.valid(value)
-    if isinstance(value, dict | list | tuple) and left == 0:
+    if not isinstance(value, dict | list | tuple):
+        return leaf(value)
+    if left == 0:
         return TOO_DEEP
+    place = (id(value), left)
+    if place not in known:
+        known[place] = _contents(value, leaf, left - 1, known)
+    return known[place]
+
+
+def _contents(value: Any, leaf: Callable[[Any], Any], left: int, known: Known) -> Any:
     if isinstance(value, dict):
-        return {_key(key, leaf): _walk(one, leaf, left - 1) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        walked = [_walk(one, leaf, left - 1) for one in value]
-        return tuple(walked) if type(value) is tuple else walked
-    return leaf(value)
+        return {_key(key, leaf): _walk(one, leaf, left, known) for key, one in value.items()}
+    walked = [_walk(one, leaf, left, known) for one in value]
+    return tuple(walked) if type(value) is tuple else walked
 
 
 def _key(key: Any, leaf: Callable[[Any], Any]) -> Any:

@@ -29,7 +29,8 @@ LONGEST_NAME = 200
 
 
 class RefusedChunk(ChatGenerationChunk):
-    """No part of an answer: the request was refused, and waits to be made once more. Until it is, it uses nothing."""
+    """No part of an answer: the request was refused and waits to be made once more. Until it is answered, it is taken to
+    use nothing."""
 
 
 class ReadChunk(ChatGenerationChunk):
@@ -93,7 +94,9 @@ class Running:
             if isinstance(chunk, ReadChunk):
                 self.usage = chunk.so_far or self.usage
             elif message.usage_metadata:
-                self.usage = add_usage(self.usage, message.usage_metadata)
+                # OpenAI's protocol has one usage an answer, which some endpoints tell again and again.
+                again = self.asked.startswith("openai:")
+                self.usage = message.usage_metadata if again else add_usage(self.usage, message.usage_metadata)
 
     def as_message(self) -> AIMessage:
         """The answer as far as it came."""
@@ -174,7 +177,7 @@ def asked_for(metadata: Mapping[str, Any]) -> str:
 
 
 def _record(call: Running, message: AIMessage) -> ModelCall:
-    usage = believable(message.usage_metadata or {})
+    usage = believable(call.usage or message.usage_metadata or {})
     given = dict(usage.get("input_token_details", {}))
     read = usage["input_tokens"] or estimate.prompt_tokens(call.prompt)
     written = usage["output_tokens"] or estimate.answer_tokens(message)
