@@ -260,3 +260,13 @@ def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         raise ZeroDivisionError
 
     return _one_node(fail, checkpointer)
+
+
+def garbled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers, in its only step, with what no storage keeps."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        call = {"name": "fly", "args": {"speed": 2**64, "to": "\ud83d"}, "id": f"call-{len(state['messages'])}"}
+        return {"messages": [AIMessage("half \ud83d of it", tool_calls=[call], additional_kwargs={"steps": 2**70})]}
+
+    return _one_node(answer, checkpointer)

@@ -150,6 +150,18 @@ def test_calls_of_any_shape_leave_the_words_whole(api: Client, endpoint: Endpoin
     assert (answer["status"], answer["message"]["content"]) == ("completed", "Wait")
 
 
+def test_the_last_message_of_a_turn_is_mended_too(
+    api: Client, dynamodb: Any, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:garbled"}):
+        answer = sent(api, session_id, "hi")
+        assert (answer["status"], answer["message"]["content"]) == ("completed", "half \ufffd of it")
+        assert answer["message"]["tool_calls"][0]["args"] == {"speed": str(2**64), "to": "\ufffd"}
+        sent(api, session_id, "again")
+    views(dynamodb, user_id, session_id).check()
+
+
 def test_a_fault_of_the_graph_is_not_called_the_models_and_keeps_what_was_said(
     api: Client, dynamodb: Any, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

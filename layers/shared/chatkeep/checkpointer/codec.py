@@ -1,6 +1,6 @@
 """Values to stored bytes and back: serializer, compression, encryption, checksum."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -13,6 +13,7 @@ from chatkeep.checkpoint_items import payload
 from chatkeep.errors import BrokenThreadError
 
 Frame = tuple[str, bytes]  # what a serializer's `dumps_typed` returns
+Mend = Callable[[Any], object]
 DIGEST_BYTES = 16
 _CHECK_BYTES = 8
 _USUAL = "msgpack"  # the type that a packed frame leaves out
@@ -25,15 +26,25 @@ def strict_serializer() -> JsonPlusSerializer:
 
 
 class Codec:
-    """Frames by the plain serializer, so that equal values have equal frames; encryption around what is stored."""
+    """Frames by the plain serializer, so that equal values have equal frames; encryption around what is stored.
 
-    def __init__(self, serde: SerializerProtocol) -> None:
+    `mend` gets a value that the serializer does not take, to change what it can in place before it is tried again.
+    """
+
+    def __init__(self, serde: SerializerProtocol, mend: Mend | None = None) -> None:
+        self._mend = mend
         encrypted = type(serde) is EncryptedSerializer
         self._plain = serde.serde if encrypted else serde  # type: ignore[attr-defined]
         self._cipher = serde.cipher if encrypted else None  # type: ignore[attr-defined]
 
     def dump(self, value: Any) -> Frame:
-        kind, data = self._plain.dumps_typed(value)
+        try:
+            kind, data = self._plain.dumps_typed(value)
+        except TypeError:
+            if self._mend is None:
+                raise
+            self._mend(value)
+            kind, data = self._plain.dumps_typed(value)
         return kind, bytes(data)
 
     def load(self, frame: Frame) -> Any:

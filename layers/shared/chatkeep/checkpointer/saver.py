@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from chatkeep.checkpoint_items import create_table, delete_thread
 from chatkeep.checkpointer import contents, heads, maintenance
 from chatkeep.checkpointer.async_twins import AsyncTwins
-from chatkeep.checkpointer.codec import Codec, strict_serializer
+from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
 from chatkeep.checkpointer.committing import commit, update
 from chatkeep.checkpointer.contents import Loaded, Source
 from chatkeep.checkpointer.history import Walk, walk_stored
@@ -66,11 +66,14 @@ class DynamoDBSaver(AsyncTwins):
 
     create_table = staticmethod(create_table)
 
-    def staged(self) -> "StagedSaver":
-        """A saver for one turn that keeps what it is given until the caller commits `writes()` in a transaction."""
+    def staged(self, mend: Mend | None = None) -> "StagedSaver":
+        """A saver for one turn that keeps what it is given until the caller commits `writes()` in a transaction.
+
+        `mend` is for values that cannot be serialized: see `Codec`.
+        """
         from chatkeep.checkpointer.staging import StagedSaver  # it imports this module
 
-        return StagedSaver(self)
+        return StagedSaver(self, mend)
 
     @property
     def source(self) -> Source:

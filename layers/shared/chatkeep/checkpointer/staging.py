@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import (
 )
 
 from chatkeep.checkpointer.async_twins import AsyncTwins
-from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.codec import Codec, Mend
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk
 from chatkeep.checkpointer.manifest import Header
@@ -36,8 +36,9 @@ class StagedSaver(AsyncTwins):
     Each stored checkpoint is read once, so its user holds the thread's lease. Safe for threads.
     """
 
-    def __init__(self, saver: DynamoDBSaver) -> None:
+    def __init__(self, saver: DynamoDBSaver, mend: Mend | None = None) -> None:
         super().__init__(serde=saver.serde)
+        self._codec = Codec(saver.serde, mend)
         self._saver = saver
         self._places: dict[Place, Staged] = {}
         self._lock = threading.RLock()
@@ -53,7 +54,7 @@ class StagedSaver(AsyncTwins):
         thread_id, namespace, checkpoint_id = address(config)
         with self._lock:
             loaded = self._load(thread_id, namespace, checkpoint_id)
-            return checkpoint_tuple(Codec(self.serde), thread_id, loaded) if loaded else None
+            return checkpoint_tuple(self._codec, thread_id, loaded) if loaded else None
 
     def _load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
         staged = self._staged(thread_id, namespace)
@@ -144,7 +145,7 @@ class StagedSaver(AsyncTwins):
             ancestor = staged.stored_ancestor(before) if before else parent_id
             parent = self._saver.known(thread_id, namespace, ancestor)
             staged.snapshots[checkpoint["id"]] = take(
-                Codec(self.serde), checkpoint, merged, new_versions, parent_id, parent, before
+                self._codec, checkpoint, merged, new_versions, parent_id, parent, before
             )
         return config_of(thread_id, namespace, checkpoint["id"])
 
@@ -157,7 +158,7 @@ class StagedSaver(AsyncTwins):
             raise ValueError("put_writes needs a checkpoint_id")
         with self._lock:
             own = self._staged(thread_id, namespace).writes.setdefault(checkpoint_id, {})
-            merge(own, numbered(Codec(self.serde), writes, task_id, task_path))
+            merge(own, numbered(self._codec, writes, task_id, task_path))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -179,7 +180,7 @@ class StagedSaver(AsyncTwins):
                 if loaded is None:
                     raise BrokenThreadError(f"checkpoint {parent_id} of thread {thread_id} is missing from the history")
                 _visit(walk, loaded)
-        return walk.result(Codec(self.serde))
+        return walk.result(self._codec)
 
     def writes(self, *, fresh: bool = False) -> StagedWrites:
         """What has to be written so that the newest staged checkpoint of each namespace is stored, and no more.

@@ -35,6 +35,7 @@ from chatkeep.turns import lease, thread, transcript
 from chatkeep.turns.calls import CallRecorder, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.mending import mend_within
 
 RESERVE = timedelta(seconds=3)
 """What a turn keeps of its function's time to store what it has and to answer."""
@@ -124,7 +125,7 @@ class Attempt:
         return bool(self.recorder.calls or self.recorder.stopped())
 
     def _make(self) -> Answer:
-        staged = self.tools.saver.staged()
+        staged = self.tools.saver.staged(mend_within)
         try:
             cancelled = self._run(staged)
         except thread.DeadlineError:
@@ -201,7 +202,7 @@ class Attempt:
 
         Raises `problem`, else GraphFailedError, where the graph does not take that.
         """
-        staged = self.tools.saver.staged()
+        staged = self.tools.saver.staged(mend_within)
         try:
             kept = on_loop(self._append_kept(staged))
         except (ChatkeepError, *STORAGE):

@@ -22,6 +22,15 @@ def mend(message: BaseMessage) -> None:
             setattr(message, name, mended)
 
 
+def mend_within(value: object) -> None:
+    """Mend the messages in `value`, at any depth."""
+    if isinstance(value, BaseMessage):
+        mend(value)
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            mend_within(one)
+
+
 def _same(mended: object, value: object) -> bool:
     try:
         return bool(mended == value)
