@@ -3,6 +3,7 @@ BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
 ARGS ?=
+SEED ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 # The local runner brings its own engine, so its tests need no second run.
@@ -32,14 +33,14 @@ token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds]
 test: $(SETUP) ## all tests on moto; ARGS for pytest
 	$(PYTEST) $(ARGS)
 
+test-hostile: $(SETUP) ## 2,000 sessions with models that send anything; SEED for others
+	HOSTILE_EXAMPLES=2000 HOSTILE_SEED=$(SEED) $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)
+
 # On moto, which is Python, measuring coverage doubles the time of a test.
 test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and, where Java 17 is, on DynamoDB Local
 	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
-
-test-hostile: $(SETUP) ## two thousand stories of models at their worst; HOSTILE_EXAMPLES, HOSTILE_SEED
-	HOSTILE_EXAMPLES=$${HOSTILE_EXAMPLES:-2000} $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)
 
 check: lint types test ## what has to hold before a change lands
 

@@ -77,7 +77,7 @@ ANSWERS: st.SearchStrategy[Answer] = st.one_of(*[REPLIES] * 6, REFUSALS, st.just
 
 def heard(answer: Answer, streams: bool) -> Heard | None:
     """What has to be heard of `answer`, or None where it is broken off or a refusal."""
-    if not isinstance(answer, Reply) or answer.cut_after is not None or answer.failure is not None:
+    if not isinstance(answer, Reply) or not (answer.stop and answer.cut_after is None and answer.failure is None):
         return None
     text = "".join(valid("".join(block.pieces)) for block in answer.blocks if isinstance(block, Text))
     return Heard([text], True, sum(isinstance(block, ToolUse) for block in answer.blocks), _counted(answer.usage or {}))

@@ -83,8 +83,10 @@ MISCOUNTED = st.fixed_dictionaries(
     },
 )
 WHENS = st.sampled_from(When)
-HONEST = st.just(NO_USAGE) | st.builds(Usage, COUNTED, WHENS)
-USAGES = st.one_of(HONEST, st.builds(Usage, MISCOUNTED, WHENS), st.builds(Usage, NAMED, WHENS))
+HONEST = st.builds(Usage, COUNTED, WHENS)
+USAGES = st.one_of(
+    HONEST, HONEST, st.just(NO_USAGE), st.builds(Usage, MISCOUNTED, WHENS), st.builds(Usage, NAMED, WHENS)
+)
 
 CALLS = st.lists(
     st.builds(
@@ -136,21 +138,24 @@ PARTS: dict[str, Any] = {
     "done": st.booleans(),
 }
 REPLIES = st.builds(Reply, **PARTS)
+ENDED = st.builds(Reply, **{**PARTS, "cut_after": st.none(), "error_event": st.none()})
 WARPED = st.builds(
     Warped,
     **PARTS,
     swaps=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 30), st.just(MISSING) | JSON), min_size=1, max_size=3),
 )
 
-WAITS = st.sampled_from(
-    ["0", "0.001", "7", "120", "1e300", "1e400", "nan", "-1", "", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"]
-    + [
-        "Wed, 21 Oct 2099 07:28:00 GMT",
-        "Wed, 21 Oct 2099 07:28:00 +9999",
-        "Wed, 99 Foo 2099",
-        "21 Oct 0001 00:00:00 +1400",
-    ]
-) | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
+DATES = [
+    "Wed, 21 Oct 2015 07:28:00 GMT",
+    "Wed, 21 Oct 2099 07:28:00 +9999",
+    "Wed, 99 Foo 2099",
+    "1 Jan 0001 00:00:00 +1400",
+]
+WAITS = (
+    st.sampled_from(["0", "0.001", "7", "120", "1e300", "1e400", "nan", "-1", "", "soon"])
+    | st.sampled_from(DATES)
+    | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
+)
 """Values of Retry-After: at once, or longer than a turn would wait."""
 HEADERS = st.dictionaries(st.sampled_from(["Retry-After", "retry-after-ms"]), WAITS, max_size=2)
 STATUSES = st.sampled_from([300, 400, 401, 402, 403, 404, 405, 408, 409, 413, 418, 422, 425, 429, 499])
@@ -183,36 +188,35 @@ KNOWN_REFUSALS = st.sampled_from(
         refusals.proxy_page(200, "OK"),
     ]
 )
-EVENTS = st.sampled_from(
-    [
-        b"data: [DONE]\n\n",
-        b"data: null\n\n",
-        b"data: 1\n\n",
-        b"data: []\n\n",
-        b"data: {\n\n",
-        b"data: \xff\n\n",
-        b"\n\n",
-    ]
-    + [
-        b": a comment\n\n",
-        b"event: error\ndata: {}\n\n",
-        b'data: {"choices": null}\n\n',
-        b"data: {}\r\n\r\n",
-        b"id: 1\n",
-    ]
-) | JSON.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n")
-SPOKEN_EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "Well"}}]}\n\n'
+EVENTS = (
+    st.sampled_from([b"[DONE]", b"null", b"1", b"[]", b"{", b"\xff", b'{"choices": null}', b"{}\r\n"]).map(
+        b"data: ".__add__
+    )
+    | st.sampled_from([b"", b": a comment", b"event: error\ndata: {}", b"id: 1"])
+    | JSON.map(lambda value: b"data: " + json.dumps(value).encode())
+)
+SPOKEN_EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "Well"}}]}'
 TYPES = st.sampled_from(["text/event-stream", "application/json", "text/html", "text/plain; charset=utf-16", "?"])
 NOISE = st.builds(
-    lambda events, kind: refusals.verbatim(b"".join(events), kind),
+    lambda events, kind: refusals.verbatim(b"".join(event + b"\n\n" for event in events), kind),
     st.lists(EVENTS | st.just(SPOKEN_EVENT), max_size=6),
     TYPES,
 )
 
 ANSWERS: st.SearchStrategy[Answer] = st.one_of(
-    REPLIES, REPLIES, WARPED, WARPED, REPLIES.map(PlainJson), WARPED.map(PlainJson), REFUSALS, KNOWN_REFUSALS, NOISE,
+    *[ENDED] * 4,
+    REPLIES,
+    REPLIES,
+    WARPED,
+    WARPED,
+    ENDED.map(PlainJson),
+    REPLIES.map(PlainJson),
+    WARPED.map(PlainJson),
+    REFUSALS,
+    KNOWN_REFUSALS,
+    NOISE,
     st.just(HangUp()),
-)  # fmt: skip
+)
 
 
 def heard(answer: Answer, streams: bool) -> Heard | None:
@@ -222,11 +226,17 @@ def heard(answer: Answer, streams: bool) -> Heard | None:
         return None
     pieces = reply.words or reply.refusal
     if reply.cut_after is None and reply.error_event is None:
-        in_place = all(call.index is None for call in reply.tool_calls) or not streams
-        return Heard([valid("".join(pieces))], True, len(reply.tool_calls) if in_place else None, _counted(reply.usage))
+        calls = len(reply.tool_calls) if _are_apart(reply.tool_calls) or not streams else None
+        return Heard([valid("".join(pieces))], True, calls, _counted(reply.usage))
     if not streams or 0 in (reply.cut_after, reply.error_after):
         return None  # it is asked for once more
     return Heard([valid("".join(pieces[:count])) for count in range(len(pieces) + 1)])
+
+
+def _are_apart(calls: Sequence[ToolCall]) -> bool:
+    """Whether it is plain in a stream where a call ends and the next one begins."""
+    ids = {call.id for call in calls if call.id}
+    return len(ids) == len(calls) or all(call.index is None for call in calls)
 
 
 def _counted(usage: Usage) -> tuple[int, int] | None:

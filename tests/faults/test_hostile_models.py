@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from chatkeep.errors import ChatkeepError
@@ -30,7 +30,6 @@ from tests.provider.texts import parsed
 from tests.views import Views, views
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 200)
-PHASES = [Phase.generate] if os.environ.get("NOSHRINK") else list(Phase)
 SEED = os.environ.get("HOSTILE_SEED") or "0"
 BUILT_IN, TOOLED = "functions.chat.agent:build_graph", "tests.graphs:tooled"
 KINDS = [
@@ -209,9 +208,7 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, shard: int) -> Iterato
 @pytest.mark.parametrize("shard", SHARDS)
 def test_whatever_a_model_sends_the_session_goes_on_and_its_views_agree(world: World, shard: int) -> None:
     @seed(f"{SEED}, {shard}")
-    @settings(
-        max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, phases=PHASES, suppress_health_check=CHECKS
-    )
+    @settings(max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, suppress_health_check=CHECKS)
     @given(stories(world.provider))
     def tell(story: Story) -> None:
         graphs.ran.clear()
