@@ -11,14 +11,14 @@ from chatkeep.clock import now
 from chatkeep.turns import thread
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
-from tests.chat import deployment, new_session, send, sent
+from functions.sessions import cancelling
+from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
 from tests.provider import bedrock_refusals, openai_refusals
 from tests.provider.bedrock import Bedrock
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import Refusal, openrouter, refusal
 from tests.provider.openai_replies import Reply
-from tests.provider.pauses import Pause
 from tests.provider.server import HangUp
 from tests.views import views
 

@@ -29,8 +29,10 @@ LONGEST_NAME = 200
 
 
 class RefusedChunk(ChatGenerationChunk):
-    """No part of an answer: the request was refused and waits to be made once more. Until it is answered, it is taken to
-    use nothing."""
+    """No part of an answer: the request was refused and waits to be made once more.
+
+    Until it is answered, it is taken to use nothing.
+    """
 
 
 class ReadChunk(ChatGenerationChunk):
