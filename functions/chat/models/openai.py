@@ -14,7 +14,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_meta
 from openai import APIError
 from pydantic import Field, SecretStr
 
-from chatkeep.turns.usage import believable
+from chatkeep.turns.usage import MOST_TOKENS, believable
 from functions.chat.models.careful import Careful
 from functions.chat.models.openai_http import AsyncClient, Client, as_chunk
 from functions.chat.models.options import Wire
@@ -98,18 +98,20 @@ def _text(content: Any) -> str:
 
 
 def _usage(told: Any) -> Any:
+    """What of `told` can be a count; LangChain's function fails for a member of another type than it expects."""
     if not isinstance(told, Mapping):
         return None
-    numbers = {
-        name: {inner: one for inner, one in value.items() if _is_number(one)} if isinstance(value, Mapping) else value
-        for name, value in told.items()
-        if (isinstance(value, Mapping) if name.endswith("_details") else _is_number(value))
-    }
-    return believable(_create_usage_metadata(numbers)) if numbers else None
+    counts: dict[str, Any] = {name: value for name, value in told.items() if _is_count(value)}
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = told.get(name)
+        counts[name] = (
+            {of: one for of, one in details.items() if _is_count(one)} if isinstance(details, Mapping) else {}
+        )
+    return believable(_create_usage_metadata(counts)) if any(counts.values()) else None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= MOST_TOKENS
 
 
 _clients: WeakKeyDictionary[Any, AsyncClient] = WeakKeyDictionary()
