@@ -3,9 +3,7 @@
 `HOSTILE_EXAMPLES` stories are told in all, `HOSTILE_SEED` chooses others.
 """
 
-import json
 import logging
-import math
 import os
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,19 +15,27 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from chatkeep.errors import ChatkeepError
 from functions.chat.models import failures
 from tests import graphs
 from tests.chat import deployment, new_session, send
-from tests.client import Client, Response
+from tests.client import Client
 from tests.faults import hostile_bedrock, hostile_openai
+from tests.faults.hostile_checks import (
+    check_the_answer,
+    check_the_counters,
+    check_the_stats,
+    check_the_views,
+    check_what_was_heard,
+)
 from tests.faults.hostile_texts import Heard
 from tests.provider import bedrock, bedrock_replies, openai, openai_replies
 from tests.provider.openai_rules import GEMMA, MISTRAL, STRICTEST, Strict
-from tests.provider.texts import parsed
-from tests.views import Views, views
+from tests.views import views
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 200)
+from hypothesis import Phase
+
+PH = [Phase.generate] if os.environ.get("NOSHRINK") else list(Phase)
 SEED = os.environ.get("HOSTILE_SEED") or "0"
 BUILT_IN, TOOLED = "functions.chat.agent:build_graph", "tests.graphs:tooled"
 KINDS = [
@@ -48,10 +54,6 @@ LAST_WORDS = ("All ", "is ", "well.")
 LAST = {"openai": openai_replies.says(*LAST_WORDS), "bedrock": bedrock_replies.says(*LAST_WORDS)}
 HOSTILE: dict[str, Any] = {"openai": hostile_openai, "bedrock": hostile_bedrock}
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-
-
-def codes(kind: type[ChatkeepError] = ChatkeepError) -> set[str]:
-    return {kind.code}.union(*map(codes, kind.__subclasses__()))
 
 
 @dataclass(frozen=True)
@@ -112,86 +114,6 @@ class World:
         check_the_stats(api, session_id)
 
 
-def check_the_answer(response: Response) -> None:
-    told = parsed(response.answer.body)
-    if response.status == 200:
-        assert told["status"] in ("completed", "failed")
-        assert (told["error"] is None) == (told["status"] == "completed")
-        problem = told["error"]
-        check_usage(told["usage"])
-    else:
-        problem = told
-        assert problem["status"] == response.status
-    if problem is not None:
-        assert problem["code"] in codes() - {"internal_error", "graph_failed", "broken_thread"}, problem
-        assert len(problem["detail"]) < 1_000
-    wait = response.headers.get("retry-after")
-    assert wait is None or 0 < int(wait) < 10**9
-
-
-def check_usage(usage: dict[str, Any] | None) -> None:
-    if usage is not None:
-        assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
-        assert all(math.isfinite(one) and one >= 0 for one in usage.values() if one is not None)
-
-
-def check_the_counters(api: Client, session_id: str, before: dict[str, float]) -> dict[str, float]:
-    """What the session shows, which is never less than `before`."""
-    shown = parsed(api.get(f"/sessions/{session_id}").answer.body)
-    counters = {name: shown[name] for name in before}
-    assert all(before[name] <= counters[name] < math.inf for name in before)
-    return counters
-
-
-def check_the_views(found: Views) -> None:
-    found.check()
-    found.check_nothing_is_pending()
-    for one in found.transcript:
-        json.dumps(one, ensure_ascii=False, allow_nan=False).encode()
-        check_usage(one["usage"])
-        calls = [call["id"] for call in one["tool_calls"] or []]
-        assert all(calls)
-        assert len(calls) == len(set(calls))
-    for turn in found.turns.values():
-        check_calls(turn)
-
-
-def check_calls(turn: dict[str, Any]) -> None:
-    """A turn's record is the sum of its calls, none of which uses what no call can."""
-    calls = calls_of(turn)
-    for name in ("input_tokens", "output_tokens"):
-        assert turn[name] == sum(call[name] for call in calls)
-        assert all(0 <= call[name] <= 10_000_000 for call in calls)
-
-
-def calls_of(turn: dict[str, Any]) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = json.loads(turn.get("calls") or "[]")
-    return calls
-
-
-def check_the_stats(api: Client, session_id: str) -> None:
-    for path in (f"/sessions/{session_id}/stats", "/stats", "/stats/daily"):
-        told = parsed(api.get(path).answer.body)
-        numbers = [one for one in told.values() if isinstance(one, int | float)]
-        assert all(math.isfinite(one) and one >= 0 for one in numbers), path
-
-
-def check_what_was_heard(found: Views, heard: dict[str, Heard | None]) -> None:
-    """The first answer of each turn is what the model has said, and its call used what the model reports."""
-    for turn_id, known in heard.items():
-        if known is None:
-            continue
-        answers = [one for one in found.transcript if (one["turn_id"], one["role"]) == (turn_id, "assistant")]
-        said = answers[0]
-        assert said["content"] in known.texts
-        if known.whole and said is answers[-1]:
-            assert said["status"] == "completed"
-        assert known.calls is None or len(said["tool_calls"] or []) == known.calls
-        if known.tokens is not None:
-            call = calls_of(found.turns[turn_id])[0]
-            assert (call["input_tokens"], call["output_tokens"]) == known.tokens
-
-
 @pytest.fixture
 def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, shard: int) -> Iterator[World]:
     provider, graph = KINDS[shard % len(KINDS)]
@@ -208,7 +130,9 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, shard: int) -> Iterato
 @pytest.mark.parametrize("shard", SHARDS)
 def test_whatever_a_model_sends_the_session_goes_on_and_its_views_agree(world: World, shard: int) -> None:
     @seed(f"{SEED}, {shard}")
-    @settings(max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, suppress_health_check=CHECKS)
+    @settings(
+        max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, phases=PH, suppress_health_check=CHECKS
+    )
     @given(stories(world.provider))
     def tell(story: Story) -> None:
         graphs.ran.clear()
