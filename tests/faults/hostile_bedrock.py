@@ -7,27 +7,29 @@ from hypothesis import strategies as st
 
 from chatkeep.text import valid
 from chatkeep.turns.usage import MOST_TOKENS
-from tests.faults.hostile_texts import ARGUMENTS, SPOKEN, Heard
+from tests.faults.hostile_texts import ARGUMENTS, SPOKEN, Heard, weighted
 from tests.provider import bedrock_refusals as refusals
 from tests.provider.bedrock import Answer
 from tests.provider.bedrock_replies import Failure, Reasoning, Reply, Text, ToolUse, tokens
 from tests.provider.server import HangUp
 
 SIGNATURES = st.none() | st.sampled_from(["", "s", "c2lnbmF0dXJl"])
-BLOCKS: st.SearchStrategy[Any] = st.one_of(
-    st.builds(Text, SPOKEN),
-    st.builds(Text, SPOKEN),
-    st.builds(Reasoning, SPOKEN, SIGNATURES),
-    st.builds(lambda hidden: Reasoning(redacted=hidden), st.binary(max_size=8)),
-    st.builds(
-        ToolUse,
-        st.sampled_from(["t1", "t1", "t2", "x" * 64]),
-        st.sampled_from(["keep", "keep", "half", "silent", "fly", "k" * 64]),
-        ARGUMENTS,
-        pieces=st.integers(0, 5),
+BLOCKS: st.SearchStrategy[Any] = weighted(
+    (3, st.builds(Text, SPOKEN)),
+    (1, st.builds(Reasoning, SPOKEN, SIGNATURES)),
+    (1, st.builds(lambda hidden: Reasoning(redacted=hidden), st.binary(max_size=8))),
+    (
+        2,
+        st.builds(
+            ToolUse,
+            st.sampled_from(["t1", "t1", "t2", "x" * 64]),
+            st.sampled_from(["keep", "keep", "half", "silent", "fly", "k" * 64]),
+            ARGUMENTS,
+            pieces=st.integers(0, 5),
+        ),
     ),
 )
-COUNTS = st.integers(0, 100_000) | st.sampled_from([0, 2**31 - 1])
+COUNTS = weighted((4, st.integers(1, 100_000)), (1, st.sampled_from([0, 2**31 - 1])))
 STOPS = st.sampled_from(
     ["end_turn", "tool_use", "max_tokens", "stop_sequence", "guardrail_intervened", "content_filtered", None]
 )
@@ -52,8 +54,8 @@ REPLIES = st.builds(
     | st.builds(
         lambda read, written, cached, kept: tokens(read, written, cached=cached, cached_5m=kept), *[COUNTS] * 4
     ),
-    cut_after=st.none() | st.none() | st.integers(0, 12),
-    failure=st.none() | st.none() | FAILURES,
+    cut_after=weighted((3, st.none()), (1, st.integers(0, 12))),
+    failure=weighted((3, st.none()), (1, FAILURES)),
     fails_after=st.none() | st.integers(0, 10),
 )
 REFUSALS = st.sampled_from(
@@ -72,7 +74,7 @@ REFUSALS = st.sampled_from(
         refusals.internal_error(),
     ]
 )
-ANSWERS: st.SearchStrategy[Answer] = st.one_of(*[REPLIES] * 6, REFUSALS, st.just(HangUp()))
+ANSWERS: st.SearchStrategy[Answer] = weighted((10, REPLIES), (2, REFUSALS), (1, st.just(HangUp())))
 
 
 def heard(answer: Answer, streams: bool) -> Heard | None:

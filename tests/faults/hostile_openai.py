@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chatkeep.plain import readable
 from chatkeep.text import valid
-from tests.faults.hostile_texts import ARGUMENTS, BELIEVABLE, COUNTS, IDS, JSON, NAMES, SPOKEN, TEXTS, Heard
+from tests.faults.hostile_texts import ARGUMENTS, BELIEVABLE, COUNTS, IDS, JSON, NAMES, SPOKEN, TEXTS, Heard, weighted
 from tests.provider import openai_refusals as refusals
 from tests.provider.openai import Answer
 from tests.provider.openai_refusals import Refusal
@@ -82,10 +82,13 @@ MISCOUNTED = st.fixed_dictionaries(
         "cost": COUNTS,
     },
 )
-WHENS = st.sampled_from(When)
+WHENS = st.sampled_from([When.TWICE, When.CUMULATIVE, *When])
 HONEST = st.builds(Usage, COUNTED, WHENS)
-USAGES = st.one_of(
-    HONEST, HONEST, st.just(NO_USAGE), st.builds(Usage, MISCOUNTED, WHENS), st.builds(Usage, NAMED, WHENS)
+USAGES = weighted(
+    (4, HONEST),
+    (1, st.just(NO_USAGE)),
+    (2, st.builds(Usage, MISCOUNTED, WHENS)),
+    (1, st.builds(Usage, NAMED, WHENS)),
 )
 
 CALLS = st.lists(
@@ -125,15 +128,15 @@ ERRORS = st.fixed_dictionaries(
 FINISHES = st.sampled_from(["stop", "length", "tool_calls", "content_filter", "function_call", "eos", "", None]) | TEXTS
 PARTS: dict[str, Any] = {
     "words": SPOKEN,
-    "tool_calls": st.just(()) | CALLS,
-    "refusal": st.just(()) | SPOKEN,
+    "tool_calls": weighted((1, st.just(())), (2, CALLS)),
+    "refusal": weighted((3, st.just(())), (1, SPOKEN)),
     "reasoning": st.just(()) | SPOKEN,
     "reasoning_member": st.sampled_from(["reasoning_content", "reasoning"]),
     "finish": FINISHES,
     "usage": USAGES,
     "model": st.none() | TEXTS,
-    "cut_after": st.none() | st.none() | st.integers(0, 12),
-    "error_event": st.none() | st.none() | ERRORS | JSON,
+    "cut_after": weighted((2, st.none()), (1, st.integers(0, 12))),
+    "error_event": weighted((2, st.none()), (1, ERRORS | JSON)),
     "error_after": st.integers(0, 8) | st.just(ALL),
     "done": st.booleans(),
 }
@@ -203,19 +206,17 @@ NOISE = st.builds(
     TYPES,
 )
 
-ANSWERS: st.SearchStrategy[Answer] = st.one_of(
-    *[ENDED] * 4,
-    REPLIES,
-    REPLIES,
-    WARPED,
-    WARPED,
-    ENDED.map(PlainJson),
-    REPLIES.map(PlainJson),
-    WARPED.map(PlainJson),
-    REFUSALS,
-    KNOWN_REFUSALS,
-    NOISE,
-    st.just(HangUp()),
+ANSWERS: st.SearchStrategy[Answer] = weighted(
+    (8, ENDED),
+    (4, REPLIES),
+    (4, WARPED),
+    (2, ENDED.map(PlainJson)),
+    (1, REPLIES.map(PlainJson)),
+    (2, WARPED.map(PlainJson)),
+    (2, REFUSALS),
+    (1, KNOWN_REFUSALS),
+    (2, NOISE),
+    (1, st.just(HangUp())),
 )
 
 

@@ -3,12 +3,20 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
+
+def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One of the strategies, each as often as its number says; `one_of` takes each that it is given but once."""
+    table = [strategy for weight, strategy in choices for _ in range(weight)]
+    return st.sampled_from(range(len(table))).flatmap(table.__getitem__)
+
+
 TROUBLE = "\ud83d\ude00\U0001f600\x00\x1b\u202e\u200b\ufeff\u2028\u0627\u0301"
 ALPHABET = TROUBLE + ' \n\tab{"\\<'
-TEXTS = st.text(ALPHABET, max_size=8) | st.text(ALPHABET, max_size=8) | st.text(st.characters(), max_size=8)
+TEXTS = weighted((2, st.text(ALPHABET, max_size=8)), (1, st.text(st.characters(), max_size=8)))
 LONGEST = 100_000
 LONG = st.builds(
     lambda text, length: (text * length)[:length],
@@ -18,7 +26,7 @@ LONG = st.builds(
 PIECES = st.lists(TEXTS, max_size=6)
 HALVES = st.text("\ud83d\ude00a", max_size=8).map(list)
 """A character a piece: most pairs are parted."""
-SPOKEN = st.one_of(*[PIECES] * 6, *[HALVES] * 3, st.lists(TEXTS | LONG, max_size=3)).map(tuple)
+SPOKEN = weighted((6, PIECES), (4, HALVES), (1, st.lists(TEXTS | LONG, max_size=3))).map(tuple)
 """What is said, in the pieces it comes in; 100 KB of it now and then."""
 
 LEAVES = (

@@ -69,9 +69,8 @@ class Story:
 def stories(provider: str) -> st.SearchStrategy[Story]:
     scripts = st.lists(HOSTILE[provider].ANSWERS, min_size=1, max_size=2)
     turns = st.lists(scripts, min_size=1, max_size=3)
-    return st.builds(
-        Story, turns, st.sampled_from(STRICTS[provider]), st.sampled_from(["", "Be brief."]), st.booleans()
-    )
+    stricts, prompts = st.sampled_from(STRICTS[provider]), st.sampled_from(["", "Be brief."])
+    return st.builds(Story, turns, stricts, prompts, streams=st.sampled_from([True, True, True, False]))
 
 
 @dataclass
