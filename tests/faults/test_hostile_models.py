@@ -33,9 +33,6 @@ from tests.provider.openai_rules import GEMMA, MISTRAL, STRICTEST, Strict
 from tests.views import views
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 200)
-from hypothesis import Phase
-
-PH = [Phase.generate] if os.environ.get("NOSHRINK") else list(Phase)
 SEED = os.environ.get("HOSTILE_SEED") or "0"
 BUILT_IN, TOOLED = "functions.chat.agent:build_graph", "tests.graphs:tooled"
 KINDS = [
@@ -129,9 +126,7 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, shard: int) -> Iterato
 @pytest.mark.parametrize("shard", SHARDS)
 def test_whatever_a_model_sends_the_session_goes_on_and_its_views_agree(world: World, shard: int) -> None:
     @seed(f"{SEED}, {shard}")
-    @settings(
-        max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, phases=PH, suppress_health_check=CHECKS
-    )
+    @settings(max_examples=min(EXAMPLES, TOGETHER), deadline=None, database=None, suppress_health_check=CHECKS)
     @given(stories(world.provider))
     def tell(story: Story) -> None:
         graphs.ran.clear()
