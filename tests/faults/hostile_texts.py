@@ -29,18 +29,17 @@ HALVES = st.text("\ud83d\ude00a", max_size=8).map(list)
 SPOKEN = weighted((6, PIECES), (4, HALVES), (1, st.lists(TEXTS | LONG, max_size=3))).map(tuple)
 """What is said, in the pieces it comes in; 100 KB of it now and then."""
 
-LEAVES = (
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.sampled_from([2**63, 2**64, -(2**70), 10**30, 1e308, -0.0])
-    | st.floats()
-    | TEXTS
-)
-JSON = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=5
-)
 
+def json_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    numbers = st.integers(-3, 3) | st.sampled_from([2**63, 2**64, -(2**70), 10**30, 1e308, -0.0]) | st.floats()
+    return st.recursive(
+        st.none() | st.booleans() | numbers | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=5,
+    )
+
+
+JSON = json_of(TEXTS)
 DEEP = st.builds(
     lambda depth: f'{{"value": {"[" * depth}{"]" * depth}}}', st.sampled_from([60, 98, 100, 101, 300, 3_000])
 )

@@ -42,3 +42,10 @@ def test_a_count_that_cannot_be_is_estimated_beside_one_that_can(api: Client, en
     usage = sent(api, session_id, "hi")["usage"]
     assert usage["input_tokens"] > 0
     assert (usage["output_tokens"], usage["estimated"]) == (5, True)
+
+
+def test_an_answer_that_comes_whole_may_have_a_member_whose_name_has_nul(api: Client, endpoint: Endpoint) -> None:
+    session_id = new_session(api, model_name="openai:tiny", model_options={"stream": False})
+    endpoint.script = [Reply(usage=Usage({**COUNTED, "completion_tokens_details": [{"\x00": 0}]}))]
+    answer = sent(api, session_id, "hi")
+    assert (answer["message"]["content"], answer["usage"]["output_tokens"]) == ("Hello there", 5)

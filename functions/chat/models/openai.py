@@ -53,7 +53,7 @@ class CompatibleModel(Careful, BaseChatOpenAI):
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         """An answer that came whole, made of the chunk that says the same."""
-        whole = response if isinstance(response, dict) else response.model_dump()
+        whole = response if isinstance(response, dict) else response.model_dump(warnings=False)
         chunk = self._convert_chunk_to_generation_chunk(as_chunk(whole), AIMessageChunk, generation_info)
         assert chunk is not None
         return ChatResult(generations=[chunk])
