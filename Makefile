@@ -11,7 +11,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-engines test-hostile check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile check format lint types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,8 +30,11 @@ run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DY
 token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds]
 	@exec $(BIN)/python -m infra.local.tokens "$$USER" "$${EXPIRES:-43200}"
 
-test: $(SETUP) ## all tests on moto; ARGS for pytest
+test: $(SETUP) ## all tests on moto but the thorough ones; ARGS for pytest
 	$(PYTEST) $(ARGS)
+
+test-thorough: $(SETUP) ## the tests that take long: hundreds of turns by many clients at once, faults of the saver on its own
+	$(PYTEST) -m thorough $(ARGS)
 
 test-hostile: $(SETUP) ## 2,000 sessions with models that send anything; SEED for others
 	HOSTILE_EXAMPLES=2000 HOSTILE_SEED=$(SEED) $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)

@@ -151,7 +151,9 @@ def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload, "PART_BYTES", 10_000)
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["plain", "strict"])
+@pytest.mark.parametrize(
+    "strict", [pytest.param(False, id="plain", marks=pytest.mark.thorough), pytest.param(True, id="strict")]
+)
 @pytest.mark.parametrize(("make", "run"), RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_run_survives_a_fault_at_any_request(

@@ -87,6 +87,7 @@ def service(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     started.stop()
 
 
+@pytest.mark.thorough
 def test_sixteen_clients_on_one_session_leave_three_views_that_agree(service: runner.Runner, endpoint: str) -> None:
     user_id = f"user-{uuid4()}"
     with service.client(user_id) as http:

@@ -141,7 +141,9 @@ def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
     sent(api, session_id, "hi", key="k")
 
 
-@pytest.mark.parametrize("refused", [openai_refusals.rate_limited(1), openai_refusals.server_error(), HangUp()])
+@pytest.mark.parametrize(
+    "refused", [Refusal(429, "", {"retry-after-ms": "50"}), openai_refusals.server_error(), HangUp()]
+)
 def test_a_short_wait_is_waited_out_once_and_billed_once(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, refused: Any
 ) -> None:
