@@ -34,9 +34,6 @@ class Calls:
         self._calls: list[Call] = []
         self._places: dict[Any, Call] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
-
     def add(self, fragment: Any) -> None:
         """Add a fragment with `index`, `id`, `name` and `args`, each of which may be missing or of another type."""
         call_id, name, arguments = (fragment.get(part) for part in ("id", "name", "args"))

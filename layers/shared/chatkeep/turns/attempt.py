@@ -296,7 +296,7 @@ def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 def renew_threads() -> None:
     """Give a turn threads that no turn before it has used: one that was stopped may have left some behind, which wait
-    for a provider for a minute, and there are few where there are few processors."""
+    for a provider for half a minute, and there are few where there are few processors."""
     if hasattr(_loops, "threads"):
         _loops.threads.shutdown(wait=False)
     _loops.threads = ThreadPoolExecutor(thread_name_prefix="turn")

@@ -180,19 +180,18 @@ def asked_for(metadata: Mapping[str, Any]) -> str:
 
 def _record(call: Running, message: AIMessage) -> ModelCall:
     usage = believable(call.usage or message.usage_metadata or {})
-    given = dict(usage.get("input_token_details", {}))
+    given: Mapping[str, Any] = usage.get("input_token_details", {})
     read = usage["input_tokens"] or estimate.prompt_tokens(call.prompt)
     written = usage["output_tokens"] or estimate.answer_tokens(message)
-    for_an_hour = int(str(given.get("ephemeral_1h_input_tokens", 0)))
     return ModelCall(
         kind=call.kind or ("tool" if message.tool_calls else "message"),
         model_name=_answered(call.asked, message),
         asked=call.asked,
         input_tokens=read,
         output_tokens=written,
-        cache_read_tokens=usage.get("input_token_details", {}).get("cache_read", 0),
-        cache_write_tokens=sum(int(str(given.get(name, 0))) for name in WRITES),
-        cache_write_1h_tokens=for_an_hour,
+        cache_read_tokens=given.get("cache_read", 0),
+        cache_write_tokens=sum(given.get(name, 0) for name in WRITES),
+        cache_write_1h_tokens=given.get("ephemeral_1h_input_tokens", 0),
         reasoning_tokens=usage.get("output_token_details", {}).get("reasoning", 0),
         estimated=(read, written) != (usage["input_tokens"], usage["output_tokens"]),
     )
