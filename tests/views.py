@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer
 
 from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.clock import milliseconds, now
 from functions.chat.runtime import saver
 from tests.client import Client
 
@@ -68,10 +69,11 @@ class Views:
         assert sum(day.get("input_tokens", 0) + day.get("output_tokens", 0) for day in self.days) == tokens
 
     def check_nothing_is_pending(self) -> None:
-        """No lease, and nobody waits."""
+        """No lease, no slot, and nobody waits."""
         assert not [name for name in LEASE if name in self.session]
         assert not self.session.get("waiting")
         assert not self.session.get("interrupting")
+        assert [one for one in self.totals.get("slots", ()) if int(one.partition("@")[2]) > milliseconds(now())] == []
 
 
 def views(dynamodb: Any, user_id: str, session_id: str) -> Views:

@@ -22,7 +22,14 @@ def tools() -> Tools:
     """
     providers.load(settings().default_model)
     agent.factory()
-    return Tools(saver=saver(), graph_for=graph_for, price=prices.price, load=load, explain=failures.explain)
+    return Tools(
+        saver=saver(),
+        graph_for=graph_for,
+        price=prices.price,
+        turns_per_user=settings().turns_per_user,
+        load=load,
+        explain=failures.explain,
+    )
 
 
 @cache

@@ -25,11 +25,12 @@ class ChatSettings:
     openai_api_key: str | None
     openai_options: Mapping[str, Any]
     default_model: str
+    turns_per_user: int
     local_model_url: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "ChatSettings":
-        """Raises KeyError naming the missing variable, ValueError for options that are no JSON object."""
+        """Raises KeyError naming the missing variable, ValueError for options that are no JSON object or no number."""
         return cls(
             checkpoints_table=required(environment, "CHECKPOINTS_TABLE"),
             graph=required(environment, "GRAPH"),
@@ -38,6 +39,7 @@ class ChatSettings:
             openai_api_key=environment.get("OPENAI_API_KEY") or None,
             openai_options=_json_object(environment.get("OPENAI_OPTIONS") or "{}"),
             default_model=environment.get("DEFAULT_MODEL") or "",
+            turns_per_user=int(required(environment, "TURNS_PER_USER")),
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
         )
 

@@ -43,7 +43,7 @@ from tests.client import STACK, Client
 
 RESULTS = Path(__file__).parent / "turns.json"
 MEASURED, SMOKE = (2, 100, 1_000), (2, 20)
-MOST_REQUESTS, MOST_WCU, MOST_RCU = 6, 30, 8
+MOST_REQUESTS, MOST_WCU, MOST_RCU = 6, 31, 8
 TABLE = "chatkeep-SessionsTable"
 Numbers = dict[str, float]
 
@@ -70,7 +70,7 @@ class Ours:
     def __post_init__(self) -> None:
         self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
         self.meter = Meter(Session._get_connection().connection.client, self.engine.client)
-        self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1)
+        self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1, 1)
 
     def restart(self) -> None:
         """Go on in a process that has not seen the session."""

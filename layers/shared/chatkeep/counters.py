@@ -23,13 +23,14 @@ def session_additions(turn: Turn) -> list[Action]:
     return additions
 
 
-def add_to_totals(transaction: Transaction, user_id: str, turn: Turn) -> None:
-    """Add the turn to its user's totals, which are over the sessions that exist."""
+def add_to_totals(transaction: Transaction, user_id: str, turn: Turn, *besides: Action) -> None:
+    """Add the turn to its user's totals, which are over the sessions that exist; `besides` goes to the same item."""
     transaction.change(
         Totals.of(user_id),
         Totals.total_messages.add(turn.messages),
         Totals.total_tokens.add(turn.input_tokens + turn.output_tokens),
         Totals.total_cost.add(turn.cost),
+        *besides,
     )
 
 

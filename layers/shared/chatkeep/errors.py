@@ -19,6 +19,7 @@ ChatkeepError
         TurnRolledBackError
         LeaseLostError
         ConcurrentWriteError
+    TooManyTurnsError
     ModelRateLimitedError
     UnavailableError
         ModelUnavailableError
@@ -247,6 +248,18 @@ class ConcurrentWriteError(ConflictError):
 
     code = "concurrent_write"
     title = "The thread changed meanwhile"
+
+
+class TooManyTurnsError(ChatkeepError):
+    """So many requests of the user run or wait for a turn as this deployment admits at once."""
+
+    status = 429
+    code = "too_many_turns"
+    title = "Too many turns at once"
+    retry_after_seconds = 2
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} of your turns are running or waiting, which is as many as may; wait for one to end")
 
 
 class ModelRateLimitedError(ChatkeepError):

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pynamodb.attributes import NumberAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
 
 from chatkeep.models.table import SessionsTable, user_partition
 
@@ -10,7 +10,7 @@ DAY_PREFIX = "DAY#"
 
 
 class Totals(SessionsTable):
-    """Over the sessions that exist: how many in each status, and what they have used."""
+    """Over the sessions that exist: how many in each status, and what they have used; and the slots that are taken."""
 
     active_sessions = NumberAttribute(default=0)
     archived_sessions = NumberAttribute(default=0)
@@ -18,6 +18,7 @@ class Totals(SessionsTable):
     total_messages = NumberAttribute(default=0)
     total_tokens = NumberAttribute(default=0)
     total_cost = NumberAttribute(default=0)
+    slots = UnicodeSetAttribute(null=True)
 
     @classmethod
     def of(cls, user_id: str) -> "Totals":

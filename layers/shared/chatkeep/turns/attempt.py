@@ -60,13 +60,14 @@ def no_answer(_: Exception, model_name: str) -> ChatkeepError:
 class Tools:
     """What a turn runs with: the saver of its thread, the graph and the prices of its function.
 
-    `load` imports what the graph of a session needs, which may take seconds; `explain` says what a model's error is for
-    whoever sent the turn to the model of that name.
+    At most `turns_per_user` of a user's requests run or wait at once. `load` imports what the graph of a session needs,
+    which may take seconds; `explain` says what a model's error is for whoever sent the turn to the model of that name.
     """
 
     saver: DynamoDBSaver
     graph_for: GraphFor
     price: Pricing
+    turns_per_user: int
     load: Callable[[Session], None] = lambda _: None
     explain: Callable[[Exception, str], ChatkeepError] = no_answer
 

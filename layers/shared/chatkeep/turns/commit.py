@@ -1,4 +1,4 @@
-"""A turn's one transaction: checkpoint, messages, record, counters and the end of the lease, or none of it."""
+"""A turn's one transaction: checkpoint, messages, record, counters, the end of lease and slot, or none of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.transaction import Transaction
-from chatkeep.turns import ahead, lease
+from chatkeep.turns import ahead, lease, slots
 from chatkeep.turns.ahead import Members
 from chatkeep.turns.lease import CancelAction
 
@@ -52,7 +52,7 @@ class _MovedError(Exception):
 
 
 def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: CheckpointWrites) -> None:
-    """Store the turn and end the lease that `session` was acquired with.
+    """Store the turn, end the lease that `session` was acquired with and give back its slot.
 
     Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, TurnRecordedError,
     RollBackRequestedError, ConcurrentWriteError; then nothing is stored.
@@ -86,7 +86,7 @@ def _store(session: Session, at: str, turn: Turn, messages: list[Message], write
         )
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
-        counters.add_to_totals(transaction, session.user_id, turn)
+        counters.add_to_totals(transaction, session.user_id, turn, *slots.giving_back(session))
         counters.add_to_day(transaction, session.user_id, turn, now())
 
 

@@ -13,9 +13,10 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.transaction import Reading
-from chatkeep.turns import ahead, lease, queue
+from chatkeep.turns import ahead, lease, queue, slots
 from chatkeep.turns.attempt import RESERVE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
+from chatkeep.turns.lease import Sender
 from chatkeep.turns.queue import Strategy
 
 SHORTEST_RUN = timedelta(seconds=5)
@@ -38,31 +39,33 @@ def send(request: Request, tools: Tools) -> Answer:
     """Run one turn, or return the stored answer to a repetition of `request.claim`.
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
-    IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with, GraphFailedError,
-    TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError. After any of them
-    the transcript and the thread are as they were.
+    TooManyTurnsError, IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with,
+    GraphFailedError, TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError.
+    After any of them the transcript and the thread are as they were.
     """
     if not ids.is_id(request.session_id):
         raise SessionNotFoundError(request.session_id)
     if request.claim is None:
-        return _attempt(request, tools, _acquire(request, ids.new()), unclaimed=True)
+        return _attempt(request, tools, _acquire(request, tools, ids.new()), unclaimed=True)
     while True:
         stored, fence = _look_up(request, request.claim)
         if stored is not None:
             return stored
         try:
-            session = _acquire(request, request.claim.id)
+            session = _acquire(request, tools, request.claim.id)
         except TurnInProgressError as refusal:
             if refusal.turn_id != request.claim.id:
                 raise
-            queue.wait_for(request.user_id, request.session_id, request.claim.id, request.death - RESERVE)
+            sender = Sender(request.user_id, request.session_id, request.claim.id, request.death)
+            queue.wait_for_twin(sender, request.death - RESERVE, tools.turns_per_user)
             continue  # with the first one's answer, or in its place where it failed
         return _attempt(request, tools, session, unclaimed=session.lease_fence == fence + 1)
 
 
-def _acquire(request: Request, turn_id: str) -> Session:
+def _acquire(request: Request, tools: Tools, turn_id: str) -> Session:
     start_by = request.death - RESERVE - SHORTEST_RUN
-    return queue.acquire(request.user_id, request.session_id, turn_id, request.strategy, start_by, request.death)
+    sender = Sender(request.user_id, request.session_id, turn_id, request.death)
+    return queue.acquire(sender, request.strategy, start_by, tools.turns_per_user)
 
 
 def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: bool) -> Answer:
@@ -79,6 +82,7 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
         # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only
         # the answer of the storage lost.
         ended_here = _release_if_possible(session)
+        slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
         recorded = None if ended_here and not isinstance(error, TurnRecordedError) else _recorded(request, session)
         if recorded is None:
             raise

@@ -7,7 +7,7 @@ visible, so that taking over is all the repair there is.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,22 @@ class TakenError(Exception):
 
 
 @dataclass(frozen=True)
+class Sender:
+    """One request for a turn, which dies at `deadline`: `owner` tells it from others for the same turn."""
+
+    user_id: str
+    session_id: str
+    turn_id: str
+    deadline: datetime
+    owner: str = field(default_factory=ids.new)
+
+    @property
+    def expires_at(self) -> int:
+        """When the sender's lease and slot expire, in milliseconds since the epoch."""
+        return milliseconds(self.deadline + MARGIN)
+
+
+@dataclass(frozen=True)
 class Ticket:
     """A place in one of a session's two queues, worth nothing after `expires_at` (ms since the epoch).
 
@@ -67,24 +83,25 @@ class Ticket:
         return Session.interrupting if self.interrupts else Session.waiting
 
 
-def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session:
-    """Take the lease until `deadline` and return the session with its details.
+def acquire(sender: Sender, ticket: Ticket | None) -> Session:
+    """Take the lease for `sender` and return the session with its details.
 
     Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
     while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
     SessionArchivedError.
     """
-    session, owner = Session(user_id, session_id), ids.new()
+    session = Session(sender.user_id, sender.session_id)
     try:
-        if not update_if(session, _taking(session_id, turn_id, owner, deadline, ticket), _free() & _next(ticket)):
-            session = sessions.ready(user_id, session_id)
-            if session.lease_owner != owner:  # else it was this update, whose first answer was lost
+        if not update_if(session, _taking(sender, ticket), _free() & _next(ticket)):
+            session = sessions.ready(sender.user_id, sender.session_id)
+            if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
         sessions.load_details([session])
     except (PynamoDBException, BotoCoreError):
         # The lease may have been taken all the same; nobody would use it.
         with suppress(PynamoDBException, BotoCoreError):
-            update_if(Session(user_id, session_id), giving_up(), Session.lease_owner == owner)
+            mine: Condition = Session.lease_owner == sender.owner
+            update_if(Session(sender.user_id, sender.session_id), giving_up(), mine)
         raise
     return session
 
@@ -160,13 +177,13 @@ def still_held(session: Session) -> Session:
     return present
 
 
-def _taking(session_id: str, turn_id: str, owner: str, deadline: datetime, ticket: Ticket | None) -> list[Action]:
+def _taking(sender: Sender, ticket: Ticket | None) -> list[Action]:
     actions: list[Action] = [
-        Session.lease_turn_id.set(turn_id),
-        Session.lease_owner.set(owner),
+        Session.lease_turn_id.set(sender.turn_id),
+        Session.lease_owner.set(sender.owner),
         Session.lease_fence.add(1),
-        Session.lease_expires_at.set(milliseconds(deadline + MARGIN)),
-        Session.lease_shard.set(lease_shard(session_id)),
+        Session.lease_expires_at.set(sender.expires_at),
+        Session.lease_shard.set(lease_shard(sender.session_id)),
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),
     ]

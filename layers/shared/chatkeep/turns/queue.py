@@ -15,12 +15,13 @@ from chatkeep.clock import milliseconds, now
 from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
 from chatkeep.transaction import Transaction, update_if
-from chatkeep.turns import lease
-from chatkeep.turns.lease import CancelAction, TakenError, Ticket
+from chatkeep.turns import lease, slots
+from chatkeep.turns.lease import CancelAction, Sender, TakenError, Ticket
 
 ATTEMPTS = 8
 POLL_SECONDS = 0.2
-LONGEST_QUEUE = 20
+LONGEST_QUEUE = 4
+"""Each who waits holds a function; more could seldom be served before they have to give up."""
 
 
 class Strategy(StrEnum):
@@ -33,44 +34,69 @@ class Strategy(StrEnum):
 CANCELS = {Strategy.INTERRUPT: CancelAction.KEEP, Strategy.ROLLBACK: CancelAction.ROLL_BACK}
 
 
-def acquire(
-    user_id: str, session_id: str, turn_id: str, strategy: Strategy, start_by: datetime, deadline: datetime
-) -> Session:
-    """Take the session's lease until `deadline`, waiting until `start_by` where the strategy says so.
+def acquire(sender: Sender, strategy: Strategy, start_by: datetime, limit: int) -> Session:
+    """Take the session's lease and one of its user's `limit` slots, waiting until `start_by` if the strategy says so.
 
     Waiting senders are served in order of arrival; those who cancel the running turn come before those who wait for its
-    end. Raises TurnInProgressError, also for a repetition of the running turn itself; SessionChangedError; and what
-    `lease.acquire` raises, but for TakenError.
+    end. Raises TurnInProgressError, also for a repetition of the running turn itself; TooManyTurnsError;
+    SessionChangedError; and what `lease.acquire` raises, but for TakenError. Then neither lease nor slot is held.
     """
     refusal: TurnInProgressError | None = None
     for _ in range(ATTEMPTS):
         try:
-            return lease.acquire(user_id, session_id, turn_id, deadline, None)
+            return _with_slot(sender, lease.acquire(sender, None), limit)
         except TakenError as taken:
             refusal = _refusal(without_dead(taken.session))
         if refusal is not None:
             break
         # The turn ended meanwhile, or only senders who had died were waiting.
     if refusal is None:
-        raise SessionChangedError(session_id)
-    if strategy is Strategy.REJECT or refusal.turn_id == turn_id:
+        raise SessionChangedError(sender.session_id)
+    if strategy is Strategy.REJECT or refusal.turn_id == sender.turn_id:
         raise refusal
-    ticket = Ticket(turn_id, milliseconds(start_by), interrupts=strategy in CANCELS)
-    _join(user_id, session_id, ticket, otherwise=refusal)
+    slots.take(sender, limit)
     try:
-        return _wait(user_id, session_id, ticket, CANCELS.get(strategy), start_by, deadline)
+        return _in_line(sender, strategy, start_by, refusal)
     except BaseException:
-        with suppress(ChatkeepError, PynamoDBException, BotoCoreError):  # else the ticket expires by itself
-            _leave(user_id, session_id, ticket)
+        slots.release(sender.user_id, sender.owner, sender.expires_at)
         raise
 
 
-def wait_for(user_id: str, session_id: str, turn_id: str, until: datetime) -> None:
-    """Return once `turn_id` neither runs nor waits. Raises TurnInProgressError where it still does at `until`."""
-    while _pending(sessions.header(user_id, session_id), turn_id):
-        if now() >= until:
-            raise TurnInProgressError(turn_id)
-        _pause()
+def wait_for_twin(sender: Sender, until: datetime, limit: int) -> None:
+    """Return once the sender's turn, which another request runs or waits for, does neither any more.
+
+    Raises TurnInProgressError where it still does at `until`, TooManyTurnsError.
+    """
+    slots.take(sender, limit)
+    try:
+        while _pending(sessions.header(sender.user_id, sender.session_id), sender.turn_id):
+            if now() >= until:
+                raise TurnInProgressError(sender.turn_id)
+            _pause()
+    finally:
+        slots.release(sender.user_id, sender.owner, sender.expires_at)
+
+
+def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
+    """`session`, whose lease the sender has just acquired, once it has a slot too; else the lease is given up."""
+    try:
+        slots.take(sender, limit)
+    except BaseException:
+        with suppress(PynamoDBException, BotoCoreError):  # else it expires by itself
+            lease.release(session)
+        raise
+    return session
+
+
+def _in_line(sender: Sender, strategy: Strategy, start_by: datetime, refusal: TurnInProgressError) -> Session:
+    ticket = Ticket(sender.turn_id, milliseconds(start_by), interrupts=strategy in CANCELS)
+    _join(sender, ticket, otherwise=refusal)
+    try:
+        return _wait(sender, ticket, CANCELS.get(strategy), start_by)
+    except BaseException:
+        with suppress(ChatkeepError, PynamoDBException, BotoCoreError):  # else the ticket expires by itself
+            _leave(sender, ticket)
+        raise
 
 
 def without_dead(session: Session) -> Session:
@@ -110,32 +136,25 @@ def _refusal(session: Session) -> TurnInProgressError | None:
     return TurnInProgressError(waiting[0].turn_id) if waiting else None
 
 
-def _join(user_id: str, session_id: str, ticket: Ticket, otherwise: TurnInProgressError) -> None:
-    session, queue = Session(user_id, session_id), ticket.queue()
+def _join(sender: Sender, ticket: Ticket, otherwise: TurnInProgressError) -> None:
+    session, queue = Session(sender.user_id, sender.session_id), ticket.queue()
     room: Condition = Session.sk.exists() & queue[LONGEST_QUEUE - 1].does_not_exist()
     # This very update was carried out and its answer lost.
     absent: Condition = queue.does_not_exist() | ~queue.contains(str(ticket))
     joined = update_if(session, [queue.set((queue | []).append([str(ticket)]))], room & absent)
-    if not joined and ticket not in _tickets(sessions.header(user_id, session_id)):
+    if not joined and ticket not in _tickets(sessions.header(sender.user_id, sender.session_id)):
         raise otherwise
 
 
-def _wait(
-    user_id: str,
-    session_id: str,
-    ticket: Ticket,
-    cancels: CancelAction | None,
-    start_by: datetime,
-    deadline: datetime,
-) -> Session:
+def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by: datetime) -> Session:
     while True:
-        session = without_dead(sessions.ready(user_id, session_id))
+        session = without_dead(sessions.ready(sender.user_id, sender.session_id))
         running = lease.running_turn(session)
         if running == ticket.turn_id:  # a repetition of this request, which came first
             raise TurnInProgressError(ticket.turn_id)
         if running is None and _tickets(session)[:1] == [ticket]:
             with suppress(TakenError):
-                return lease.acquire(user_id, session_id, ticket.turn_id, deadline, ticket)
+                return lease.acquire(sender, ticket)
         if running is not None and cancels is not None:
             _cancel(session, cancels)
         if now() >= start_by:
@@ -150,10 +169,10 @@ def _cancel(session: Session, action: CancelAction) -> None:
             lease.cancel(transaction, session, action)
 
 
-def _leave(user_id: str, session_id: str, ticket: Ticket) -> None:
-    while ticket in (waiting := _tickets(sessions.header(user_id, session_id))):
+def _leave(sender: Sender, ticket: Ticket) -> None:
+    while ticket in (waiting := _tickets(sessions.header(sender.user_id, sender.session_id))):
         place = ticket.queue()[[one for one in waiting if one.interrupts == ticket.interrupts].index(ticket)]
-        if update_if(Session(user_id, session_id), [place.remove()], place == str(ticket)):
+        if update_if(Session(sender.user_id, sender.session_id), [place.remove()], place == str(ticket)):
             return
 
 

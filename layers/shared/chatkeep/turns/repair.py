@@ -14,7 +14,7 @@ from chatkeep.clock import milliseconds, now
 from chatkeep.errors import SessionNotFoundError
 from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
 from chatkeep.telemetry import logger
-from chatkeep.turns import lease, queue
+from chatkeep.turns import lease, queue, slots
 
 
 def sweep() -> int:
@@ -33,6 +33,7 @@ def _repair(found: Session) -> bool:
         session = queue.without_dead(sessions.header(found.user_id, found.session_id))
         if session.lease_turn_id is None or lease.running_turn(session) is not None:
             return False
+        slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
         return lease.release(session)
     except SessionNotFoundError:  # the index lags behind a purge
         return False

@@ -1,0 +1,78 @@
+"""A user's slots: how many requests for turns, running or waiting, a user has at once over all sessions.
+
+A slot is a member of a set on the user's totals. Taking it is one conditional update, so the count is exact even when
+many try at once. Giving it back costs nothing where the turn is stored, as that transaction changes the totals anyway.
+The slot of a request that died stops counting when the lease that the request could have had expires.
+"""
+
+from botocore.exceptions import BotoCoreError
+from pynamodb.exceptions import PynamoDBException
+from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.update import Action
+
+from chatkeep.clock import milliseconds, now
+from chatkeep.errors import TooManyTurnsError
+from chatkeep.models.session import Session
+from chatkeep.models.totals import Totals
+from chatkeep.telemetry import logger
+from chatkeep.transaction import update_if
+from chatkeep.turns.lease import Sender
+
+ATTEMPTS = 8
+
+
+def take(sender: Sender, limit: int) -> None:
+    """Take a slot for `sender`, who may have it already.
+
+    Costs one request and 1 WCU where there is room. Raises TooManyTurnsError while `limit` slots are taken.
+    """
+    try:
+        _take(sender.user_id, _slot(sender.owner, sender.expires_at), limit)
+    except (PynamoDBException, BotoCoreError):  # it may be taken all the same
+        release(sender.user_id, sender.owner, sender.expires_at)
+        raise
+
+
+def giving_back(session: Session) -> list[Action]:
+    """The actions on the user's totals that give back the slot of the request that acquired `session`'s lease."""
+    return [Totals.slots.delete({_slot(session.lease_owner, int(session.lease_expires_at))})]
+
+
+def release(user_id: str, owner: str, expires_at: int) -> None:
+    """Give back the slot of the sender `owner`, or leave it to expire where the storage does not answer."""
+    try:
+        Totals.of(user_id).update([Totals.slots.delete({_slot(owner, expires_at)})])
+    except (PynamoDBException, BotoCoreError):
+        logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
+
+
+def _take(user_id: str, wanted: str, limit: int) -> None:
+    room: Condition = Totals.slots.does_not_exist() | (size(Totals.slots) < limit)
+    for _ in range(ATTEMPTS):
+        if update_if(Totals.of(user_id), [Totals.slots.add({wanted})], room):
+            return
+        taken = _taken(user_id)
+        if wanted in taken:  # by this very update, whose first answer was lost
+            return
+        dead = {one for one in taken if _expires_at(one) < milliseconds(now())}
+        if len(taken - dead) >= limit:
+            break
+        if dead:
+            Totals.of(user_id).update([Totals.slots.delete(dead)])
+    raise TooManyTurnsError(limit)
+
+
+def _slot(owner: str, expires_at: int) -> str:
+    return f"{owner}@{expires_at}"
+
+
+def _taken(user_id: str) -> set[str]:
+    key = Totals.of(user_id)
+    try:
+        return set(Totals.get(key.pk, key.sk, consistent_read=True).slots or ())
+    except Totals.DoesNotExist:
+        return set()
+
+
+def _expires_at(taken: str) -> int:
+    return int(taken.rpartition("@")[2])

@@ -1,0 +1,73 @@
+"""A user's slots against a model of them: never more than the limit, and none held by the dead."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatkeep import clock
+from chatkeep.errors import TooManyTurnsError
+from chatkeep.models.totals import Totals
+from chatkeep.turns import slots
+from chatkeep.turns.lease import MARGIN, Sender
+
+SENDERS = 6
+SECONDS = st.integers(min_value=1, max_value=60)
+TAKE = st.tuples(st.just("take"), st.integers(0, SENDERS - 1), SECONDS)
+RELEASE = st.tuples(st.just("release"), st.integers(0, SENDERS - 1), SECONDS)
+WAIT = st.tuples(st.just("wait"), st.just(0), SECONDS)
+
+
+class Story:
+    """What a correct count would do: senders by number, with the time at which their slots end."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.user_id = limit, f"user-{uuid4()}"
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.held: dict[int, Sender] = {}
+
+    def living(self) -> dict[int, Sender]:
+        return {number: one for number, one in self.held.items() if one.deadline + MARGIN >= self.now}
+
+    def take(self, number: int, seconds: int) -> None:
+        again = self.living().get(number)
+        sender = again or Sender(self.user_id, "session", "turn", self.now + timedelta(seconds=seconds))
+        if again is None and len(self.living()) >= self.limit:
+            with pytest.raises(TooManyTurnsError):
+                slots.take(sender, self.limit)
+            return
+        slots.take(sender, self.limit)
+        self.held = self.living() | {number: sender}
+
+    def release(self, number: int, _: int) -> None:
+        if sender := self.held.pop(number, None):
+            slots.release(self.user_id, sender.owner, sender.expires_at)
+
+    def wait(self, _: int, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # each story has a user of its own
+@given(limit=st.integers(1, 4), steps=st.lists(st.one_of(TAKE, TAKE, RELEASE, WAIT), max_size=30))
+def test_as_many_senders_as_the_limit_hold_slots_at_any_time(
+    engine: Any, limit: int, steps: list[tuple[str, int, int]]
+) -> None:
+    story = Story(limit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "read", lambda: story.now)
+        for name, number, seconds in steps:
+            getattr(story, name)(number, seconds)
+            living = {f"{one.owner}@{one.expires_at}" for one in story.living().values()}
+            assert living <= stored(story.user_id)
+            assert len(stored(story.user_id)) <= limit
+
+
+def stored(user_id: str) -> set[str]:
+    key = Totals.of(user_id)
+    found = list(Totals.query(key.pk, Totals.sk == key.sk, consistent_read=True))
+    return set(found[0].slots or ()) if found else set()
