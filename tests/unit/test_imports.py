@@ -20,10 +20,14 @@ FUNCTIONS = sorted({name.split(".")[1] for name in SOURCES if name.startswith("f
 HANDLERS = [f"functions.{function}.app" for function in FUNCTIONS]
 INNERMOST = {"chatkeep.errors", "chatkeep.settings"}
 MAY_IMPORT = {  # of ours, itself aside
+    "chatkeep.clock": set(),
     "chatkeep.errors": set(),
     "chatkeep.settings": set(),
-    "chatkeep.models": INNERMOST,
-    "chatkeep.checkpoint_items": INNERMOST,
+    "chatkeep.deadline": {"chatkeep.clock"},
+    "chatkeep.retrying": {"chatkeep.deadline"},
+    "chatkeep.dynamodb": {"chatkeep.deadline", "chatkeep.retrying"},
+    "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
+    "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.retrying"},
 }
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")

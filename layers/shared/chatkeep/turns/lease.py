@@ -8,7 +8,7 @@ visible, so that taking over is all the repair there is.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,12 +20,13 @@ from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.deadline import Deadline, time_of_day
 from chatkeep.errors import LeaseLostError, NoTurnRunningError
 from chatkeep.models.session import Session, lease_shard
 from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
-"""How long a lease outlasts the deadline of the function that holds it: for clocks that differ."""
+"""How long a lease outlasts the function that holds it: for clocks that differ."""
 
 
 class CancelAction(StrEnum):
@@ -67,8 +68,8 @@ class Ticket:
         return Session.interrupting if self.interrupts else Session.waiting
 
 
-def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session:
-    """Take the lease until `deadline` and return the session with its details.
+def acquire(user_id: str, session_id: str, turn_id: str, deadline: Deadline, ticket: Ticket | None) -> Session:
+    """Take the lease until the function dies and return the session with its details.
 
     Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
     while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
@@ -160,12 +161,12 @@ def still_held(session: Session) -> Session:
     return present
 
 
-def _taking(session_id: str, turn_id: str, owner: str, deadline: datetime, ticket: Ticket | None) -> list[Action]:
+def _taking(session_id: str, turn_id: str, owner: str, deadline: Deadline, ticket: Ticket | None) -> list[Action]:
     actions: list[Action] = [
         Session.lease_turn_id.set(turn_id),
         Session.lease_owner.set(owner),
         Session.lease_fence.add(1),
-        Session.lease_expires_at.set(milliseconds(deadline + MARGIN)),
+        Session.lease_expires_at.set(milliseconds(time_of_day(deadline.dies) + MARGIN)),
         Session.lease_shard.set(lease_shard(session_id)),
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),

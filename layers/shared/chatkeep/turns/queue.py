@@ -1,9 +1,7 @@
 """What a sender does while another turn runs: its `strategy`, in LangGraph's own names."""
 
-import random
 import time
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError
@@ -12,14 +10,16 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.deadline import Deadline, time_of_day
 from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
+from chatkeep.retrying import attempts, nap
 from chatkeep.transaction import Transaction, update_if
 from chatkeep.turns import lease
 from chatkeep.turns.lease import CancelAction, TakenError, Ticket
 
 ATTEMPTS = 8
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.3
 LONGEST_QUEUE = 20
 
 
@@ -34,16 +34,16 @@ CANCELS = {Strategy.INTERRUPT: CancelAction.KEEP, Strategy.ROLLBACK: CancelActio
 
 
 def acquire(
-    user_id: str, session_id: str, turn_id: str, strategy: Strategy, start_by: datetime, deadline: datetime
+    user_id: str, session_id: str, turn_id: str, strategy: Strategy, start_by: float, deadline: Deadline
 ) -> Session:
-    """Take the session's lease until `deadline`, waiting until `start_by` where the strategy says so.
+    """Take the session's lease, waiting until `start_by` (of `time.monotonic`) where the strategy says so.
 
     Waiting senders are served in order of arrival; those who cancel the running turn come before those who wait for its
     end. Raises TurnInProgressError, also for a repetition of the running turn itself; SessionChangedError; and what
     `lease.acquire` raises, but for TakenError.
     """
     refusal: TurnInProgressError | None = None
-    for _ in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         try:
             return lease.acquire(user_id, session_id, turn_id, deadline, None)
         except TakenError as taken:
@@ -55,7 +55,7 @@ def acquire(
         raise SessionChangedError(session_id)
     if strategy is Strategy.REJECT or refusal.turn_id == turn_id:
         raise refusal
-    ticket = Ticket(turn_id, milliseconds(start_by), interrupts=strategy in CANCELS)
+    ticket = Ticket(turn_id, milliseconds(time_of_day(start_by)), interrupts=strategy in CANCELS)
     _join(user_id, session_id, ticket, otherwise=refusal)
     try:
         return _wait(user_id, session_id, ticket, CANCELS.get(strategy), start_by, deadline)
@@ -65,12 +65,11 @@ def acquire(
         raise
 
 
-def wait_for(user_id: str, session_id: str, turn_id: str, until: datetime) -> None:
+def wait_for(user_id: str, session_id: str, turn_id: str, until: float) -> None:
     """Return once `turn_id` neither runs nor waits. Raises TurnInProgressError where it still does at `until`."""
     while _pending(sessions.header(user_id, session_id), turn_id):
-        if now() >= until:
+        if not _nap(until):
             raise TurnInProgressError(turn_id)
-        _pause()
 
 
 def without_dead(session: Session) -> Session:
@@ -125,8 +124,8 @@ def _wait(
     session_id: str,
     ticket: Ticket,
     cancels: CancelAction | None,
-    start_by: datetime,
-    deadline: datetime,
+    start_by: float,
+    deadline: Deadline,
 ) -> Session:
     while True:
         session = without_dead(sessions.ready(user_id, session_id))
@@ -138,9 +137,8 @@ def _wait(
                 return lease.acquire(user_id, session_id, ticket.turn_id, deadline, ticket)
         if running is not None and cancels is not None:
             _cancel(session, cancels)
-        if now() >= start_by:
+        if not _nap(start_by):
             raise TurnInProgressError(running or ticket.turn_id)
-        _pause()
 
 
 def _cancel(session: Session, action: CancelAction) -> None:
@@ -157,5 +155,5 @@ def _leave(user_id: str, session_id: str, ticket: Ticket) -> None:
             return
 
 
-def _pause() -> None:
-    time.sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))  # noqa: S311
+def _nap(until: float) -> bool:
+    return nap(POLL_SECONDS, until - time.monotonic())
