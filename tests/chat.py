@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.chat import agent
+from functions.chat import agent, runtime
 from functions.chat.settings import settings
 from tests.client import Client, Response
 
@@ -25,6 +25,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) ->
 
 def _forget() -> None:
     settings.cache_clear()
+    runtime.tools.cache_clear()
     agent.factory.cache_clear()
 
 

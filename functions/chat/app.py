@@ -1,16 +1,14 @@
 """Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback."""
 
-from datetime import timedelta
 from typing import Annotated, Any, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep import messages
+from chatkeep import deadline, messages
 from chatkeep.bodies import serialised
 from chatkeep.caller import claim, user_id
-from chatkeep.clock import now
 from chatkeep.cors import CORS
 from chatkeep.models.message import Rating
 from chatkeep.problems import Problem, documented, install
@@ -31,7 +29,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
         content=new.content,
         strategy=new.strategy,
         claim=claim(app.current_event, app.current_event.json_body),
-        death=now() + timedelta(milliseconds=app.lambda_context.get_remaining_time_in_millis()),
+        deadline=deadline.current(),
     )
     with telemetry.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
@@ -64,4 +62,5 @@ def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    with deadline.kept(event, context):
+        return app.resolve(event, context)

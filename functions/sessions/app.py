@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep import messages, sessions
+from chatkeep import deadline, messages, sessions
 from chatkeep.bodies import serialised
 from chatkeep.caller import claim, user_id
 from chatkeep.cors import CORS
@@ -144,4 +144,5 @@ def statuses(text: str) -> list[Status]:
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    with deadline.kept(event, context):
+        return app.resolve(event, context)

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +29,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from chatkeep import ids
 from chatkeep.caller import Claim
 from chatkeep.clock import day, now, stamp
+from chatkeep.deadline import Deadline
 from chatkeep.models.session import Session
 from chatkeep.turns import engine
 from chatkeep.turns.attempt import Tools
@@ -78,9 +78,9 @@ class Ours:
 
     def turn(self, *, key: bool = False) -> None:
         claim = Claim(ids.derived(str(uuid4())), "body") if key else None
-        death = now() + timedelta(minutes=1)
+        deadline = Deadline.within(60)
         said = text(QUESTION_BYTES)
-        engine.send(engine.Request(self.user_id, self.session_id, said, Strategy.REJECT, claim, death), self.tools)
+        engine.send(engine.Request(self.user_id, self.session_id, said, Strategy.REJECT, claim, deadline), self.tools)
 
     def measured(self, **options: Any) -> Usage:
         with self.meter.measure() as usage:

@@ -58,7 +58,7 @@ def scenario(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(thread, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("botocore.endpoint.time", Impatient())
-    monkeypatch.setattr("chatkeep.transaction.time", Impatient())
+    monkeypatch.setattr("chatkeep.retrying.time", Impatient())
     if "several" in request.param:  # the limits, made small enough to be met three times by one turn
         monkeypatch.setattr(ahead, "MOST_BYTES", 16_000)
         monkeypatch.setattr(parts, "INLINE_BYTES", 4_000)

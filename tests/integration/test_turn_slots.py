@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
-from chatkeep import clock
+from chatkeep import clock, ids
+from chatkeep.caller import Claim
+from chatkeep.deadline import Deadline
+from chatkeep.errors import TooManyTurnsError, TurnInProgressError
 from chatkeep.models.totals import Totals
-from chatkeep.turns import queue, thread
+from chatkeep.turns import engine, queue, thread
+from chatkeep.turns.attempt import Answer
+from chatkeep.turns.queue import Strategy
+from functions.chat import runtime
 from tests import graphs
 from tests.chat import deployment, new_session, send, sent
-from tests.client import Client, Response
+from tests.client import Client
 from tests.views import views
 
 LIMIT = 3
@@ -24,10 +30,9 @@ CROWD = 12
 
 @dataclass
 class Crowd:
-    """Clients of one user; a turn that is not `quick` runs until `gate` is opened."""
+    """One user's senders; a turn that is not `quick` runs until `gate` is opened."""
 
     api: Client
-    dynamodb: Any
     pool: ThreadPoolExecutor
     started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     gate: threading.Event = field(default_factory=threading.Event)
@@ -39,12 +44,17 @@ class Crowd:
         self.started.release()
         self.gate.wait(20)
 
-    def send(self, session_id: str, content: str = "long", **options: Any) -> Future[Response]:
-        return self.pool.submit(send, Client(self.api.user_id), session_id, content, **options)
+    def send(
+        self, session_id: str, content: str = "long", strategy: Strategy = Strategy.REJECT, key: str | None = None
+    ) -> Future[Answer]:
+        """Send in a thread of its own, as another function would."""
+        claim = Claim(ids.derived(session_id, key), content) if key else None
+        request = engine.Request(str(self.api.user_id), session_id, content, strategy, claim, Deadline.within(60))
+        return self.pool.submit(engine.send, request, runtime.tools())
 
-    def running(self, **options: Any) -> Future[Response]:
-        """A turn on a session of its own that has reached its model."""
-        one = self.send(new_session(self.api), **options)
+    def running(self, session_id: str | None = None, key: str | None = None) -> Future[Answer]:
+        """A turn that has reached its model, on a session of its own if none is given."""
+        one = self.send(session_id or new_session(self.api), key=key)
         assert self.started.acquire(timeout=20)
         return one
 
@@ -52,96 +62,89 @@ class Crowd:
         totals = Totals.of(str(self.api.user_id))
         return set(Totals.get(totals.pk, totals.sk, consistent_read=True).slots or ())
 
-    def until_slots(self, wanted: int) -> None:
-        while len(self.slots()) < wanted:
+    def until_all_are_taken(self) -> None:
+        while len(self.slots()) < LIMIT:
             pass
 
 
 @pytest.fixture
-def crowd(api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
+def crowd(api: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
     variables = {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": str(LIMIT)}
     with deployment(monkeypatch, variables), ThreadPoolExecutor(32) as pool:
-        made = Crowd(api, dynamodb, pool)
+        made = Crowd(api, pool)
         yield made
         made.gate.set()
 
 
-def refused(response: Response) -> bool:
-    if response.status == 200:
-        return False
-    assert (response.status, response.json["code"]) == (429, "too_many_turns"), response.text
-    assert int(response.headers["retry-after"]) >= 1
-    return True
+def refused(turn: Future[Answer]) -> bool:
+    return isinstance(turn.exception(20), TooManyTurnsError)
 
 
 def test_of_a_crowd_that_sends_at_once_as_many_run_as_the_limit_and_the_rest_is_refused(crowd: Crowd) -> None:
     sessions = [new_session(crowd.api) for _ in range(CROWD)]
-    sent_at_once = [crowd.send(one) for one in sessions]
-    first_answers = [one.result() for one in islice(as_completed(sent_at_once, 20), CROWD - LIMIT)]
-    assert all(refused(one) for one in first_answers)
+    turns = [crowd.send(one) for one in sessions]
+    assert all(refused(one) for one in islice(as_completed(turns, 20), CROWD - LIMIT))
     assert len(crowd.slots()) == LIMIT
     crowd.gate.set()
-    assert sorted(one.result().status for one in sent_at_once) == [200] * LIMIT + [429] * (CROWD - LIMIT)
+    assert [refused(one) for one in turns].count(False) == LIMIT
+    assert {one.result().turn.status for one in turns if not refused(one)} == {"completed"}
     assert crowd.slots() == set()
 
 
-def test_a_turn_that_ended_makes_room_for_the_next(crowd: Crowd) -> None:
+def test_the_answer_to_one_turn_too_many_says_when_to_try_again(crowd: Crowd) -> None:
     turns = [crowd.running() for _ in range(LIMIT)]
-    assert refused(crowd.send(new_session(crowd.api)).result())
+    session_id = new_session(crowd.api)
+    response = send(crowd.api, session_id, "quick", key="k")
+    assert (response.status, response.json["code"]) == (429, "too_many_turns")
+    assert int(response.headers["retry-after"]) >= 1
+    assert crowd.api.get(f"/sessions/{session_id}/messages").json["messages"] == []
     crowd.gate.set()
-    assert [one.result().status for one in turns] == [200] * LIMIT
-    assert sent(crowd.api, new_session(crowd.api), "quick")["status"] == "completed"
+    assert [one.result().turn.status for one in turns] == ["completed"] * LIMIT
+    assert sent(crowd.api, session_id, "quick", key="k")["status"] == "completed"
+
+
+def test_one_user_takes_no_slots_of_another(crowd: Crowd) -> None:
+    turns = [crowd.running() for _ in range(LIMIT)]
+    other = Client(f"{crowd.api.user_id}-2")
+    assert sent(other, new_session(other), "quick")["status"] == "completed"
+    crowd.gate.set()
+    assert [one.result().turn.status for one in turns] == ["completed"] * LIMIT
 
 
 def test_those_who_wait_count_and_give_their_slots_back(crowd: Crowd) -> None:
     session_id = new_session(crowd.api)
-    first = crowd.send(session_id)
-    assert crowd.started.acquire(timeout=20)
-    waiting = [crowd.send(session_id, "quick", strategy="enqueue") for _ in range(LIMIT - 1)]
-    crowd.until_slots(LIMIT)
-    assert refused(crowd.send(session_id, "quick", strategy="enqueue").result())
-    assert refused(crowd.send(new_session(crowd.api), "quick").result())
+    first = crowd.running(session_id)
+    waiting = [crowd.send(session_id, "quick", Strategy.ENQUEUE) for _ in range(LIMIT - 1)]
+    crowd.until_all_are_taken()
+    assert refused(crowd.send(session_id, "quick", Strategy.ENQUEUE))
+    assert refused(crowd.send(new_session(crowd.api), "quick"))
     crowd.gate.set()
-    assert [one.result().status for one in (first, *waiting)] == [200] * LIMIT
+    assert [one.result().turn.status for one in (first, *waiting)] == ["completed"] * LIMIT
     assert crowd.slots() == set()
 
 
 def test_repetitions_that_wait_for_an_answer_count(crowd: Crowd) -> None:
     session_id = new_session(crowd.api)
-    first = crowd.send(session_id, key="k")
-    assert crowd.started.acquire(timeout=20)
+    first = crowd.running(session_id, key="k")
     again = [crowd.send(session_id, key="k") for _ in range(LIMIT - 1)]
-    crowd.until_slots(LIMIT)
-    assert refused(crowd.send(session_id, key="k").result())
+    crowd.until_all_are_taken()
+    assert refused(crowd.send(session_id, key="k"))
     crowd.gate.set()
-    assert {one.result().json["turn_id"] for one in (first, *again)} == {first.result().json["turn_id"]}
+    assert {one.result().turn.turn_id for one in again} == {first.result().turn.turn_id}
     assert crowd.slots() == set()
-
-
-def test_a_refused_turn_leaves_its_session_free_and_stores_nothing(crowd: Crowd) -> None:
-    turns = [crowd.running() for _ in range(LIMIT)]
-    other = Client("somebody-else")
-    assert sent(other, new_session(other), "quick")["status"] == "completed"
-    session_id = new_session(crowd.api)
-    assert refused(send(crowd.api, session_id, "quick", key="k"))
-    assert "running_turn_id" not in crowd.api.get(f"/sessions/{session_id}").json
-    assert crowd.api.get(f"/sessions/{session_id}/messages").json["messages"] == []
-    crowd.gate.set()
-    assert {one.result().status for one in turns} == {200}
-    assert sent(crowd.api, session_id, "quick", key="k")["status"] == "completed"
 
 
 def test_a_sender_who_is_refused_for_the_running_turn_takes_no_slot(crowd: Crowd) -> None:
     session_id = new_session(crowd.api)
-    first = crowd.send(session_id)
-    assert crowd.started.acquire(timeout=20)
-    assert [send(crowd.api, session_id, "quick").json["code"] for _ in range(LIMIT)] == ["turn_in_progress"] * LIMIT
+    first = crowd.running(session_id)
+    again = [crowd.send(session_id, "quick") for _ in range(LIMIT)]
+    assert {type(one.exception(20)) for one in again} == {TurnInProgressError}
     assert len(crowd.slots()) == 1
     crowd.gate.set()
-    assert first.result().status == 200
+    assert first.result().turn.status == "completed"
 
 
 @pytest.mark.parametrize("graph", ["tests.graphs:mute", "tests.graphs:raising"])
@@ -159,8 +162,8 @@ def test_the_slots_of_senders_that_died_end_with_their_leases(crowd: Crowd, monk
     dead = {f"owner-{number}@{clock.milliseconds(clock.now() + later)}" for number in range(LIMIT)}
     Totals.of(str(crowd.api.user_id)).update([Totals.slots.add(dead)])
     session_id = new_session(crowd.api)
-    assert refused(send(crowd.api, session_id, "quick"))
+    assert refused(crowd.send(session_id, "quick"))
     real = clock.read
     monkeypatch.setattr(clock, "read", lambda: real() + 2 * later)
-    assert sent(crowd.api, session_id, "quick")["status"] == "completed"
+    assert crowd.send(session_id, "quick").result().turn.status == "completed"
     assert crowd.slots() == set()

@@ -1,11 +1,10 @@
 """What turns cost, and what they leave behind when nothing goes wrong."""
 
-from datetime import timedelta
 from typing import Any
 
 from langchain_core.language_models import FakeListChatModel
 
-from chatkeep.clock import now
+from chatkeep.deadline import Deadline
 from chatkeep.turns.attempt import Tools
 from chatkeep.turns.engine import Request, send
 from chatkeep.turns.queue import Strategy
@@ -35,8 +34,7 @@ def test_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(engine: Engi
     tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[-1]), lambda _: 1, 1)
     for user, session_id in sessions.items():
         for number in range(TURNS):
-            death = now() + timedelta(minutes=1)
-            send(Request(user, session_id, f"question {number}", Strategy.REJECT, None, death), tools)
+            send(Request(user, session_id, f"question {number}", Strategy.REJECT, None, Deadline.within(60)), tools)
     for user, session_id in sessions.items():
         found = views(engine.client, user, session_id)
         found.check()

@@ -13,6 +13,7 @@ from chatkeep import clock, ids, sessions
 from chatkeep.caller import Claim
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
+from chatkeep.deadline import Deadline
 from chatkeep.errors import (
     ConcurrentWriteError,
     IdempotencyKeyReusedError,
@@ -65,7 +66,7 @@ class Room:
     def send(self, content: str, strategy: Strategy = Strategy.REJECT, key: str | None = None) -> Future[Answer]:
         """Send in a thread of its own, as another function would."""
         claim = Claim(ids.derived(self.session_id, key), content) if key else None
-        request = engine.Request(self.user_id, self.session_id, content, strategy, claim, now() + MINUTE)
+        request = engine.Request(self.user_id, self.session_id, content, strategy, claim, Deadline.within(60))
         return self.pool.submit(engine.send, request, runtime.tools())
 
     def running(self, content: str = "first", **options: Any) -> Future[Answer]:
@@ -111,7 +112,10 @@ def room(api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
-    with deployment(monkeypatch, {"GRAPH": "tests.graphs:gated"}), ThreadPoolExecutor(32) as pool:
+    with (
+        deployment(monkeypatch, {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": "32"}),
+        ThreadPoolExecutor(32) as pool,
+    ):
         made = Room(api, dynamodb, pool, new_session(api))
         yield made
         made.gate.set()
@@ -340,7 +344,7 @@ def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Roo
         room.started.release()
         imported.wait(20)
 
-    request = engine.Request(room.user_id, room.session_id, "first", Strategy.REJECT, None, now() + MINUTE)
+    request = engine.Request(room.user_id, room.session_id, "first", Strategy.REJECT, None, Deadline.within(60))
     sent = room.pool.submit(engine.send, request, replace(runtime.tools(), load=load))
     assert room.started.acquire(timeout=20)
     room.cancel()

@@ -20,15 +20,19 @@ FUNCTIONS = sorted({name.split(".")[1] for name in SOURCES if name.startswith("f
 HANDLERS = [f"functions.{function}.app" for function in FUNCTIONS]
 INNERMOST = {"chatkeep.errors", "chatkeep.settings"}
 MAY_IMPORT = {  # of ours, itself aside
+    "chatkeep.clock": set(),
     "chatkeep.errors": set(),
     "chatkeep.settings": set(),
-    "chatkeep.models": INNERMOST,
-    "chatkeep.checkpoint_items": INNERMOST,
+    "chatkeep.deadline": {"chatkeep.clock"},
+    "chatkeep.retrying": {"chatkeep.deadline"},
+    "chatkeep.dynamodb": {"chatkeep.deadline", "chatkeep.retrying"},
+    "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
+    "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.retrying"},
 }
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")
 WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
-LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair")
+LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
 """The exceptions: what a function needs of turns that cancels them or repairs after them, and runs none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "aws_xray_sdk", "botocore", "certifi", "dateutil", "itsdangerous",
@@ -103,6 +107,10 @@ def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
 
 @pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])
 def test_what_a_turn_needs_is_imported_before_it_holds_its_session(provider: str, package: str) -> None:
-    variables = {"CHECKPOINTS_TABLE": "another-table", "GRAPH": "functions.chat.agent:build_graph"}
+    variables = {
+        "CHECKPOINTS_TABLE": "another-table",
+        "GRAPH": "functions.chat.agent:build_graph",
+        "TURNS_PER_USER": "5",
+    }
     prepare = "from functions.chat import runtime; runtime.tools()"
     assert package in loaded_by(prepare, **variables, DEFAULT_MODEL=f"{provider}:some-model")

@@ -12,7 +12,7 @@ from chatkeep import clock
 from chatkeep.errors import TooManyTurnsError
 from chatkeep.models.totals import Totals
 from chatkeep.turns import slots
-from chatkeep.turns.lease import MARGIN, Sender
+from chatkeep.turns.lease import Sender
 
 SENDERS = 6
 SECONDS = st.integers(min_value=1, max_value=60)
@@ -30,11 +30,13 @@ class Story:
         self.held: dict[int, Sender] = {}
 
     def living(self) -> dict[int, Sender]:
-        return {number: one for number, one in self.held.items() if one.deadline + MARGIN >= self.now}
+        return {number: one for number, one in self.held.items() if one.expires_at >= clock.milliseconds(self.now)}
 
     def take(self, number: int, seconds: int) -> None:
         again = self.living().get(number)
-        sender = again or Sender(self.user_id, "session", "turn", self.now + timedelta(seconds=seconds))
+        sender = again or Sender(
+            self.user_id, "session", "turn", clock.milliseconds(self.now + timedelta(seconds=seconds))
+        )
         if again is None and len(self.living()) >= self.limit:
             with pytest.raises(TooManyTurnsError):
                 slots.take(sender, self.limit)

@@ -1,8 +1,7 @@
 """A session's place in the list of activity, moved together with what it is made of."""
 
-import random
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from chatkeep import sessions
 from chatkeep.clock import after, now, stamp
 from chatkeep.errors import SessionChangedError
 from chatkeep.models.session import Session, list_partition, list_position
+from chatkeep.retrying import attempts
 
 Result = TypeVar("Result")
 
@@ -71,14 +71,12 @@ def until_unmoved(user_id: str, session_id: str, change: Callable[[Session, str]
     """What `change` makes of the session's header, tried again with a fresh one each time it raises MovedError.
 
     The time of the change, for `touch`, is the same in all tries and later than the last change before the first.
-    Raises SessionNotFoundError, SessionDeletedError, and SessionChangedError after `ATTEMPTS`.
+    Raises SessionNotFoundError, SessionDeletedError, and SessionChangedError after `ATTEMPTS` or at the deadline.
     """
     at = ""
-    for attempt in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         session = sessions.existing(user_id, session_id)
         at = at or after(session.updated_at, now())
-        try:
+        with suppress(MovedError):
             return change(session, at)
-        except MovedError:
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
     raise SessionChangedError(session_id)

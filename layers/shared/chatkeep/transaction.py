@@ -1,7 +1,5 @@
 """Transactions over the tables that say which of their conditions failed, and writes and reads that wait them out."""
 
-import random
-import time
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 from uuid import uuid4
@@ -14,6 +12,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
 from chatkeep.models.session import Session
+from chatkeep.retrying import attempts
 
 Failure = TransactGetError | TransactWriteError | UpdateError
 Result = TypeVar("Result")
@@ -22,15 +21,13 @@ CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExc
 IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
 """What botocore leaves to its caller: a transaction that was cancelled by another, a write that met one."""
 ATTEMPTS = 12
-LONGEST_WAIT_SECONDS = 1.0
 
 
 class Transaction(TransactWrite):
     """All of its writes or none. Where a condition fails, the error given as its `otherwise` is raised.
 
-    Items that another transaction holds are waited for with full jitter, as
-    https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/ advises; after `ATTEMPTS` the
-    last TransactWriteError propagates. One client token covers all attempts, so that an attempt whose answer was lost
+    Items that another transaction holds are waited for; after `ATTEMPTS`, or at the deadline, the last
+    TransactWriteError propagates. One client token covers all attempts, so that an attempt whose answer was lost
     is not carried out twice within DynamoDB's ten minutes.
     """
 
@@ -98,15 +95,17 @@ def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:
 
 
 def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], None] = lambda _: None) -> Result:
-    for attempt in range(ATTEMPTS):
+    rivalry: Failure | None = None
+    for _ in attempts(ATTEMPTS):
         try:
             return request()
         except (TransactGetError, TransactWriteError, UpdateError) as error:
             look_at(error)
-            if attempt + 1 == ATTEMPTS or not _contended(error):
+            if not _contended(error):
                 raise
-        time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.02 * 2**attempt)))  # noqa: S311
-    raise AssertionError("unreachable")
+            rivalry = error
+    assert rivalry is not None
+    raise rivalry
 
 
 def _contended(error: Failure) -> bool:

@@ -1,20 +1,18 @@
-"""Requests to DynamoDB for many items: pages, batches, and unprocessed items retried with backoff and jitter."""
+"""Requests to DynamoDB for many items: pages, batches, and unprocessed items sent again."""
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.errors import StorageUnavailableError
+from chatkeep.retrying import pause
 
 Item = dict[str, Any]
 T = TypeVar("T")
 _WRITES_A_BATCH = 25
 _READS_A_BATCH = 100
 _ATTEMPTS = 10
-_FIRST_PAUSE_SECONDS = 0.025
 _LONGEST_PAUSE_SECONDS = 2.0
 
 
@@ -109,10 +107,8 @@ def _until_done(send: Callable[[list[Item]], list[Item]], pending: list[Item]) -
             return
         # A large answer comes in several rounds, which is progress and not throttling.
         stalls = 0 if len(left) < len(pending) else stalls + 1
-        if stalls >= _ATTEMPTS:
+        if stalls >= _ATTEMPTS or (stalls and not pause(stalls, longest=_LONGEST_PAUSE_SECONDS)):
             raise StorageUnavailableError(f"DynamoDB left {len(left)} items unprocessed {stalls} times")
-        if stalls:
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**stalls)))  # noqa: S311
         pending = left
 
 

@@ -17,6 +17,7 @@ from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Known, Snapshot
 from chatkeep.checkpointer.writes import Update, Write, updates
 from chatkeep.errors import ConcurrentWriteError
+from chatkeep.retrying import attempts
 
 HEAD = "n"  # of the guard's item: the id of the namespace's head
 FREE = "attribute_not_exists(pk)"
@@ -99,7 +100,7 @@ def guard_update(writer: Writer, table: str, checkpoint_id: str, seen: str | Non
 
 def _put_as_head(source: Source, writer: Writer, planned: Plan, snapshot: Snapshot) -> None:
     seen = snapshot.parent_id or stale_guard(source, writer, None)
-    for _ in range(_GUARD_ATTEMPTS):
+    for _ in attempts(_GUARD_ATTEMPTS):
         members = [
             {"Put": {"TableName": source.table, "Item": planned.header}},
             guard_update(writer, source.table, snapshot.checkpoint_id, seen),

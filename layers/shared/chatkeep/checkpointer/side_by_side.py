@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,4 +12,5 @@ def side_by_side(pool: Callable[[], Executor], jobs: Sequence[Callable[[], T]]) 
     """The results of all jobs in their order; a single one runs in this thread. Raises what the first failure did."""
     if len(jobs) < 2:
         return [job() for job in jobs]
-    return list(pool().map(lambda job: job(), jobs))
+    contexts = [copy_context() for _ in jobs]  # the request's deadline is in them
+    return list(pool().map(lambda context, job: context.run(job), contexts, jobs))

@@ -7,7 +7,9 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
+from chatkeep.dynamodb import connected
 from chatkeep.models.table import SessionsTable, session_partition, user_partition
+from chatkeep.settings import settings
 
 PREFIX = "SESSION#"
 LEASE_SHARDS = 8
@@ -121,7 +123,7 @@ class Session(SessionsTable):
         self.list_sk = list_position(self.session_id, self.is_pinned, self.updated_at)
 
 
-SessionsTable._connection = Session._get_connection()
+SessionsTable._connection = connected(Session._get_connection(), settings().dynamodb_endpoint)
 
 
 class Details(SessionsTable):

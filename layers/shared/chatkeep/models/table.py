@@ -12,10 +12,6 @@ class SessionsTable(Model):
     class Meta:
         table_name = settings().sessions_table
         host = settings().dynamodb_endpoint
-        connect_timeout_seconds = 2
-        read_timeout_seconds = 5
-        max_retry_attempts = 3
-        max_pool_connections = 50
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +16,7 @@ from pynamodb.exceptions import PynamoDBException
 from chatkeep import ids
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import now, stamp
+from chatkeep.deadline import Deadline
 from chatkeep.errors import (
     ChatkeepError,
     ConcurrentWriteError,
@@ -36,9 +37,6 @@ from chatkeep.turns.calls import CallRecorder, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.mending import mend_within
-
-RESERVE = timedelta(seconds=3)
-"""What a turn keeps of its function's time to store what it has and to answer."""
 
 GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
 
@@ -84,18 +82,17 @@ class Answer:
 
 @dataclass
 class Attempt:
-    """`session` is as the lease was acquired with it; `death` is when the function that serves the turn is killed."""
+    """`session` is as the lease was acquired with it."""
 
     tools: Tools
     session: Session
     content: str
     fingerprint: str | None
-    death: datetime
+    deadline: Deadline
     started: datetime = field(default_factory=now)
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
-        self.ends = self.began + (self.death - RESERVE - now()).total_seconds()
         self.committing = False
         self.recorder = CallRecorder()
         self.said = HumanMessage(self.content)
@@ -181,7 +178,7 @@ class Attempt:
 
     def _seconds_left(self) -> float:
         """What the model may take. Raises DeadlineError where nothing is left."""
-        seconds = self.ends - time.monotonic()
+        seconds = self.deadline.seconds_left()
         if seconds <= 0:
             raise thread.DeadlineError
         return seconds

@@ -11,6 +11,7 @@ from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeleted
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.retrying import attempts
 from chatkeep.transaction import Transaction
 from chatkeep.turns import ahead, lease, slots
 from chatkeep.turns.ahead import Members
@@ -59,7 +60,7 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     """
     writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
     at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
-    for _ in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         try:
             return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
         except _MovedError:

@@ -1,38 +1,38 @@
 """A turn from its request to its answer: claim, lease, attempt; each turn exactly once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import ids, messages
 from chatkeep.caller import Claim
+from chatkeep.deadline import Deadline
 from chatkeep.errors import SessionNotFoundError, TurnInProgressError, TurnRolledBackError
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.transaction import Reading
 from chatkeep.turns import ahead, lease, queue, slots
-from chatkeep.turns.attempt import RESERVE, Answer, Attempt, Tools
+from chatkeep.turns.attempt import Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.queue import Strategy
 
-SHORTEST_RUN = timedelta(seconds=5)
+SHORTEST_RUN_SECONDS = 5.0
 """A sender that waited and has less left does not start."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody sent; at `death` the function that serves it is killed."""
+    """What somebody sent, and until when it can be worked on."""
 
     user_id: str
     session_id: str
     content: str
     strategy: Strategy
     claim: Claim | None
-    death: datetime
+    deadline: Deadline
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -56,16 +56,18 @@ def send(request: Request, tools: Tools) -> Answer:
         except TurnInProgressError as refusal:
             if refusal.turn_id != request.claim.id:
                 raise
-            sender = Sender(request.user_id, request.session_id, request.claim.id, request.death)
-            queue.wait_for_twin(sender, request.death - RESERVE, tools.turns_per_user)
+            queue.wait_for_twin(_sender(request, request.claim.id), request.deadline.answer_by, tools.turns_per_user)
             continue  # with the first one's answer, or in its place where it failed
         return _attempt(request, tools, session, unclaimed=session.lease_fence == fence + 1)
 
 
 def _acquire(request: Request, tools: Tools, turn_id: str) -> Session:
-    start_by = request.death - RESERVE - SHORTEST_RUN
-    sender = Sender(request.user_id, request.session_id, turn_id, request.death)
-    return queue.acquire(sender, request.strategy, start_by, tools.turns_per_user)
+    start_by = request.deadline.answer_by - SHORTEST_RUN_SECONDS
+    return queue.acquire(_sender(request, turn_id), request.strategy, start_by, tools.turns_per_user)
+
+
+def _sender(request: Request, turn_id: str) -> Sender:
+    return Sender(request.user_id, request.session_id, turn_id, lease.expiry(request.deadline))
 
 
 def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: bool) -> Answer:
@@ -77,7 +79,7 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
         if not unclaimed and _recorded(request, session):
             raise TurnRecordedError
         ahead.clear(session)
-        return Attempt(tools, session, request.content, _fingerprint(request), request.death).make()
+        return Attempt(tools, session, request.content, _fingerprint(request), request.deadline).make()
     except Exception as error:
         # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only
         # the answer of the storage lost.

@@ -8,7 +8,7 @@ visible, so that taking over is all the repair there is.
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,12 +20,13 @@ from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.deadline import Deadline, time_of_day
 from chatkeep.errors import LeaseLostError, NoTurnRunningError
 from chatkeep.models.session import Session, lease_shard
 from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
-"""How long a lease outlasts the deadline of the function that holds it: for clocks that differ."""
+"""How long a lease outlasts the function that holds it: for clocks that differ."""
 
 
 class CancelAction(StrEnum):
@@ -45,18 +46,16 @@ class TakenError(Exception):
 
 @dataclass(frozen=True)
 class Sender:
-    """One request for a turn, which dies at `deadline`: `owner` tells it from others for the same turn."""
+    """One request for a turn: `owner` tells it from others for the same turn.
+
+    Its lease and its slot are worth nothing after `expires_at` (ms since the epoch).
+    """
 
     user_id: str
     session_id: str
     turn_id: str
-    deadline: datetime
+    expires_at: int
     owner: str = field(default_factory=ids.new)
-
-    @property
-    def expires_at(self) -> int:
-        """When the sender's lease and slot expire, in milliseconds since the epoch."""
-        return milliseconds(self.deadline + MARGIN)
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,11 @@ class Ticket:
     def queue(self) -> ListAttribute[Any]:
         """The attribute of the session that the ticket stands in."""
         return Session.interrupting if self.interrupts else Session.waiting
+
+
+def expiry(deadline: Deadline) -> int:
+    """When a lease expires whose holder has this deadline, in milliseconds since the epoch."""
+    return milliseconds(time_of_day(deadline.dies) + MARGIN)
 
 
 def acquire(sender: Sender, ticket: Ticket | None) -> Session:

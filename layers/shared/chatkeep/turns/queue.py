@@ -1,9 +1,7 @@
 """What a sender does while another turn runs: its `strategy`, in LangGraph's own names."""
 
-import random
 import time
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError
@@ -12,14 +10,16 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.deadline import time_of_day
 from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
+from chatkeep.retrying import attempts, nap
 from chatkeep.transaction import Transaction, update_if
 from chatkeep.turns import lease, slots
 from chatkeep.turns.lease import CancelAction, Sender, TakenError, Ticket
 
 ATTEMPTS = 8
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.3
 LONGEST_QUEUE = 4
 """Each who waits holds a function; more could seldom be served before they have to give up."""
 
@@ -34,7 +34,7 @@ class Strategy(StrEnum):
 CANCELS = {Strategy.INTERRUPT: CancelAction.KEEP, Strategy.ROLLBACK: CancelAction.ROLL_BACK}
 
 
-def acquire(sender: Sender, strategy: Strategy, start_by: datetime, limit: int) -> Session:
+def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> Session:
     """Take the session's lease and one of its user's `limit` slots, waiting until `start_by` if the strategy says so.
 
     Waiting senders are served in order of arrival; those who cancel the running turn come before those who wait for its
@@ -42,7 +42,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: datetime, limit: int) 
     SessionChangedError; and what `lease.acquire` raises, but for TakenError. Then neither lease nor slot is held.
     """
     refusal: TurnInProgressError | None = None
-    for _ in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         try:
             return _with_slot(sender, lease.acquire(sender, None), limit)
         except TakenError as taken:
@@ -62,7 +62,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: datetime, limit: int) 
         raise
 
 
-def wait_for_twin(sender: Sender, until: datetime, limit: int) -> None:
+def wait_for_twin(sender: Sender, until: float, limit: int) -> None:
     """Return once the sender's turn, which another request runs or waits for, does neither any more.
 
     Raises TurnInProgressError where it still does at `until`, TooManyTurnsError.
@@ -70,11 +70,19 @@ def wait_for_twin(sender: Sender, until: datetime, limit: int) -> None:
     slots.take(sender, limit)
     try:
         while _pending(sessions.header(sender.user_id, sender.session_id), sender.turn_id):
-            if now() >= until:
+            if not _nap(until):
                 raise TurnInProgressError(sender.turn_id)
-            _pause()
     finally:
         slots.release(sender.user_id, sender.owner, sender.expires_at)
+
+
+def without_dead(session: Session) -> Session:
+    """The session's header after those who died while they were first in a queue are removed from it."""
+    while dead := next((one for one in _firsts(session) if one.expires_at <= milliseconds(now())), None):
+        first = dead.queue()[0]
+        if not update_if(session, [first.remove()], first == str(dead)):
+            session = sessions.header(session.user_id, session.session_id)
+    return session
 
 
 def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
@@ -88,8 +96,8 @@ def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
     return session
 
 
-def _in_line(sender: Sender, strategy: Strategy, start_by: datetime, refusal: TurnInProgressError) -> Session:
-    ticket = Ticket(sender.turn_id, milliseconds(start_by), interrupts=strategy in CANCELS)
+def _in_line(sender: Sender, strategy: Strategy, start_by: float, refusal: TurnInProgressError) -> Session:
+    ticket = Ticket(sender.turn_id, milliseconds(time_of_day(start_by)), interrupts=strategy in CANCELS)
     _join(sender, ticket, otherwise=refusal)
     try:
         return _wait(sender, ticket, CANCELS.get(strategy), start_by)
@@ -97,15 +105,6 @@ def _in_line(sender: Sender, strategy: Strategy, start_by: datetime, refusal: Tu
         with suppress(ChatkeepError, PynamoDBException, BotoCoreError):  # else the ticket expires by itself
             _leave(sender, ticket)
         raise
-
-
-def without_dead(session: Session) -> Session:
-    """The session's header after those who died while they were first in a queue are removed from it."""
-    while dead := next((one for one in _firsts(session) if one.expires_at <= milliseconds(now())), None):
-        first = dead.queue()[0]
-        if not update_if(session, [first.remove()], first == str(dead)):
-            session = sessions.header(session.user_id, session.session_id)
-    return session
 
 
 def _tickets(session: Session) -> list[Ticket]:
@@ -146,7 +145,7 @@ def _join(sender: Sender, ticket: Ticket, otherwise: TurnInProgressError) -> Non
         raise otherwise
 
 
-def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by: datetime) -> Session:
+def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by: float) -> Session:
     while True:
         session = without_dead(sessions.ready(sender.user_id, sender.session_id))
         running = lease.running_turn(session)
@@ -157,9 +156,8 @@ def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by
                 return lease.acquire(sender, ticket)
         if running is not None and cancels is not None:
             _cancel(session, cancels)
-        if now() >= start_by:
+        if not _nap(start_by):
             raise TurnInProgressError(running or ticket.turn_id)
-        _pause()
 
 
 def _cancel(session: Session, action: CancelAction) -> None:
@@ -176,5 +174,5 @@ def _leave(sender: Sender, ticket: Ticket) -> None:
             return
 
 
-def _pause() -> None:
-    time.sleep(random.uniform(POLL_SECONDS / 2, POLL_SECONDS))  # noqa: S311
+def _nap(until: float) -> bool:
+    return nap(POLL_SECONDS, until - time.monotonic())

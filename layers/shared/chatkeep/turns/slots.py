@@ -14,6 +14,7 @@ from chatkeep.clock import milliseconds, now
 from chatkeep.errors import TooManyTurnsError
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
+from chatkeep.retrying import attempts
 from chatkeep.telemetry import logger
 from chatkeep.transaction import update_if
 from chatkeep.turns.lease import Sender
@@ -48,7 +49,7 @@ def release(user_id: str, owner: str, expires_at: int) -> None:
 
 def _take(user_id: str, wanted: str, limit: int) -> None:
     room: Condition = Totals.slots.does_not_exist() | (size(Totals.slots) < limit)
-    for _ in range(ATTEMPTS):
+    for _ in attempts(ATTEMPTS):
         if update_if(Totals.of(user_id), [Totals.slots.add({wanted})], room):
             return
         taken = _taken(user_id)

@@ -1,0 +1,94 @@
+"""The deadline of a request: made once where the request arrives, and asked by everybody who waits for anything."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chatkeep.clock import now
+
+GATEWAY_SECONDS = 29.0
+"""API Gateway's patience, counted from its receipt of the request:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
+RESERVE_SECONDS = 5.0
+"""The end of a request's time, for storing what it has and for the answer. A call that a silent DynamoDB never answers
+fails within it: see `chatkeep.dynamodb`."""
+ANSWERING_SECONDS = 0.5
+"""The end of the reserve: DynamoDB is waited for no longer, so that a problem can still be answered."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Moments of `time.monotonic`: the time of day may be set back while a request runs.
+
+    At `answer_by` models and queues are waited for no longer; the reserve comes after it. At `dies` the function is
+    killed.
+    """
+
+    answer_by: float = math.inf
+    dies: float = math.inf
+
+    @classmethod
+    def within(cls, seconds: float, patience: float = math.inf) -> "Deadline":
+        """The deadline of a function that is killed in so many `seconds`, and whose caller leaves after `patience`."""
+        start = time.monotonic()
+        return cls(start + min(seconds, patience) - RESERVE_SECONDS, start + seconds)
+
+    @property
+    def store_by(self) -> float:
+        """When the last answer of the storage has to be there."""
+        return self.answer_by + RESERVE_SECONDS - ANSWERING_SECONDS
+
+    def seconds_left(self) -> float:
+        """Seconds for models and queues; negative in the reserve."""
+        return self.answer_by - time.monotonic()
+
+    def storage_seconds_left(self) -> float:
+        """Seconds for the storage."""
+        return self.store_by - time.monotonic()
+
+
+def time_of_day(moment: float) -> datetime:
+    """A moment of `time.monotonic` by this machine's clock, for other machines."""
+    return now() + timedelta(seconds=moment - time.monotonic())
+
+
+NONE = Deadline()
+"""Of code that no request has called."""
+_current: ContextVar[Deadline] = ContextVar("deadline", default=NONE)
+
+
+def current() -> Deadline:
+    """The deadline of the request that is being served; without one, the one that never comes.
+
+    A thread sees it where it was started by asyncio or LangChain, or within a copy of the context.
+    """
+    return _current.get()
+
+
+@contextmanager
+def kept(event: Mapping[str, Any], context: Any) -> Iterator[None]:
+    """Hold the code within to the deadline of a Lambda invocation."""
+    token = _current.set(Deadline.within(context.get_remaining_time_in_millis() / 1000, _patience(event)))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def _patience(event: Mapping[str, Any]) -> float:
+    """Seconds until API Gateway stops waiting; infinite where it does not wait at all.
+
+    The gateway's clock is another machine's. A receipt in the future gives nobody more than its 29 seconds. One that is
+    29 seconds old or more is taken for this very moment: either nobody waits any more, so that it does not matter, or
+    the clocks differ, and no request should fail for that.
+    """
+    received = (event.get("requestContext") or {}).get("requestTimeEpoch")
+    if not isinstance(received, int | float):
+        return math.inf
+    age = now().timestamp() - received / 1000
+    return GATEWAY_SECONDS - age if 0 <= age < GATEWAY_SECONDS else GATEWAY_SECONDS
