@@ -24,6 +24,8 @@ LONGEST_QUEUE = 20
 
 
 class Strategy(StrEnum):
+    """What a sender wants done about a turn that is running."""
+
     REJECT = "reject"
     ENQUEUE = "enqueue"
     INTERRUPT = "interrupt"
