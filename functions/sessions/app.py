@@ -30,6 +30,7 @@ from functions.sessions.schemas import (
     UsageRecordView,
 )
 
+STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
 CURSOR = "The `next_cursor` of the page before, for the same list"
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
@@ -50,7 +51,11 @@ def create_session(new: Annotated[NewSession, Body()]) -> sessions.SessionView:
 @app.get("/sessions", responses=documented())
 def list_sessions(
     status: Annotated[
-        str, Query(description="`active`, `archived` or `deleted`, several of them with commas, or `all`")
+        str,
+        Query(
+            description="`active`, `archived` or `deleted`, several of them with commas, or `all`",
+            json_schema_extra={"pattern": STATUSES},
+        ),
     ] = "active",
     q: Annotated[
         str, Query(max_length=200, description="Part of a title or a metadata value, in whatever case and spacing")

@@ -248,14 +248,18 @@ class CancelView(BaseModel):
 class SessionPage(BaseModel):
     """Some of the caller's sessions: pinned ones first, then the newest."""
 
-    sessions: list[SessionView] = Field(description="As many as were asked for, or as fit into an answer")
+    sessions: list[SessionView] = Field(
+        description="As many as were asked for, or as fit into an answer", json_schema_extra={"maxItems": 100}
+    )
     next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 
 class MessagePage(BaseModel):
     """Some of a session's transcript."""
 
-    messages: list[MessageView] = Field(description="As many as were asked for, or as fit into an answer")
+    messages: list[MessageView] = Field(
+        description="As many as were asked for, or as fit into an answer", json_schema_extra={"maxItems": 200}
+    )
     next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 

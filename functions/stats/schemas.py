@@ -50,4 +50,4 @@ class DayStats(BaseModel):
 class DailyStats(BaseModel):
     """Usage by day; days without any are left out."""
 
-    days: list[DayStats] = Field(description="The days, oldest first")
+    days: list[DayStats] = Field(description="The days, oldest first", json_schema_extra={"maxItems": 366})
