@@ -32,16 +32,24 @@ IDEMPOTENCY_KEY = {
 
 def describe(document: dict[str, Any]) -> None:
     """Complete the operations of `document` in place."""
-    handlers = {name: function.handler for name, function in load_functions(STACK).items()}
-    modules = {(route.method.lower(), route.path): handlers[route.function] for route in load_routes(STACK)}
+    modules = _modules()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             # Powertools' own is the function's name, the path and the method; names of functions are told apart here.
             name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
-            module = importlib.import_module(modules[method, path].rpartition(".")[0])
-            operation |= {"operationId": name, "tags": [_TAG_OF[_last_fixed_part(path)]]}
-            operation |= _documentation(getattr(module, name))
+            if (method, path) not in modules:
+                raise LookupError(f"template.yaml sends {method.upper()} {path} to no function")
+            operation |= {"operationId": name, "tags": [_tag(path)]}
+            operation |= _documentation(getattr(importlib.import_module(modules[method, path]), name))
             _complete_parameters(operation, method)
+
+
+def _modules() -> dict[tuple[str, str], str]:
+    """The module of each route's function."""
+    handlers = {name: function.handler for name, function in load_functions(STACK).items()}
+    return {
+        (route.method.lower(), route.path): handlers[route.function].rpartition(".")[0] for route in load_routes(STACK)
+    }
 
 
 def _documentation(function: Any) -> dict[str, str]:
@@ -67,5 +75,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name not in ("title", "description")} | dict(*kinds)
 
 
-def _last_fixed_part(path: str) -> str:
-    return [part for part in path.split("/") if not part.startswith("{")][-1]
+def _tag(path: str) -> str:
+    last = [part for part in path.split("/") if not part.startswith("{")][-1]
+    if last not in _TAG_OF:
+        raise LookupError(f"{path} has no tag in {__name__}")
+    return _TAG_OF[last]

@@ -49,26 +49,29 @@ def describe(document: Document, gateway: Mapping[str, Any]) -> None:
     """Complete the responses and the problems of `document` in place; `gateway` is the template's responses."""
     known, theirs = meanings(gateway), bodies(gateway)
     everywhere = {str(one["status"]) for one in theirs}
-    components = document["components"]
-    used = set()
+    used: set[str] = set()
     for operations in document["paths"].values():
         for operation in operations.values():
-            responses = operation["responses"]
-            statuses = _failures(operation, everywhere)
-            for response in responses.values():
-                response["headers"] = _headers(REQUEST_ID)
-            responses |= {status: {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
-            used |= statuses
+            used |= _complete(operation, everywhere)
+    components = document["components"]
     components["headers"] = {
         name: {"description": description, "schema": {"type": "integer" if name == "Retry-After" else "string"}}
         for name, description in HEADERS.items()
     }
     components["responses"] = {_name(status): _response(status, known, theirs) for status in sorted(used)}
     components["schemas"][CODE] = _codes(known)
-    components["schemas"]["Problem"]["properties"]["code"] = {
-        "$ref": f"#/components/schemas/{CODE}",
-        "description": components["schemas"]["Problem"]["properties"]["code"]["description"],
-    }
+    code = components["schemas"]["Problem"]["properties"]["code"]
+    code["$ref"] = f"#/components/schemas/{CODE}"
+    del code["type"]
+
+
+def _complete(operation: Document, everywhere: set[str]) -> set[str]:
+    """Give an operation its responses and their headers; the statuses of its problems."""
+    failures = _failures(operation, everywhere)
+    for response in operation["responses"].values():
+        response["headers"] = _headers(REQUEST_ID)
+    operation["responses"] |= {status: {"$ref": f"#/components/responses/{_name(status)}"} for status in failures}
+    return failures
 
 
 def _failures(operation: Document, everywhere: set[str]) -> set[str]:
@@ -90,6 +93,7 @@ def _response(status: str, known: list[Meaning], theirs: list[dict[str, Any]]) -
         "content": {
             CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
+                # Of two with one code the first is shown.
                 "examples": {one["code"]: {"value": one} for one in reversed(shown)},
             }
         },
