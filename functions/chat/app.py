@@ -27,8 +27,9 @@ install(app)
 def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
     """Run one turn: the question, the graph, the answer.
 
-    A turn that was cancelled, ran out of time or broke after words answers 200 with what it said and its `status`. A
-    problem means that nothing was stored.
+    A turn that was cancelled, ran out of time or broke after words answers 200 with what it said and its `status`.
+    After a problem the transcript is as it was, but after 502 and 504 the turn may still be stored: to send it again
+    under its `Idempotency-Key` tells.
     """
     request = engine.Request(
         user_id=user_id(app.current_event),

@@ -22,7 +22,8 @@ DESCRIPTION = """{purpose}.
   changes.
 - **Lists** come in pages; `next_cursor` is the `cursor` of the next one.
 - **Bodies** are JSON in UTF-8; unknown fields are refused. Besides the keywords of JSON Schema, `x-max-bytes` limits
-  the bytes of a text in UTF-8, or of a value's JSON, and `x-max-depth` its levels of objects and arrays.
+  the bytes of a text in UTF-8, or of a value's JSON with a blank after each comma and colon; `x-max-depth` limits its
+  levels of objects and arrays.
 - **Money** is in US dollars, times are in UTC.
 """
 
