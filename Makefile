@@ -11,7 +11,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-clients check format lint types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,16 @@ test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and,
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
 
+test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Python client, and use both with the runner
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+.venv/clients/.ready: tests/clients/requirements.txt tests/clients/package-lock.json $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/clients
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/clients/bin/python tests/clients/requirements.txt
+	@cp tests/clients/package.json tests/clients/package-lock.json .venv/clients
+	cd .venv/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 check: lint types test ## what has to hold before a change lands
 
 format: $(SETUP) ## format and repair what a tool can
@@ -68,6 +78,7 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra chat pyproject.toml \
 		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
 	$(BIN)/python -m infra.build

@@ -130,7 +130,7 @@ class Client:
             request.method,
             admitted.event["resource"],
             response.status,
-            response.headers["content-type"],
+            response.headers,
             response.answer.body,
         )
         return response

@@ -23,6 +23,12 @@ install(app)
 
 @app.post("/sessions/<session_id>/messages", responses=documented(404, 409, 500))
 def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
+    """Run one turn: the question, the graph, the answer.
+
+    A turn that was cancelled, ran out of time or broke after words answers 200 with what it said and its `status`.
+    After a problem the transcript is as it was, but after 502 and 504 the turn may still be stored: to send it again
+    under its `Idempotency-Key` tells.
+    """
     request = engine.Request(
         user_id=user_id(app.current_event),
         session_id=session_id,
@@ -47,14 +53,19 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
     )
 
 
-@app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))
+@app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409, 500))
 def put_feedback(session_id: str, message_id: str, new: Annotated[NewFeedback, Body()]) -> messages.MessageView:
+    """Rate an answer.
+
+    The rating replaces an earlier one; saying the same twice counts once.
+    """
     caller = user_id(app.current_event)
     return messages.view(feedback.put(caller, session_id, message_id, Rating(new.rating), new.comment))
 
 
-@app.delete("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409))
+@app.delete("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409, 500))
 def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
+    """Clear the rating of an answer."""
     return messages.view(feedback.put(user_id(app.current_event), session_id, message_id, None, None))
 
 

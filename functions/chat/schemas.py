@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chatkeep.formats import Id
 from chatkeep.messages import MessageView, UsageView
 from chatkeep.problems import Problem
 from chatkeep.turns.queue import Strategy
@@ -21,28 +22,41 @@ Text = Annotated[str, AfterValidator(_unicode)]
 
 
 class NewMessage(BaseModel):
-    """`strategy` says what to do while another turn runs on the session."""
+    """What the user says; `strategy` says what to do while another turn runs on the session."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    content: Annotated[Text, Field(min_length=1, max_length=100_000)]
-    strategy: Annotated[Strategy, Field(strict=False)] = Strategy.REJECT
+    content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")]
+    strategy: Annotated[
+        Strategy,
+        Field(
+            strict=False,
+            description="While another turn runs, `reject` answers 409, `enqueue` waits, `interrupt` stops the other "
+            "and keeps what it said, `rollback` stops it and removes it",
+        ),
+    ] = Strategy.REJECT
 
 
 class TurnView(BaseModel):
     """A turn that is stored; `error` is the problem that ended one that failed after it had said something."""
 
-    turn_id: str
-    status: Literal["completed", "cancelled", "failed", "timed_out"]
-    user_message: MessageView
-    message: MessageView
-    usage: UsageView | None
-    response_time_ms: int
-    error: Problem | None
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["completed", "cancelled", "failed", "timed_out"] = Field(
+        description="How it ended; what was said until then is stored for each of them"
+    )
+    user_message: MessageView = Field(description="The question, as it is stored")
+    message: MessageView = Field(description="The answer, as it is stored")
+    usage: UsageView | None = Field(description="What the turn used")
+    response_time_ms: int = Field(description="Milliseconds that the turn took")
+    error: Problem | None = Field(description="Why a failed turn ended; null for the others")
 
 
 class NewFeedback(BaseModel):
+    """The user's rating of an answer; it replaces an earlier one."""
+
     model_config = ConfigDict(extra="forbid")
 
-    rating: Literal["thumbs_up", "thumbs_down"]
-    comment: Annotated[Text, Field(max_length=5_000, strict=True)] | None = None
+    rating: Literal["thumbs_up", "thumbs_down"] = Field(description="The user's verdict")
+    comment: Annotated[Text, Field(max_length=5_000, strict=True)] | None = Field(
+        default=None, description="The user's words, if any"
+    )

@@ -30,12 +30,19 @@ from functions.sessions.schemas import (
     UsageRecordView,
 )
 
+STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
+CURSOR = "The `next_cursor` of the page before, for the same list"
+
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
 
 
 @app.post("/sessions", responses=documented(success=201), status_code=201)
 def create_session(new: Annotated[NewSession, Body()]) -> sessions.SessionView:
+    """Create a session.
+
+    What is left out comes from the caller's preferences, and from the deployment's defaults where they say nothing.
+    """
     created = writing.create(caller(), new, claim(app.current_event, app.current_event.json_body))
     metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
     return created
@@ -43,27 +50,50 @@ def create_session(new: Annotated[NewSession, Body()]) -> sessions.SessionView:
 
 @app.get("/sessions", responses=documented())
 def list_sessions(
-    status: Annotated[str, Query()] = "active",
-    q: Annotated[str, Query(max_length=200)] = "",
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[str | None, Query()] = None,
+    status: Annotated[
+        str,
+        Query(
+            description="`active`, `archived` or `deleted`, several of them with commas, or `all`",
+            json_schema_extra={"pattern": STATUSES},
+        ),
+    ] = "active",
+    q: Annotated[
+        str, Query(max_length=200, description="Part of a title or a metadata value, in whatever case and spacing")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100, description="The most sessions of a page")] = 50,
+    cursor: Annotated[str | None, Query(description=CURSOR)] = None,
 ) -> SessionPage:
+    """List the caller's sessions, pinned ones first, then the newest.
+
+    A page is full unless the list ends or the page would exceed 5 MB.
+    """
     found, next_cursor = listing.page(caller(), statuses(status), q, limit, cursor)
     return SessionPage(sessions=found, next_cursor=next_cursor)
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))
 def get_session(session_id: str) -> sessions.SessionView:
+    """Show a session, a deleted one too."""
     return sessions.view(sessions.get(caller(), session_id))
 
 
 @app.patch("/sessions/<session_id>", responses=documented(404, 409))
 def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) -> sessions.SessionView:
+    """Change a session.
+
+    Fields that are left out stay as they are; `metadata` and `model_options` are replaced whole.
+    """
     return sessions.view(writing.update(caller(), session_id, changes.given()))
 
 
 @app.delete("/sessions/<session_id>", responses=documented(404, 409))
-def delete_session(session_id: str, permanent: Annotated[bool, Query()] = False) -> sessions.SessionView:
+def delete_session(
+    session_id: str, permanent: Annotated[bool, Query(description="Only false: this deployment deletes softly")] = False
+) -> sessions.SessionView:
+    """Delete a session softly.
+
+    It can be read until `purge_at` and takes no turns. Deleting it again changes nothing.
+    """
     if permanent:
         raise InvalidFieldError(FieldProblem("permanent", "this deployment deletes sessions softly only"))
     return sessions.view(writing.soft_delete(caller(), session_id))
@@ -72,10 +102,14 @@ def delete_session(session_id: str, permanent: Annotated[bool, Query()] = False)
 @app.get("/sessions/<session_id>/messages", responses=documented(404, 500))
 def list_messages(
     session_id: str,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query()] = None,
-    order: Annotated[Literal["asc", "desc"], Query()] = "asc",
+    limit: Annotated[int, Query(ge=1, le=200, description="The most messages of a page")] = 50,
+    cursor: Annotated[str | None, Query(description=CURSOR)] = None,
+    order: Annotated[Literal["asc", "desc"], Query(description="`asc` shows the oldest first")] = "asc",
 ) -> MessagePage:
+    """List a session's transcript.
+
+    A page is full unless the transcript ends or the page would exceed 5 MB.
+    """
     found, next_cursor = transcript.page(caller(), session_id, limit, cursor, newest_first=order == "desc")
     return MessagePage(messages=found, next_cursor=next_cursor)
 
@@ -84,10 +118,13 @@ def list_messages(
 def get_message(
     session_id: str,
     message_id: str,
-    start: Annotated[int, Query(alias="from", ge=0)] = 0,
-    end: Annotated[int | None, Query(alias="to", ge=0)] = None,
+    start: Annotated[int, Query(alias="from", ge=0, description="The first character, counted from 0")] = 0,
+    end: Annotated[int | None, Query(alias="to", ge=0, description="The character after the last")] = None,
 ) -> messages.MessageView:
-    """The content's characters from `from` until before `to`, or as many of them as fit into an answer."""
+    """Show a message, of a long one a range of its content.
+
+    The content is the characters from `from` until before `to`, or as many of them as fit into an answer.
+    """
     if end is not None and start > end:
         raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
     return messages.view(transcript.one(caller(), session_id, message_id), part=slice(start, end))
@@ -95,6 +132,7 @@ def get_message(
 
 @app.get("/sessions/<session_id>/thread-config", responses=documented(404))
 def get_thread_config(session_id: str) -> ThreadConfig:
+    """Show how a LangGraph client continues the session's thread."""
     session = sessions.header(caller(), session_id)
     thread = ThreadView(
         thread_id=session.session_id,
@@ -108,21 +146,34 @@ def get_thread_config(session_id: str) -> ThreadConfig:
 
 @app.post("/sessions/<session_id>/usage", responses=documented(404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
+    """Record what an agent elsewhere used for the session.
+
+    It is added to the counters of the session, the user and the day.
+    """
     return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
 
 
 @app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
 def cancel_turn(session_id: str) -> CancelView:
+    """Stop the running turn and keep what it has said.
+
+    The turn's own request answers with that.
+    """
     return cancelling.cancel(caller(), session_id, claim(app.current_event, None))
 
 
 @app.get("/preferences", responses=documented())
 def get_preferences() -> PreferencesView:
+    """Show what the caller's new sessions start with."""
     return preferences.get(caller())
 
 
 @app.put("/preferences", responses=documented())
 def put_preferences(new: Annotated[NewPreferences, Body()]) -> PreferencesView:
+    """Replace the caller's preferences.
+
+    What is left out falls back to the deployment's default.
+    """
     return preferences.put(caller(), new)
 
 

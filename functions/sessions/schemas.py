@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from chatkeep.formats import Id
 from chatkeep.messages import MessageView
 from chatkeep.sessions import SessionView
 
@@ -77,13 +78,51 @@ def _storable(temperature: float) -> float:
     return temperature + 0.0  # -0.0 comes back from the table as 0
 
 
-Title = Annotated[str, Field(min_length=1, max_length=200)]
-ModelName = Annotated[str, Field(min_length=1, max_length=200)]
-Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_storable)]
-MaxTokens = Annotated[int, Field(ge=1, le=200_000)]
-SystemPrompt = Annotated[str, AfterValidator(_short_prompt)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
-ModelOptions = Annotated[dict[str, Any], AfterValidator(_small_options)]
+def _object_of(most_bytes: int) -> dict[str, Any]:
+    """The limits of an object that no keyword of JSON Schema says, for the OpenAPI document."""
+    return {"x-max-bytes": most_bytes, "x-max-depth": DEEPEST_METADATA}
+
+
+Title = Annotated[str, Field(min_length=1, max_length=200, description="What lists show")]
+ModelName = Annotated[
+    str, Field(min_length=1, max_length=200, description="The model that answers, as `provider:model`")
+]
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, description="How freely the model chooses its words: 0, or at least 0.000001"),
+    AfterValidator(_storable),
+]
+MaxTokens = Annotated[int, Field(ge=1, le=200_000, description="The most tokens of one answer")]
+Summarization = Annotated[bool, Field(description="Whether the session's agent may summarize long conversations")]
+SystemPrompt = Annotated[
+    str,
+    Field(
+        description=f"What the model is told before the conversation: at most {LONGEST_PROMPT_BYTES:,} bytes of UTF-8",
+        json_schema_extra={"maxLength": LONGEST_PROMPT_BYTES, "x-max-bytes": LONGEST_PROMPT_BYTES},
+    ),
+    AfterValidator(_short_prompt),
+]
+Metadata = Annotated[
+    dict[str, Any],
+    Field(
+        description=f"The client's own data: at most {LONGEST_METADATA_BYTES:,} bytes of JSON, "
+        f"{DEEPEST_METADATA} levels deep",
+        json_schema_extra=_object_of(LONGEST_METADATA_BYTES),
+    ),
+    AfterValidator(_small_metadata),
+]
+ModelOptions = Annotated[
+    dict[str, Any],
+    Field(
+        description="Further fields of the request to the model, or null for one not to send: at most "
+        f"{LONGEST_OPTIONS_BYTES:,} bytes of JSON, {DEEPEST_METADATA} levels deep. Neither `messages` nor `model`, and "
+        "what the session or the graph sets only as null.",
+        json_schema_extra={**_object_of(LONGEST_OPTIONS_BYTES), "propertyNames": {"not": {"enum": sorted(NEVER)}}},
+    ),
+    AfterValidator(_small_options),
+]
+Pinned = Annotated[bool, Field(description="Whether lists show the session before those that are not pinned")]
+Archived = Annotated[bool, Field(description="Whether the session is put away: it can be read but takes no turns")]
 
 
 def _without_null(schema: dict[str, Any]) -> None:
@@ -92,6 +131,12 @@ def _without_null(schema: dict[str, Any]) -> None:
         for kind in field.pop("anyOf", []):
             if kind != {"type": "null"}:
                 field |= kind
+
+
+def _not_empty(schema: dict[str, Any]) -> None:
+    """The same of a body that needs at least one field."""
+    _without_null(schema)
+    schema["minProperties"] = 1
 
 
 class Body(BaseModel):
@@ -118,26 +163,28 @@ class NewSession(Body):
     model_name: ModelName | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
-    enable_summarization: bool | None = None
+    enable_summarization: Summarization | None = None
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata = Field(default_factory=dict)
     model_options: ModelOptions = Field(default_factory=dict)
-    is_pinned: bool = False
+    is_pinned: Pinned = False
 
 
 class SessionChanges(Body):
-    """All that can be changed of a session, and nothing else."""
+    """All that can be changed of a session, and nothing else; at least one field."""
+
+    model_config = ConfigDict(json_schema_extra=_not_empty)
 
     title: Title | None = None
     model_name: ModelName | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
-    enable_summarization: bool | None = None
+    enable_summarization: Summarization | None = None
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata | None = None
     model_options: ModelOptions | None = None
-    is_pinned: bool | None = None
-    is_archived: bool | None = None
+    is_pinned: Pinned | None = None
+    is_archived: Archived | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -152,24 +199,28 @@ class NewPreferences(Body):
     default_model: ModelName | None = None
     default_temperature: Temperature | None = None
     default_max_tokens: MaxTokens | None = None
-    enable_auto_summarization: bool | None = None
+    enable_auto_summarization: Summarization | None = None
     custom_system_prompt: SystemPrompt | None = None
 
 
 class PreferencesView(BaseModel):
-    default_model: str
-    default_temperature: float
-    default_max_tokens: int
-    enable_auto_summarization: bool
-    custom_system_prompt: str
+    """What new sessions start with: the caller's choices over the deployment's defaults."""
+
+    default_model: str = Field(description="The model that answers, as `provider:model`")
+    default_temperature: float = Field(description="How freely the model chooses its words")
+    default_max_tokens: int = Field(description="The most tokens of one answer")
+    enable_auto_summarization: bool = Field(description="Whether an agent may summarize long conversations")
+    custom_system_prompt: str = Field(description="What the model is told before the conversation; empty for nothing")
 
 
 class NewUsage(Body):
-    """What an agent that runs elsewhere used; `cost` in US dollars, kept to the nearest micro-dollar."""
+    """What an agent that runs elsewhere used, at least one field; `cost` is kept to the nearest micro-dollar."""
 
-    message_count: Annotated[int, Field(ge=0, le=MOST_MESSAGES)] = 0
-    tokens_used: Annotated[int, Field(ge=0, le=MOST_TOKENS)] = 0
-    cost: Annotated[float, Field(ge=0, le=MOST_DOLLARS)] = 0
+    model_config = ConfigDict(json_schema_extra=_not_empty)
+
+    message_count: Annotated[int, Field(ge=0, le=MOST_MESSAGES, description="Messages to count")] = 0
+    tokens_used: Annotated[int, Field(ge=0, le=MOST_TOKENS, description="Tokens, counted as input")] = 0
+    cost: Annotated[float, Field(ge=0, le=MOST_DOLLARS, description="US dollars")] = 0
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -181,38 +232,48 @@ class NewUsage(Body):
 class UsageRecordView(BaseModel):
     """What was added, as it was recorded."""
 
-    turn_id: str
-    message_count: int
-    tokens_used: int
-    cost: float
+    turn_id: Id = Field(description="Identifies the record")
+    message_count: int = Field(description="Messages that were counted")
+    tokens_used: int = Field(description="Tokens that were added")
+    cost: float = Field(description="US dollars that were added, to the micro-dollar")
 
 
 class CancelView(BaseModel):
     """The turn that was asked to stop; its own request answers with what it had."""
 
-    turn_id: str
-    status: Literal["cancelling"] = "cancelling"
+    turn_id: Id = Field(description="The turn that was running")
+    status: Literal["cancelling"] = Field(default="cancelling", description="It stops within a second")
 
 
 class SessionPage(BaseModel):
-    sessions: list[SessionView]
-    next_cursor: str | None
+    """Some of the caller's sessions: pinned ones first, then the newest."""
+
+    sessions: list[SessionView] = Field(
+        description="As many as were asked for, or as fit into an answer", json_schema_extra={"maxItems": 100}
+    )
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 
 class MessagePage(BaseModel):
-    messages: list[MessageView]
-    next_cursor: str | None
+    """Some of a session's transcript."""
+
+    messages: list[MessageView] = Field(
+        description="As many as were asked for, or as fit into an answer", json_schema_extra={"maxItems": 200}
+    )
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 
 class ThreadView(BaseModel):
-    thread_id: str
-    user_id: str
-    model_name: str
-    temperature: float
-    max_tokens: int
+    """What names the thread and says how the session is to be answered."""
+
+    thread_id: Id = Field(description="The LangGraph thread: the session's id")
+    user_id: str = Field(description="The session's owner")
+    model_name: str = Field(description="The model that answers, as `provider:model`")
+    temperature: float = Field(description="How freely the model chooses its words")
+    max_tokens: int = Field(description="The most tokens of one answer")
 
 
 class ThreadConfig(BaseModel):
     """The configuration that a LangGraph client passes to continue the session's thread."""
 
-    configurable: ThreadView
+    configurable: ThreadView = Field(description="The `configurable` of a LangGraph configuration")

@@ -23,19 +23,25 @@ install(app)
 
 @app.get("/sessions/<session_id>/stats", responses=documented(404))
 def get_session_stats(session_id: str) -> SessionStats:
+    """Show what a session has used."""
     return reading.of_session(user_id(app.current_event), session_id)
 
 
 @app.get("/stats", responses=documented())
 def get_user_stats() -> UserStats:
+    """Show what all of the caller's sessions have used."""
     return reading.of_user(user_id(app.current_event))
 
 
 @app.get("/stats/daily", responses=documented())
 def get_daily_stats(
-    first: Annotated[date | None, Query(alias="from")] = None,
-    last: Annotated[date | None, Query(alias="to")] = None,
+    first: Annotated[date | None, Query(alias="from", description="The first day, in UTC")] = None,
+    last: Annotated[date | None, Query(alias="to", description="The last day, in UTC")] = None,
 ) -> DailyStats:
+    """Show what the caller has used day by day.
+
+    With `from` or `to`, at most 366 days, the latest of them; without, the latest 30 days that have usage.
+    """
     if first is not None and last is not None:
         if first > last:
             raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))

@@ -112,6 +112,12 @@ def test_a_preflight_is_answered_as_the_template_says_and_without_a_token(runner
     assert response.headers["access-control-allow-methods"] == "GET,POST"
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/show/x"), ("OPTIONS", "/show/x"), ("GET", "/nothing-here")])
+def test_what_the_gateway_answers_itself_has_an_id_too(runner: Runner, method: str, path: str) -> None:
+    answers = [httpx.request(method, f"{runner.url}{path}") for _ in range(2)]
+    assert len({answer.headers["x-amzn-requestid"] for answer in answers}) == 2
+
+
 def test_an_open_route_asks_for_no_token(runner: Runner) -> None:
     response = httpx.get(f"{runner.url}/open")
     assert response.status_code == 200

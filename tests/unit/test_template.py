@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chatkeep.cors import CORS
 from infra.local.template import Function, load_api, load_functions, load_routes
 from tests.client import STACK
 
@@ -72,6 +73,12 @@ def test_every_route_asks_for_a_token() -> None:
 def test_a_function_behind_the_api_ends_before_api_gateway_gives_up() -> None:
     behind = {FUNCTIONS[route.function].timeout_seconds for route in load_routes(STACK)}
     assert max(behind) < API_GATEWAY_SECONDS
+
+
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_a_page_may_read_the_same_headers_of_the_gateways_answers_as_of_the_functions(response: dict[str, Any]) -> None:
+    exposed = response["ResponseParameters"]["Headers"]["Access-Control-Expose-Headers"]
+    assert exposed.strip("'").split(",") == CORS.expose_headers
 
 
 def test_a_preflight_allows_every_method_that_a_route_has() -> None:

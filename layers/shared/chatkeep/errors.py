@@ -69,7 +69,7 @@ class ChatkeepError(Exception):
 
 
 class InvalidFieldError(ChatkeepError):
-    """Something in the request breaks a rule; `problems` names each field."""
+    """Something in the request breaks a rule; each field that does is named."""
 
     status = 422
     code = "invalid_field"

@@ -2,10 +2,11 @@
 
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chatkeep import fitting, ids, money, parts
 from chatkeep.errors import MessageNotFoundError
+from chatkeep.formats import Id, Instant
 from chatkeep.models.message import Message, Rating, Role
 
 
@@ -13,17 +14,19 @@ class UsageView(BaseModel):
     """Tokens, and dollars; `cost` is null where the model has no known price, `estimated` true where the model did not
     report all of it."""
 
-    input_tokens: int
-    output_tokens: int
-    total_tokens: int
-    cost: float | None
-    estimated: bool
+    input_tokens: int = Field(description="Tokens that the model read in all calls of the turn")
+    output_tokens: int = Field(description="Tokens that the model wrote, reasoning included")
+    total_tokens: int = Field(description="The sum of both")
+    cost: float | None = Field(description="US dollars; null where the model has no known price")
+    estimated: bool = Field(description="Whether some of the tokens were counted from the text, not reported")
 
 
 class FeedbackView(BaseModel):
-    rating: Literal["thumbs_up", "thumbs_down"]
-    comment: str | None
-    created_at: str
+    """The user's rating of an answer."""
+
+    rating: Literal["thumbs_up", "thumbs_down"] = Field(description="The user's verdict")
+    comment: str | None = Field(description="The user's words; null without any")
+    created_at: Instant = Field(description="When the rating was last set")
 
 
 class MessageView(BaseModel):
@@ -35,20 +38,26 @@ class MessageView(BaseModel):
     `truncated: true`, and the last ones may be missing.
     """
 
-    message_id: str
-    turn_id: str
-    role: Literal["user", "assistant", "tool"]
-    content: str
-    truncated: bool
-    content_characters: int
-    created_at: str
-    status: Literal["completed", "cancelled", "failed", "timed_out"]
-    tool_calls: list[dict[str, Any]] | None
-    model_name: str | None
-    usage: UsageView | None
-    finish_reason: Literal["stop", "length", "content_filter", "refusal", "tool_calls", "unknown"] | None
-    response_time_ms: int | None
-    feedback: FeedbackView | None
+    message_id: Id = Field(description="Identifies the message; sorts as the transcript does")
+    turn_id: Id = Field(description="The turn that the message belongs to")
+    role: Literal["user", "assistant", "tool"] = Field(description="Who speaks: `tool` for the result of a tool call")
+    content: str = Field(description="The text, or as much of it as fits into an answer")
+    truncated: bool = Field(description="Whether content or tool calls are not shown whole")
+    content_characters: int = Field(description="Code points of the whole content")
+    created_at: Instant = Field(description="When the message came to be")
+    status: Literal["completed", "cancelled", "failed", "timed_out"] = Field(
+        description="How the turn ended, on its answer; `completed` on its other messages"
+    )
+    tool_calls: list[dict[str, Any]] | None = Field(
+        description="Calls as LangChain has them; null where there are none"
+    )
+    model_name: str | None = Field(description="The model that answered; null on all messages but the answer")
+    usage: UsageView | None = Field(description="What the turn used; null on all messages but its answer")
+    finish_reason: Literal["stop", "length", "content_filter", "refusal", "tool_calls", "unknown"] | None = Field(
+        description="Why the model stopped, on what it said; null on other messages"
+    )
+    response_time_ms: int | None = Field(description="Milliseconds that the turn took; null on all but its answer")
+    feedback: FeedbackView | None = Field(description="The user's rating of this answer; null without one")
 
 
 def get(user_id: str, session_id: str, message_id: str) -> Message:

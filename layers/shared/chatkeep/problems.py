@@ -9,11 +9,12 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRo
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from chatkeep import bodies
 from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, NotFoundError, StorageUnavailableError
+from chatkeep.formats import Id
 from chatkeep.telemetry import logger, metrics
 
 CONTENT_TYPE = "application/problem+json"
@@ -37,20 +38,22 @@ REASONS = {one.value: one.phrase for one in HTTPStatus} | {413: "Content Too Lar
 
 
 class FieldError(BaseModel):
-    field: str
-    detail: str
+    """One thing wrong with one field."""
+
+    field: str = Field(description="Dotted path in the body, or the name of a parameter or header")
+    detail: str = Field(description="What is wrong with it")
 
 
 class Problem(BaseModel):
     """What every error answers; `errors` is there for a 422 and names each field, `turn_id` where a turn is running."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[FieldError] | None = None
-    turn_id: str | None = None
+    type: str = Field(description="A URN that ends with the code")
+    title: str = Field(description="The kind of problem in a few words, always the same for a code")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(description="What happened this time, for people to read")
+    code: str = Field(description="The kind of problem, for programs to compare")
+    errors: list[FieldError] | None = Field(default=None, description="Each field that is wrong, for a 422")
+    turn_id: Id | None = Field(default=None, description="The turn that is running, for `turn_in_progress`")
 
 
 def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:

@@ -25,6 +25,8 @@ LONGEST_QUEUE = 4
 
 
 class Strategy(StrEnum):
+    """What a sender wants done about a turn that is running."""
+
     REJECT = "reject"
     ENQUEUE = "enqueue"
     INTERRUPT = "interrupt"

@@ -1,0 +1,1 @@
+"""The OpenAPI document of the whole API: what the routes say, and what only the gateway and the errors know."""

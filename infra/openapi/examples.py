@@ -1,0 +1,141 @@
+"""Examples: one conversation, and a problem of each kind; the tests hold them to their schemas."""
+
+from typing import Any
+
+from chatkeep.errors import (
+    ChatkeepError,
+    FieldProblem,
+    GraphFailedError,
+    InvalidFieldError,
+    ModelRateLimitedError,
+    ModelUnavailableError,
+    SessionNotFoundError,
+    TurnInProgressError,
+)
+
+SESSION = "019aa3c4-7c1e-7a52-9d0e-2f6b8c1d4e5f"
+TURN = "019aa3c5-0b7d-7f31-8e64-90ab12cd34ef"
+QUESTION = "019aa3c5-0b7e-7c22-b1d5-3e4f5a6b7c8d"
+ANSWER = "019aa3c5-0e90-7ad4-a7f3-6c5b4a392817"
+USER = "b4c8f4d8-9021-70c1-2f4e-5d6c7b8a9f01"
+MODEL = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
+CREATED_AT = "2026-11-20T09:15:00.000000Z"
+ASKED_AT = "2026-11-20T09:15:36.125000Z"
+ANSWERED_AT = "2026-11-20T09:15:37.500000Z"
+CONTENT = "In winter? Tromsø, for the northern lights."
+USAGE = {"input_tokens": 46, "output_tokens": 14, "total_tokens": 60, "cost": 0.000116, "estimated": False}
+
+PROBLEMS: list[ChatkeepError] = [
+    GraphFailedError("the graph of this deployment failed; its operator finds the reason in the log"),
+    InvalidFieldError(FieldProblem("temperature", "Input should be less than or equal to 2")),
+    ModelRateLimitedError(MODEL),
+    ModelUnavailableError(f"the model {MODEL!r} did not answer"),
+    SessionNotFoundError(SESSION),
+    TurnInProgressError(TURN),
+]
+
+
+def add(schemas: dict[str, Any]) -> None:
+    """Give the bodies that have one their example."""
+    for name, example in _examples().items():
+        schemas[name]["examples"] = [example]
+
+
+def _examples() -> dict[str, Any]:
+    session, question, answer = _session(), _message(), _answer()
+    used = {"message_count": 2, "tokens_used": 60, "cost": 0.000116}
+    return {
+        "NewSession": {"title": "Holidays", "model_name": MODEL, "metadata": {"team": "Nordics"}},
+        "SessionChanges": {"title": "Winter holidays", "is_pinned": True},
+        "SessionView": session,
+        "SessionPage": {"sessions": [session], "next_cursor": None},
+        "NewMessage": {"content": question["content"], "strategy": "enqueue"},
+        "TurnView": {
+            "turn_id": TURN,
+            "status": "completed",
+            "user_message": question,
+            "message": answer,
+            "usage": USAGE,
+            "response_time_ms": 1375,
+            "error": None,
+        },
+        "MessageView": answer,
+        "MessagePage": {"messages": [question, answer], "next_cursor": None},
+        "NewFeedback": {"rating": "thumbs_up", "comment": "Just what I needed"},
+        "NewUsage": used,
+        "UsageRecordView": {"turn_id": TURN, **used},
+        "NewPreferences": {"default_model": MODEL, "default_temperature": 0.2},
+        "UserStats": _user_stats(),
+    }
+
+
+def _session() -> dict[str, Any]:
+    return {
+        "session_id": SESSION,
+        "title": "Holidays",
+        "model_name": MODEL,
+        "temperature": 0.7,
+        "max_tokens": 4096,
+        "enable_summarization": True,
+        "custom_system_prompt": "",
+        "metadata": {"team": "Nordics"},
+        "model_options": {},
+        "status": "active",
+        "is_active": True,
+        "is_archived": False,
+        "is_pinned": False,
+        "created_at": CREATED_AT,
+        "updated_at": ANSWERED_AT,
+        "last_message_at": ANSWERED_AT,
+        "purge_at": None,
+        "message_count": 2,
+        "total_tokens_used": 60,
+        "total_cost": 0.000116,
+    }
+
+
+def _message() -> dict[str, Any]:
+    content = "My name is Ada. Where should I travel?"
+    return {
+        "message_id": QUESTION,
+        "turn_id": TURN,
+        "role": "user",
+        "content": content,
+        "truncated": False,
+        "content_characters": len(content),
+        "created_at": ASKED_AT,
+        "status": "completed",
+        "tool_calls": None,
+        "model_name": None,
+        "usage": None,
+        "finish_reason": None,
+        "response_time_ms": None,
+        "feedback": None,
+    }
+
+
+def _answer() -> dict[str, Any]:
+    return _message() | {
+        "message_id": ANSWER,
+        "role": "assistant",
+        "content": CONTENT,
+        "content_characters": len(CONTENT),
+        "created_at": ANSWERED_AT,
+        "model_name": MODEL,
+        "usage": USAGE,
+        "finish_reason": "stop",
+        "response_time_ms": 1375,
+    }
+
+
+def _user_stats() -> dict[str, Any]:
+    return {
+        "user_id": USER,
+        "total_sessions": 1,
+        "active_sessions": 1,
+        "archived_sessions": 0,
+        "deleted_sessions": 0,
+        "total_messages": 2,
+        "total_tokens": 60,
+        "total_cost": 0.000116,
+    }

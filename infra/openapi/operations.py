@@ -1,0 +1,82 @@
+"""Operations: names, descriptions and tags from the routes' functions, and the parameters that many have."""
+
+import importlib
+import inspect
+import re
+from typing import Any
+
+from chatkeep.caller import KEY_HEADER, LONGEST_KEY
+from infra.local.template import load_functions, load_routes
+from infra.openapi.stack import STACK
+
+TAGS = {
+    "sessions": "Conversations with their settings",
+    "messages": "Turns, and the transcript they make",
+    "feedback": "Ratings of answers",
+    "usage": "Usage of agents that run elsewhere",
+    "preferences": "What new sessions start with",
+    "stats": "Counters of a session, a user and a day",
+}
+_TAG_OF = {"cancel": "messages", "daily": "stats", "thread-config": "sessions"} | {name: name for name in TAGS}
+"""By the last fixed part of a path."""
+_PATH_PARAMETERS = {"message_id": "The message's id", "session_id": "The session's id"}
+IDEMPOTENCY_KEY = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Printable characters of the client's choice. The same key and body gets the first answer and "
+    "changes nothing; the same key with another body is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Complete the operations of `document` in place."""
+    modules = _modules()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            # Powertools' own is the function's name, the path and the method; names of functions are told apart here.
+            name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
+            if (method, path) not in modules:
+                raise LookupError(f"template.yaml sends {method.upper()} {path} to no function")
+            operation |= {"operationId": name, "tags": [_tag(path)]}
+            operation |= _documentation(getattr(importlib.import_module(modules[method, path]), name))
+            _complete_parameters(operation, method)
+
+
+def _modules() -> dict[tuple[str, str], str]:
+    """The module of each route's function."""
+    handlers = {name: function.handler for name, function in load_functions(STACK).items()}
+    return {
+        (route.method.lower(), route.path): handlers[route.function].rpartition(".")[0] for route in load_routes(STACK)
+    }
+
+
+def _documentation(function: Any) -> dict[str, str]:
+    first, *others = (inspect.getdoc(function) or "").split("\n\n")
+    summary, *paragraphs = (" ".join(one.split()) for one in (first, *others))
+    return {"summary": summary.removesuffix("."), "description": "\n\n".join(paragraphs or [summary])}
+
+
+def _complete_parameters(operation: dict[str, Any], method: str) -> None:
+    parameters = operation.get("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _plain(parameter["schema"])
+        if parameter["in"] == "path":
+            parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
+            parameter["schema"]["format"] = "uuid"
+    if method == "post":
+        operation["parameters"] = [*parameters, IDEMPOTENCY_KEY]
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without what the parameter itself says, and without null, which no query string can."""
+    kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
+    return {name: value for name, value in schema.items() if name not in ("title", "description")} | dict(*kinds)
+
+
+def _tag(path: str) -> str:
+    last = [part for part in path.split("/") if not part.startswith("{")][-1]
+    if last not in _TAG_OF:
+        raise LookupError(f"{path} has no tag in {__name__}")
+    return _TAG_OF[last]
