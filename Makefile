@@ -11,7 +11,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-setup check format lint types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and,
 	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
+
+test-setup: $(SETUP) ## set up and run a copy of the tree with each Python at hand and little else; ARGS for others
+	$(BIN)/python -m tests.bare_setup $(ARGS)
 
 check: lint types test ## what has to hold before a change lands
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -41,7 +41,7 @@ class Runner:
     process: subprocess.Popen[str]
     folder: Path
     url: str
-    said: list[str]
+    said: list[str] = field(repr=False)
     """The lines of its standard error so far."""
 
     def token(self, user: str = "alice", seconds: int = 600) -> str:

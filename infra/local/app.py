@@ -66,7 +66,7 @@ class App:
         try:
             return answer_of(await self._invoke(admitted.function, admitted.event, request))
         except (WorkerTimedOutError, TimeoutError) as error:
-            print(f"{admitted.function}: {error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             return self.refuse("INTEGRATION_TIMEOUT", request.request_id)
         except (WorkerFailedError, MalformedAnswerError) as error:
             print(f"{admitted.function}: {error}", file=sys.stderr)
@@ -80,7 +80,7 @@ class App:
         left = request.received_at + self._integration_seconds - time.time()
         done, _ = await asyncio.wait({invocation}, timeout=max(0.0, left))
         if not done:
-            raise TimeoutError(f"no answer within {self._integration_seconds} seconds; it runs on")
+            raise TimeoutError(f"{function} gave no answer within {self._integration_seconds} seconds; it runs on")
         return invocation.result()
 
     def _forget(self, invocation: asyncio.Task[Any]) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 Pairs = Sequence[tuple[str, str]]
 
 _ADDED = ("x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id")
-_OF_ONE_CONNECTION = {"expect", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"}
-_NOT_HANDED_ON = {*_OF_ONE_CONNECTION, *_ADDED, "connection", "keep-alive", "max-forwards", "proxy-connection"}
+_OF_ONE_CONNECTION = {"expect", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"}
+_NOT_HANDED_ON = {*_OF_ONE_CONNECTION, *_ADDED, "connection", "max-forwards", "proxy-connection"}
 _NOT_HANDED_BACK = {*_OF_ONE_CONNECTION, "host"}
 _RENAMED = {
     "authorization",
