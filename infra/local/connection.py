@@ -7,11 +7,11 @@ import uuid
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol
 
 import h11
 
-from infra.local.events import Answer, Request
+from infra.local.app import App
+from infra.local.events import Answer
 from infra.local.gateway import RefusedError
 from infra.local.reception import Patience, Reception
 
@@ -21,22 +21,14 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
-class Application(Protocol):
-    """What answers the requests of all connections."""
-
-    async def answer(self, request: Request) -> Answer: ...
-
-    def refuse(self, kind: str, request_id: str) -> Answer: ...
-
-
 class Connection:
     """`is_waiting` while it is the client's turn: then nobody misses anything when the connection ends."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Application, patience: Patience
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: App, patience: Patience
     ) -> None:
         self.writer = writer
-        self._application = application
+        self._app = app
         self._patience = patience
         self._machine = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
         self._reception = Reception(self._machine, reader, writer, patience)
@@ -73,14 +65,14 @@ class Connection:
             return False
         self.is_waiting = False
         started = time.monotonic()
-        answer = await self._application.answer(request)
+        answer = await self._app.answer(request)
         self._log(answer, f"{round((time.monotonic() - started) * 1000)} ms")
         await self._send(answer, request.request_id, is_last=self._is_ending, is_head=request.method == "HEAD")
-        return self._machine.our_state is h11.DONE
+        return self._machine.our_state is h11.DONE and not self._is_ending
 
     async def _refuse(self, refusal: RefusedError) -> None:
         request_id = str(uuid.uuid4())
-        answer = self._application.refuse(refusal.kind, request_id)
+        answer = self._app.refuse(refusal.kind, request_id)
         self._log(answer, f"not carried out: {refusal.reason or refusal.kind}")
         await self._send(answer, request_id, is_last=True)
         with suppress(OSError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,7 @@ class Reception:
         head = await self._event()
         if not isinstance(head, h11.Request):
             raise h11.RemoteProtocolError("it is none")
+        received_at = time.time()
         method, target = head.method.decode(), head.target.decode()
         path, _, query = _AUTHORITY.sub("", target, count=1).partition("?")
         self.subject = f"{method} {path}"
@@ -93,6 +95,7 @@ class Reception:
             headers=headers.for_function(given, *self._ends()),
             body=await self._body(),
             source_ip=self._ends()[0],
+            received_at=received_at,
         )
 
     async def _body(self) -> bytes:

@@ -1,5 +1,6 @@
 """The local runner's connections: whole requests, in time and within the limits; and nobody waits for another."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -231,6 +232,16 @@ def test_a_function_that_takes_too_long_for_the_gateway_runs_on(tmp_path: Path) 
         late = exchange(client, wait(f"3 {started} {finished}"), "POST")
         assert (late.status, late.body) == (504, b'{"message":"Endpoint request timed out"}')
         wait_until(finished.exists)
+
+
+def test_the_seconds_of_a_request_count_from_its_head(served: Served) -> None:
+    whole = wait("x", "/show/x")
+    with served.connect() as client:
+        before = time.time()
+        client.sendall(whole[:-1])
+        time.sleep(0.5)
+        seen = json.loads(exchange(client, whole[-1:], "POST").body)["event"]["requestContext"]["requestTimeEpoch"]
+    assert -0.1 < seen / 1000 - before < 0.4
 
 
 def test_a_fault_of_the_runners_own_is_answered(capfd: pytest.CaptureFixture[str]) -> None:
