@@ -21,23 +21,9 @@ ROOT = Path(__file__).parents[1]
 VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
 # No node, npm, java, git or uv, which may be there on one machine and not on the next.
 PROGRAMS = [
-    "basename",
-    "cat",
-    "cp",
-    "dirname",
-    "env",
-    "expand",
-    "ln",
-    "ls",
-    "make",
-    "mkdir",
-    "mv",
-    "rm",
-    "sed",
-    "sh",
-    "touch",
+    "basename", "cat", "cp", "dirname", "env", "expand", "ln", "ls", "make", "mkdir", "mv", "rm", "sed", "sh", "touch",
     "tr",
-]
+]  # fmt: skip
 QUESTION = """
 import ensurepip, platform, sys, venv
 if sys.base_prefix == sys.prefix:
@@ -50,8 +36,12 @@ class SetupFailedError(Exception):
 
 
 def main() -> int:
-    pythons = dict(filter(None, map(_identify, sys.argv[1:]))) if sys.argv[1:] else at_hand()
-    failures = 0
+    named = sys.argv[1:]
+    pythons = dict(filter(None, map(_identify, named or reversed(list(_candidates())))))
+    unusable = [python for python in named if _identify(python) is None]
+    for python in unusable:
+        print(f"{python} is no Python that can make an environment")
+    failures = len(unusable)
     for version, python in pythons.items():
         started = time.monotonic()
         try:
@@ -66,12 +56,8 @@ def main() -> int:
     return int(failures > 0 or not pythons)
 
 
-def at_hand() -> dict[str, str]:
-    """One Python per release, on PATH, in its usual folders, of pyenv or of uv, by its version."""
-    return dict(filter(None, map(_identify, reversed(list(_candidates())))))
-
-
 def _candidates() -> Iterator[str]:
+    """The Pythons on PATH, in the usual folders, of pyenv and of uv."""
     for version in VERSIONS:
         name = f"python{version}"
         for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/bin", "/usr/local/bin"]:
@@ -83,7 +69,10 @@ def _candidates() -> Iterator[str]:
 
 def _identify(python: str) -> tuple[str, str] | None:
     """Version and path of a Python that can make an environment and is in none itself."""
-    answer = subprocess.run([python, "-c", QUESTION], capture_output=True, text=True, check=False).stdout.split()
+    try:
+        answer = subprocess.run([python, "-c", QUESTION], capture_output=True, text=True, check=False).stdout.split()
+    except OSError:
+        return None
     return (answer[0], answer[1]) if answer else None
 
 
