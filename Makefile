@@ -11,7 +11,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-clients check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-setup test-clients check format lint types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,9 @@ test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Pytho
 	@cp tests/clients/package.json tests/clients/package-lock.json .venv/clients
 	cd .venv/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+test-setup: $(SETUP) ## set up and run a copy of the tree with each Python at hand and little else; ARGS for others
+	$(BIN)/python -m tests.bare_setup $(ARGS)
 
 check: lint types test ## what has to hold before a change lands
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -41,6 +41,8 @@ class Runner:
     process: subprocess.Popen[str]
     folder: Path
     url: str
+    said: list[str] = field(repr=False)
+    """The lines of its standard error so far."""
 
     def token(self, user: str = "alice", seconds: int = 600) -> str:
         return tokens.issue(secret(self.folder, tokens.KEY), user, seconds)
@@ -103,7 +105,7 @@ def start(
     log.start()
     for line in process.stdout:
         if line.startswith(READY):
-            return Runner(process, folder, line.removeprefix(READY).strip())
+            return Runner(process, folder, line.removeprefix(READY).strip(), said)
     process.wait()
     log.join()
     raise NotReadyError("".join(said))

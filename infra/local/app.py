@@ -1,47 +1,92 @@
-"""The ASGI application of the local runner: HTTP in, invocations of the functions' workers out."""
+"""The local runner's application: requests in, invocations of the functions' workers out."""
 
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from infra.local.events import Answer, MalformedAnswerError, Request, answer_of, with_gateway_headers
-from infra.local.gateway import MAX_BODY_BYTES, Gateway
+from infra.local import limits
+from infra.local.events import Answer, MalformedAnswerError, Request, answer_of
+from infra.local.gateway import Gateway
 from infra.local.pool import Pool, WorkerFailedError, WorkerTimedOutError
 from infra.local.template import Schedule
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class App:
     """Serves the gateway's routes below its stage, and runs the schedules while it is up."""
 
-    def __init__(self, gateway: Gateway, pools: Mapping[str, Pool], schedules: list[Schedule]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        pools: Mapping[str, Pool],
+        schedules: list[Schedule],
+        integration_seconds: float = limits.INTEGRATION_SECONDS,
+    ) -> None:
         self._gateway = gateway
         self._pools = pools
         self._schedules = schedules
+        self._integration_seconds = integration_seconds
+        self._repeating: list[asyncio.Task[None]] = []
+        self.invocations: set[asyncio.Task[Any]] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
+    def start(self) -> None:
+        self._repeating = [asyncio.create_task(self._repeat(schedule)) for schedule in self._schedules]
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        tasks = [asyncio.create_task(self._repeat(schedule)) for schedule in self._schedules]
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        for task in tasks:
+    async def close(self) -> None:
+        """End what runs by itself or still runs, and the workers."""
+        ending = [*self._repeating, *self.invocations]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         for pool in self._pools.values():
             await pool.close()
-        await send({"type": "lifespan.shutdown.complete"})
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request whose path begins with the stage."""
+        try:
+            return await self._answer(request)
+        except Exception:  # a fault of the runner's own is answered like one of a function's
+            traceback.print_exc()
+            return self.refuse("API_CONFIGURATION_ERROR", request.request_id)
+
+    def refuse(self, kind: str, request_id: str) -> Answer:
+        """The gateway's own answer of that kind."""
+        return self._gateway.answer(kind, request_id)
+
+    async def _answer(self, request: Request) -> Answer:
+        stage = f"/{self._gateway.api.stage}"
+        if not request.path.startswith(f"{stage}/"):
+            return self.refuse("MISSING_AUTHENTICATION_TOKEN", request.request_id)
+        admitted = self._gateway.admit(replace(request, path=request.path.removeprefix(stage)))
+        if isinstance(admitted, Answer):
+            return admitted
+        try:
+            return answer_of(await self._invoke(admitted.function, admitted.event, request))
+        except (WorkerTimedOutError, TimeoutError) as error:
+            print(error, file=sys.stderr)
+            return self.refuse("INTEGRATION_TIMEOUT", request.request_id)
+        except (WorkerFailedError, MalformedAnswerError) as error:
+            print(f"{admitted.function}: {error}", file=sys.stderr)
+            return self.refuse("INTEGRATION_FAILURE", request.request_id)
+
+    async def _invoke(self, function: str, event: dict[str, Any], request: Request) -> Any:
+        """Raises TimeoutError when API Gateway would wait no longer; the function runs on all the same."""
+        invocation = asyncio.create_task(self._pools[function].invoke(event, request.request_id))
+        self.invocations.add(invocation)
+        invocation.add_done_callback(self._forget)
+        left = request.received_at + self._integration_seconds - time.time()
+        done, _ = await asyncio.wait({invocation}, timeout=max(0.0, left))
+        if not done:
+            raise TimeoutError(f"{function} gave no answer within {self._integration_seconds} seconds; it runs on")
+        return invocation.result()
+
+    def _forget(self, invocation: asyncio.Task[Any]) -> None:
+        self.invocations.discard(invocation)
+        if not invocation.cancelled():
+            invocation.exception()  # nobody may be left to ask for it
 
     async def _repeat(self, schedule: Schedule) -> None:
         while True:
@@ -51,51 +96,3 @@ class App:
                 await self._pools[schedule.function].invoke(event)
             except (WorkerFailedError, WorkerTimedOutError) as error:
                 print(f"{schedule.name}: {error}", file=sys.stderr)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.monotonic()
-        request = await self._read(scope, receive)
-        answer = await self._answer(request)
-        headers = {"content-length": str(len(answer.body)), "x-amzn-requestid": request.request_id}
-        pairs = [pair for pair in answer.headers if pair[0].lower() not in headers] + list(headers.items())
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
-        await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-        await send({"type": "http.response.body", "body": answer.body})
-        milliseconds = round((time.monotonic() - started) * 1000)
-        print(f"{request.method} {scope['path']} {answer.status} {milliseconds} ms", file=sys.stderr)
-
-    async def _read(self, scope: Scope, receive: Receive) -> Request:
-        """The request; of a body over the gateway's limit as much as shows that it is over."""
-        body = bytearray()
-        more = True
-        while more and len(body) <= MAX_BODY_BYTES:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        client = (scope.get("client") or ("127.0.0.1", 0))[0]
-        port = (scope.get("server") or ("127.0.0.1", 0))[1]
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        return Request(
-            method=scope["method"],
-            path=scope["raw_path"].decode("latin-1"),
-            query=scope["query_string"].decode("latin-1"),
-            headers=with_gateway_headers(headers, client, port),
-            body=bytes(body),
-            source_ip=client,
-        )
-
-    async def _answer(self, request: Request) -> Answer:
-        stage = f"/{self._gateway.api.stage}"
-        if not request.path.startswith(f"{stage}/"):
-            return self._gateway.answer("MISSING_AUTHENTICATION_TOKEN", request)
-        admitted = self._gateway.admit(replace(request, path=request.path.removeprefix(stage)))
-        if isinstance(admitted, Answer):
-            return admitted
-        try:
-            return answer_of(await self._pools[admitted.function].invoke(admitted.event, request.request_id))
-        except WorkerTimedOutError as error:
-            print(error, file=sys.stderr)
-            return self._gateway.answer("INTEGRATION_TIMEOUT", request)
-        except (WorkerFailedError, MalformedAnswerError) as error:
-            print(f"{admitted.function}: {error}", file=sys.stderr)
-            return self._gateway.answer("INTEGRATION_FAILURE", request)

@@ -4,15 +4,16 @@ import base64
 import binascii
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
+
+from infra.local.headers import Pairs, for_client
 
 ACCOUNT_ID = "123456789012"
-Pairs = Sequence[tuple[str, str]]
 
 
 class MalformedAnswerError(Exception):
@@ -57,22 +58,22 @@ def proxy_event(
 ) -> dict[str, Any]:
     """The event of a REST API's Lambda proxy integration (payload version 1.0).
 
-    API Gateway decodes the path and the query string, and sends null where there is nothing.
+    API Gateway decodes the query string, hands on the path and its parameters as they were written, and sends null
+    where there is nothing: a capture of 2026 is in https://github.com/hotsock/voker, vokerhttp/testdata.
     """
-    path = unquote(request.path)
-    query = parse_qsl(request.query, keep_blank_values=True)
+    query = parse_qsl(request.query.replace(";", "&"), keep_blank_values=True)  # it splits at semicolons too
     body, is_base64 = _event_body(request)
     return {
         "resource": resource,
-        "path": path,
+        "path": request.path,
         "httpMethod": request.method,
         "headers": dict(request.headers) or None,
         "multiValueHeaders": _grouped(request.headers),
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _grouped(query),
-        "pathParameters": {name: unquote(value) for name, value in path_parameters.items()} or None,
+        "pathParameters": dict(path_parameters) or None,
         "stageVariables": None,
-        "requestContext": _request_context(request, resource, f"/{stage}{path}", stage, claims),
+        "requestContext": _request_context(request, resource, f"/{stage}{request.path}", stage, claims),
         "body": body,
         "isBase64Encoded": is_base64,
     }
@@ -121,7 +122,10 @@ def _request_context(
 def _claim(name: str, value: Any) -> str:
     """A Cognito authorizer hands every claim on as text: dates as Java writes them, lists with commas."""
     if name in ("exp", "iat", "auth_time", "nbf"):
-        return datetime.fromtimestamp(int(value), UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
+        try:
+            return datetime.fromtimestamp(int(value), UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
+        except (TypeError, ValueError, OverflowError, OSError):  # no date, or one of no calendar
+            return str(value)
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -158,15 +162,18 @@ def _is_text(content_type: str | None) -> bool:
 
 def answer_of(result: Any) -> Answer:
     """The HTTP response that API Gateway makes of a handler's result. Raises MalformedAnswerError."""
-    if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
-        raise MalformedAnswerError("a proxy integration returns a mapping with an integer statusCode")
+    if not isinstance(result, dict) or result.get("statusCode") not in range(200, 600):
+        raise MalformedAnswerError("a proxy integration returns a mapping with a statusCode from 200 to 599")
     headers = [(name, str(value)) for name, value in (result.get("headers") or {}).items()]
     for name, values in (result.get("multiValueHeaders") or {}).items():
         headers = [pair for pair in headers if pair[0].lower() != name.lower()]
         headers += [(name, str(value)) for value in values]
     if all(name.lower() != "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))
-    return Answer(result["statusCode"], headers, _answer_body(result))
+    try:
+        return Answer(int(result["statusCode"]), for_client(headers), _answer_body(result))
+    except ValueError as error:
+        raise MalformedAnswerError(str(error)) from error
 
 
 def _answer_body(result: dict[str, Any]) -> bytes:
@@ -179,16 +186,6 @@ def _answer_body(result: dict[str, Any]) -> bytes:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
         raise MalformedAnswerError("the body says it is base64 and is not") from error
-
-
-def with_gateway_headers(headers: Iterable[tuple[str, str]], source_ip: str, port: int) -> Pairs:
-    """The client's headers and those that API Gateway adds."""
-    added = ("x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id")
-    trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
-    return [
-        *((name, value) for name, value in headers if name.lower() not in added),
-        *zip(added, (source_ip, str(port), "http", trace), strict=True),
-    ]
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,23 @@ from infra.local import limits
 from infra.local.events import Answer, Request, proxy_event
 from infra.local.template import Api, Route, find_route
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
 Claims = Mapping[str, Any]
 
 
-class UnauthorizedError(Exception):
-    """The request carries no token that the authorizer accepts; `kind` names the gateway response."""
+class RefusedError(Exception):
+    """A request that leads to no invocation; `kind` names the gateway response, and `reason` is for the log."""
+
+    def __init__(self, kind: str, reason: str = "") -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.reason = reason
+
+
+class UnauthorizedError(RefusedError):
+    """The request carries no token that the authorizer accepts."""
 
     def __init__(self, kind: str = "UNAUTHORIZED") -> None:
         super().__init__(kind)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,13 @@ class _Response:
 
 
 _DEFAULTS = {
+    "API_CONFIGURATION_ERROR": _Response(500, "Internal server error"),
+    "BAD_REQUEST": _Response(400, "Bad Request"),
     "EXPIRED_TOKEN": _Response(401, "The incoming token has expired"),
     "INTEGRATION_FAILURE": _Response(502, "Internal server error"),
     "INTEGRATION_TIMEOUT": _Response(504, "Endpoint request timed out"),
     "MISSING_AUTHENTICATION_TOKEN": _Response(403, "Missing Authentication Token"),
+    "REQUEST_TIMEOUT": _Response(408, "Request Timeout"),
     "REQUEST_TOO_LARGE": _Response(413, "Request Too Long"),
     "UNAUTHORIZED": _Response(401, "Unauthorized"),
 }
@@ -57,29 +67,34 @@ class Gateway:
 
     def admit(self, request: Request) -> Invocation | Answer:
         """The invocation that the request leads to, or the answer that the gateway gives by itself."""
-        if request.method == "OPTIONS" and self._is_preflight(request):
-            return Answer(200, [*self.api.cors.items(), ("Content-Type", "application/json")], b"{}")
-        found = find_route(self._routes, request.method, request.path)
-        if found is None:
-            return self.answer("MISSING_AUTHENTICATION_TOKEN", request)
-        route, parameters = found
+        path = request.path.removesuffix("/")  # which a resource's path may have or not
         try:
-            claims = None if route.is_open else self._authorize(request.header("authorization"))
-        except UnauthorizedError as refusal:
-            return self.answer(refusal.kind, request)
-        if len(request.body) > MAX_BODY_BYTES:
-            return self.answer("REQUEST_TOO_LARGE", request)
+            if any(character in request.query for character in "|{}"):  # API Gateway wants them percent-encoded
+                raise RefusedError("BAD_REQUEST")
+            if request.method == "OPTIONS" and self._is_preflight(path):
+                return Answer(200, [*self.api.cors.items(), ("Content-Type", "application/json")], b"{}")
+            found = find_route(self._routes, request.method, path)
+            if found is None:
+                raise RefusedError("MISSING_AUTHENTICATION_TOKEN")
+            return self._invocation(request, *found)
+        except RefusedError as refusal:
+            return self.answer(refusal.kind, request.request_id)
+
+    def _invocation(self, request: Request, route: Route, parameters: Mapping[str, str]) -> Invocation:
+        claims = None if route.is_open else self._authorize(request.header("authorization"))
+        if len(request.body) > limits.MAX_REQUEST_BYTES:
+            raise RefusedError("REQUEST_TOO_LARGE")
         event = proxy_event(
             request, resource=route.path, path_parameters=parameters, claims=claims, stage=self.api.stage
         )
         if limits.is_too_large(event):  # Lambda refuses it, and API Gateway answers as for a body over its own limit
-            return self.answer("REQUEST_TOO_LARGE", request)
+            raise RefusedError("REQUEST_TOO_LARGE")
         return Invocation(route.function, event)
 
-    def _is_preflight(self, request: Request) -> bool:
-        return bool(self.api.cors) and any(route.pattern.fullmatch(request.path) for route in self._routes)
+    def _is_preflight(self, path: str) -> bool:
+        return bool(self.api.cors) and any(route.pattern.fullmatch(path) for route in self._routes)
 
-    def answer(self, kind: str, request: Request) -> Answer:
+    def answer(self, kind: str, request_id: str) -> Answer:
         """A gateway response: as the template writes it, else as API Gateway does."""
         default = _DEFAULTS[kind]
         declared = self.api.responses.get(kind) or self.api.responses.get(f"DEFAULT_{default.status // 100}XX") or {}
@@ -87,7 +102,7 @@ class Gateway:
             "$context.error.messageString": json.dumps(default.message),
             "$context.error.message": default.message,
             "$context.error.responseType": kind,
-            "$context.requestId": request.request_id,
+            "$context.requestId": request_id,
         }
         templates = declared.get("ResponseTemplates") or {
             "application/json": '{"message":$context.error.messageString}'

@@ -1,11 +1,20 @@
-"""Lambda's limits on a buffered invocation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""What Lambda and API Gateway refuse: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 MAX_RESULT_BYTES = MAX_EVENT_BYTES + 100
 """As in the message of Lambda's own error."""
+
+MAX_REQUEST_BYTES = 10 * 1024 * 1024
+MAX_HEADER_BYTES = 10_240
+MAX_URL_CHARACTERS = 10_240
+"""Of a regional API."""
+INTEGRATION_SECONDS = 29
+"""After these API Gateway answers by itself, whatever becomes of the function."""
 
 
 class ResultTooLargeError(Exception):
@@ -14,7 +23,8 @@ class ResultTooLargeError(Exception):
 
 def is_too_large(event: Any) -> bool:
     """Whether Lambda refuses to be invoked with `event`."""
-    return _bytes(event) > MAX_EVENT_BYTES
+    # A token's claims can hold half of a surrogate pair, which has a size all the same.
+    return _bytes(event, errors="surrogatepass") > MAX_EVENT_BYTES
 
 
 def check(result: Any) -> None:
@@ -25,6 +35,11 @@ def check(result: Any) -> None:
         )
 
 
-def _bytes(value: Any) -> int:
+def header_bytes(headers: Iterable[tuple[str, str]]) -> int:
+    """The size of headers as API Gateway counts it: names, values, white space and line ends."""
+    return sum(len(f"{name}: {value}\r\n") for name, value in headers)
+
+
+def _bytes(value: Any, errors: str = "strict") -> int:
     """Of JSON as Lambda's Python runtime writes it from 3.12 on: with spaces, and in UTF-8 without escapes."""
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return len(json.dumps(value, ensure_ascii=False).encode(errors=errors))

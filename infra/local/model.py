@@ -10,15 +10,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from infra.local.app import Receive, Scope, Send
 from infra.local.folder import ROOT
 from infra.local.lifeline import end_with_parent
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 NAME = "smollm2-135m-instruct"
 PACKAGES = ROOT / ".venv" / "model"

@@ -1,18 +1,20 @@
-"""uvicorn as the runner wants it: a port that is ours before anything starts, a ready line, a calm end."""
+"""The server: a port that is ours before anything starts, connections, a ready line, a calm end."""
 
+import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
-import uvicorn
-
 from infra.local.app import App
+from infra.local.connection import Connection
 from infra.local.errors import LocalError
+from infra.local.reception import Patience
 
 _GRACE_SECONDS = 10
+_BACKLOG = 2048
 
 
 class PortInUseError(LocalError):
@@ -21,7 +23,8 @@ class PortInUseError(LocalError):
 
 def listen(port: int) -> socket.socket:
     """A socket on a port of the loopback interface, any free one for 0. Raises PortInUseError."""
-    listener = socket.socket()
+    # asyncio sends small answers at once (TCP_NODELAY) only on a socket that says it is TCP's.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
@@ -31,7 +34,7 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def on_end(action: Callable[[], None]) -> None:
+def on_end(action: Callable[[], object]) -> None:
     """Call `action` when the process is asked to end, by SIGTERM or with Ctrl-C."""
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -41,33 +44,60 @@ def on_end(action: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, handle)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, app: App, url: str) -> None:
-        grace = _GRACE_SECONDS
-        super().__init__(
-            uvicorn.Config(app, access_log=False, log_level="warning", lifespan="on", timeout_graceful_shutdown=grace)
-        )
-        self._url = url
+class Server:
+    """Serves `app` on a socket.
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(f"Chatkeep is ready at {self._url}", flush=True)
+    uvicorn, which serves the embedded model, carries out a request whose end never comes, waits for ever for one that
+    stalls, and says in plain text what it does not understand.
+    """
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn's own would send the signal again once it has ended, and so hide that the end was a good one."""
+    def __init__(self, app: App, listener: socket.socket, patience: Patience | None = None) -> None:
+        self._app = app
+        self._listener = listener
+        self._patience = patience or Patience()
+        self.connections: set[Connection] = set()
 
-        def finish() -> None:
-            self.should_exit = True
+    async def run(self, end: asyncio.Event, ready: Callable[[], object]) -> None:
+        """Serve until `end`; what runs then has ten seconds to finish."""
+        server = await asyncio.start_server(self._accept, sock=self._listener, backlog=_BACKLOG)
+        self._app.start()
+        ready()
+        await end.wait()
+        server.close()
+        for connection in list(self.connections):
+            connection.end()
+        await self._finish()
+        await self._app.close()
 
-        on_end(finish)
-        yield
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer, self._app, self._patience)
+        self.connections.add(connection)
+        connection.task.add_done_callback(lambda _: self.connections.discard(connection))
+
+    async def _finish(self) -> None:
+        running = {connection.task for connection in self.connections} | self._app.invocations
+        if running:
+            _, late = await asyncio.wait(running, timeout=_GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 def serve(app: App, listener: socket.socket, stage: str) -> None:
-    """Serve until the process is asked to end; requests that run then have ten seconds to finish."""
-    port = listener.getsockname()[1]
-    _Server(app, f"http://127.0.0.1:{port}/{stage}").run(sockets=[listener])
+    """Serve until the process is asked to end."""
+
+    async def run() -> None:
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+
+        def finish() -> None:
+            with suppress(RuntimeError):  # asked once more, when the loop has ended
+                loop.call_soon_threadsafe(end.set)
+
+        on_end(finish)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/{stage}"
+        await Server(app, listener).run(end, lambda: print(f"Chatkeep is ready at {url}", flush=True))
+
+    asyncio.run(run())
 
 
 def end_quietly() -> None:

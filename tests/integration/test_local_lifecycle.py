@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -39,6 +40,36 @@ def test_a_request_that_runs_is_finished_before_the_end(runner: Runner, tmp_path
             time.sleep(0.05)
         assert runner.stop() == 0
         assert response.result().status_code == 200
+
+
+def _send(runner: Runner, raw: bytes) -> socket.socket:
+    address = urlsplit(runner.url)
+    client = socket.create_connection((address.hostname, address.port))
+    client.sendall(raw)
+    return client
+
+
+def test_the_end_does_not_wait_for_clients_whose_turn_it_is(runner: Runner) -> None:
+    answered = _send(runner, b"GET /v1/open HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answered.recv(12) == b"HTTP/1.1 200"
+    begun = [b"", b"GET /v1/op", b"POST /v1/wait HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"]
+    clients = [answered, *(_send(runner, raw) for raw in begun)]
+    time.sleep(0.2)
+    started = time.monotonic()
+    assert runner.stop() == 0
+    assert time.monotonic() - started < 5
+    assert [line for line in runner.said if "Traceback" in line] == []
+    for client in clients:
+        client.close()
+
+
+def test_the_end_waits_no_longer_for_a_client_that_does_not_read(runner: Runner) -> None:
+    body = b"x" * 5_500_000
+    head = b"GET /v1/open HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with _send(runner, head + body):
+        time.sleep(1)
+        assert runner.stop() == 0
+    assert [line for line in runner.said if "Traceback" in line] == []
 
 
 def test_no_process_stays_when_the_runner_is_killed(runner: Runner) -> None:

@@ -29,8 +29,8 @@ def test_a_handler_gets_the_event_that_api_gateway_sends(alice: httpx.Client) ->
     response = alice.get("/show/a%20b", params=[("x", "1"), ("x", "2"), ("empty", "")], headers={"X-Note": "here"})
     event = response.json()["event"]
     assert event["resource"] == "/show/{name}"
-    assert event["path"] == "/show/a b"
-    assert event["pathParameters"] == {"name": "a b"}
+    assert event["path"] == "/show/a%20b"  # as it was written: see proxy_event
+    assert event["pathParameters"] == {"name": "a%20b"}
     assert event["queryStringParameters"] == {"x": "2", "empty": ""}
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "empty": [""]}
     assert event["headers"]["x-note"] == "here"
@@ -49,6 +49,24 @@ def test_a_handler_learns_from_the_context_who_calls_and_how_long_it_has(alice: 
     assert context["authorizer"]["claims"]["token_use"] == "id"
     assert context["requestId"] == seen["request_id"] == response.headers["x-amzn-requestid"]
     assert 0 < seen["milliseconds"] <= 20_000
+
+
+def test_a_query_is_split_at_semicolons_too(alice: httpx.Client) -> None:
+    event = alice.get("/show/x?a=1;b=2&a=%3B").json()["event"]
+    assert event["multiValueQueryStringParameters"] == {"a": ["1", ";"], "b": ["2"]}
+
+
+def test_an_encoded_slash_stays_in_its_parameter(alice: httpx.Client) -> None:
+    event = alice.get("/show/a%2Fb%0A").json()["event"]
+    assert event["resource"] == "/show/{name}"
+    assert event["path"] == "/show/a%2Fb%0A"
+    assert event["pathParameters"] == {"name": "a%2Fb%0A"}
+
+
+def test_a_slash_at_the_end_leads_to_the_same_resource(alice: httpx.Client) -> None:
+    event = alice.get("/show/fixed/").json()["event"]
+    assert (event["resource"], event["path"]) == ("/show/fixed", "/show/fixed/")
+    assert alice.get("/show/fixed//").status_code == 403
 
 
 def test_a_fixed_path_wins_over_a_parameter(alice: httpx.Client) -> None:

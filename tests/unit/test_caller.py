@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chatkeep.caller import Claim, claim, user_id
-from chatkeep.errors import IdempotencyKeyReusedError, InvalidFieldError
+from chatkeep.caller import LONGEST_USER_BYTES, Claim, claim, user_id
+from chatkeep.errors import IdempotencyKeyReusedError, InvalidFieldError, UnauthorizedError
 from infra.local.events import Request, proxy_event
 
 
@@ -24,6 +26,17 @@ def claimed(key: str, body: Any = None, **who: str) -> Claim:
 
 def test_the_caller_is_the_subject_of_the_token() -> None:
     assert user_id(event(None)) == "alice"
+
+
+@given(st.text(st.characters(), max_size=5), st.sampled_from(["x", "é", "😀"]), st.integers(0, 3000))
+def test_a_subject_is_a_user_when_a_key_can_hold_it(odd: str, character: str, count: int) -> None:
+    subject = odd + character * count
+    size = len(subject.encode(errors="surrogatepass"))
+    if any("\ud800" <= one <= "\udfff" for one in odd) or not 1 <= size <= LONGEST_USER_BYTES:
+        with pytest.raises(UnauthorizedError):
+            user_id(event(None, user=subject))
+    else:
+        assert user_id(event(None, user=subject)) == subject
 
 
 def test_without_a_key_nothing_is_claimed() -> None:

@@ -8,10 +8,13 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from chatkeep import ids
-from chatkeep.errors import FieldProblem, IdempotencyKeyReusedError, InvalidFieldError
+from chatkeep.errors import FieldProblem, IdempotencyKeyReusedError, InvalidFieldError, UnauthorizedError
+from chatkeep.text import valid
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+LONGEST_USER_BYTES = 1024
+"""Half of what a key of DynamoDB holds, where a user's id stands beside others; OpenID Connect allows 255."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,11 @@ class Claim:
 
 
 def user_id(event: APIGatewayProxyEvent) -> str:
-    """The `sub` that the authorizer took from the token."""
-    return str(event.request_context.authorizer.claims["sub"])
+    """The `sub` that the authorizer took from the token. Raises UnauthorizedError for one that no key can hold."""
+    subject = str(event.request_context.authorizer.claims["sub"])
+    if valid(subject) != subject or not 1 <= len(subject.encode()) <= LONGEST_USER_BYTES:
+        raise UnauthorizedError(f"the token's `sub` must be 1 to {LONGEST_USER_BYTES} bytes of valid Unicode")
+    return subject
 
 
 def claim(event: APIGatewayProxyEvent, body: Any) -> Claim | None:

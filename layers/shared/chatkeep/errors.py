@@ -7,6 +7,7 @@ ChatkeepError
         ModelNotFoundError
         ModelRefusedRequestError
         ContextLengthExceededError
+    UnauthorizedError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
@@ -141,6 +142,14 @@ class ContextLengthExceededError(InvalidFieldError):
 
     def __init__(self, model_name: str) -> None:
         super().__init__(FieldProblem("content", f"with it the conversation is too long for the model {model_name!r}"))
+
+
+class UnauthorizedError(ChatkeepError):
+    """The token is the user pool's, and names nobody who can be a user here."""
+
+    status = 401
+    code = "unauthorized"
+    title = "Unauthorized"
 
 
 class NotFoundError(ChatkeepError):

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
-from chatkeep import bodies
+from chatkeep import bodies, paths
 from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, NotFoundError, StorageUnavailableError
 from chatkeep.formats import Id
 from chatkeep.telemetry import logger, metrics
@@ -68,6 +68,7 @@ def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
 def install(app: APIGatewayRestResolver) -> None:
     """Have `app` answer every error that a caller can cause or should retry as a problem; the rest propagates."""
     bodies.install(app)
+    paths.install(app)
     app.exception_handler(ChatkeepError)(answer)
     app.exception_handler(RequestValidationError)(_answer_invalid)
     app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(_answer_storage)

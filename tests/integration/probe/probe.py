@@ -15,10 +15,12 @@ def handle(event, context):
     if path == "/nonsense":
         return "not a response"
     if path.startswith("/wait"):
-        seconds, _, started = event["body"].partition(" ")
-        if started:
-            Path(started).touch()
+        seconds, *files = event["body"].split()  # to touch at its start and at its end
+        for file in files[:1]:
+            Path(file).touch()
         time.sleep(float(seconds))
+        for file in files[1:]:
+            Path(file).touch()
     seen = {
         "event": event,
         "environment": dict(os.environ),

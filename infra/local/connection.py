@@ -1,0 +1,100 @@
+"""One client's connection: its requests one after the other, and the answer to each."""
+
+import asyncio
+import sys
+import time
+import uuid
+from contextlib import suppress
+from email.utils import formatdate
+from http import HTTPStatus
+
+import h11
+
+from infra.local.app import App
+from infra.local.events import Answer
+from infra.local.gateway import RefusedError
+from infra.local.reception import Patience, Reception
+
+_MAX_HEAD_BYTES = 64 * 1024
+"""Of a request line and headers that are read at all; the limits on them are far lower."""
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+
+
+class Connection:
+    """`is_waiting` while it is the client's turn: then nobody misses anything when the connection ends."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: App, patience: Patience
+    ) -> None:
+        self.writer = writer
+        self._app = app
+        self._patience = patience
+        self._machine = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
+        self._reception = Reception(self._machine, reader, writer, patience)
+        self._is_ending = False
+        self.is_waiting = True
+        self.task = asyncio.create_task(self._run())
+        writer.transport.set_write_buffer_limits(high=0)  # so that an answer counts as taken when all of it has left
+
+    async def _run(self) -> None:
+        """Answer requests until either side has had enough."""
+        try:
+            while await self._exchange():
+                self._machine.start_next_cycle()
+        except OSError:  # the client has left, or does not take its answer
+            self.writer.transport.abort()
+        finally:
+            self.writer.close()
+
+    def end(self) -> None:
+        """Answer the request that is being answered, and take no more."""
+        self._is_ending = True
+        if self.is_waiting:
+            self.task.cancel()
+
+    async def _exchange(self) -> bool:
+        """Whether another request may follow."""
+        self.is_waiting = True
+        try:
+            request = await self._reception.next()
+        except RefusedError as refusal:
+            await self._refuse(refusal)
+            return False
+        if request is None:
+            return False
+        self.is_waiting = False
+        started = time.monotonic()
+        answer = await self._app.answer(request)
+        self._log(answer, f"{round((time.monotonic() - started) * 1000)} ms")
+        await self._send(answer, request.request_id, is_last=self._is_ending, is_head=request.method == "HEAD")
+        return self._machine.our_state is h11.DONE and not self._is_ending
+
+    async def _refuse(self, refusal: RefusedError) -> None:
+        request_id = str(uuid.uuid4())
+        answer = self._app.refuse(refusal.kind, request_id)
+        self._log(answer, f"not carried out: {refusal.reason or refusal.kind}")
+        await self._send(answer, request_id, is_last=True)
+        with suppress(OSError):
+            self.writer.write_eof()
+        await self._reception.drain()
+
+    async def _send(self, answer: Answer, request_id: str, *, is_last: bool, is_head: bool = False) -> None:
+        """Raises OSError where the client does not take it, in time or at all."""
+        has_body = answer.status not in _WITHOUT_BODY
+        own = {"date": formatdate(usegmt=True), "x-amzn-requestid": request_id}
+        own |= {"content-length": str(len(answer.body))} if has_body else {}
+        own |= {"connection": "close"} if is_last else {}
+        pairs = [*((name.lower(), value) for name, value in answer.headers if name.lower() not in own), *own.items()]
+        head = h11.Response(
+            status_code=answer.status,
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in pairs],
+            reason=_PHRASES.get(answer.status, ""),
+        )
+        body = h11.Data(data=answer.body if has_body and not is_head else b"")
+        self.writer.write(b"".join(self._machine.send(event) or b"" for event in (head, body, h11.EndOfMessage())))
+        async with asyncio.timeout(self._patience.answer):
+            await self.writer.drain()
+
+    def _log(self, answer: Answer, note: str) -> None:
+        print(f"{self._reception.subject} {answer.status} {note}", file=sys.stderr)

@@ -1,0 +1,133 @@
+"""The local runner's server in this process, in front of the probe's functions, and raw bytes to send to it."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import h11
+
+from infra.local import limits
+from infra.local.app import App
+from infra.local.environment import worker_environment
+from infra.local.gateway import Claims, Gateway
+from infra.local.pool import Pool
+from infra.local.reception import Patience
+from infra.local.server import Server, listen
+from infra.local.stack import Stack
+from infra.local.template import load_api, load_functions, load_routes
+from tests.runner import PROBE
+
+WORKERS = 2
+
+
+@dataclass
+class Served:
+    """A server that listens on `port`."""
+
+    port: int
+    server: Server
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def settle(self) -> None:
+        """Wait until every connection that was made has ended."""
+        with self.connect() as last:
+            exchange(last, b"GET / HTTP/1.0\r\n\r\n")
+        wait_until(lambda: not self.server.connections)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def _app(authorize: Callable[[str | None], Claims], integration_seconds: float) -> App:
+    stack = Stack(PROBE, {})
+    pools = {
+        name: Pool(function, worker_environment(function, {}, os.environ), stack.path.parent, WORKERS)
+        for name, function in load_functions(stack).items()
+    }
+    return App(Gateway(load_api(stack), load_routes(stack), authorize), pools, [], integration_seconds)
+
+
+@contextmanager
+def serving(
+    patience: Patience | None = None,
+    *,
+    authorize: Callable[[str | None], Claims] = lambda _: {"sub": "alice"},
+    integration_seconds: float = limits.INTEGRATION_SECONDS,
+) -> Iterator[Served]:
+    """A server that is gone afterwards; every caller is alice."""
+    listener, is_ready = listen(0), threading.Event()
+    port = listener.getsockname()[1]
+    server = Server(_app(authorize, integration_seconds), listener, patience)
+    loop, end = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.run(end, is_ready.set),))
+    thread.start()
+    try:
+        assert is_ready.wait(10)
+        yield Served(port, server)
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(30)
+        loop.close()
+
+
+@dataclass(frozen=True)
+class Received:
+    """A response read from a socket."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def receive(client: socket.socket, *methods: str) -> list[Received]:
+    """The final responses to requests with these methods that were sent before; fewer where the server closes."""
+    machine, received = h11.Connection(h11.CLIENT), []
+    for method in methods:
+        machine.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
+        machine.send(h11.EndOfMessage())
+        if (response := _response(client, machine)) is None:
+            break
+        received.append(response)
+        if machine.their_state is not h11.DONE:
+            break
+        machine.start_next_cycle()
+    return received
+
+
+def _response(client: socket.socket, machine: h11.Connection) -> Received | None:
+    head, body = None, b""
+    while True:
+        event = machine.next_event()
+        if event is h11.NEED_DATA:
+            data = client.recv(65536)
+            if not data and head is None:
+                return None
+            machine.receive_data(data)
+        elif isinstance(event, h11.Response):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            assert head is not None
+            headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+            return Received(head.status_code, headers, body)
+        elif isinstance(event, h11.ConnectionClosed):
+            return None
+
+
+def exchange(client: socket.socket, raw: bytes, method: str = "GET") -> Received:
+    """The response to one request."""
+    client.sendall(raw)
+    (response,) = receive(client, method)
+    return response
