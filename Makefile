@@ -2,6 +2,7 @@
 BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+EXPANDED := .aws-sam/expanded
 ARGS ?=
 SEED ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
@@ -55,6 +56,8 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/cfn-lint template.yaml infra/*.yaml
+	$(BIN)/python -m infra.expansion $(EXPANDED)
+	$(BIN)/cfn-lint --ignore-checks W3002 -- $(EXPANDED)/template.json # W3002: nested templates are not uploaded yet
 
 types: $(SETUP)
 	$(BIN)/mypy
