@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
+from infra.deployment import AbsentError, Deployment
 from infra.expansion import ROOT, TEMPLATE, expand, nested
 from infra.local.intrinsics import load
-from tests.deployment import AbsentError, Deployment, combinations
+from tests.deployment import combinations
 
 EXPANDED = expand(load(TEMPLATE))
 TEMPLATES = {"template.yaml": EXPANDED} | {path: load(ROOT / path) for path in nested(EXPANDED)}
 
 BROKEN: dict[str, Any] = {
-    "Parameters": {"ApiLogging": {"AllowedValues": ["off", "manage"]}},
+    "Parameters": {"ApiLogging": {"Type": "String", "AllowedValues": ["off", "manage"]}},
     "Conditions": {"Manages": {"Fn::Equals": [{"Ref": "ApiLogging"}, "manage"]}},
     "Resources": {"Role": {"Type": "AWS::IAM::Role", "Condition": "Manages"}},
 }

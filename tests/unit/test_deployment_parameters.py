@@ -80,8 +80,6 @@ def test_a_value_that_does_not_is_refused(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_held_to_a_form_and_a_refusal_says_which(name: str) -> None:
-    assert TEXTS[name].get("AllowedPattern", "^$").startswith("^")
-    assert TEXTS[name].get("AllowedPattern", "^$").endswith("$")
     assert "AllowedPattern" in TEXTS[name] or "MaxLength" in TEXTS[name]
     assert TEXTS[name]["ConstraintDescription"].startswith(f"{name} ")
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from infra.deployment import Deployment
 from infra.expansion import TEMPLATE, expand, nested, write
 from infra.local.intrinsics import load
 from infra.local.template import load_api, load_routes
 from tests.client import STACK
-from tests.deployment import VALUES, Deployment
+from tests.deployment import VALUES
 
 EXPANDED = expand(load(TEMPLATE))
 

@@ -3,11 +3,11 @@
 import boto3
 import pytest
 
+from infra.deployment import Deployment
 from infra.expansion import TEMPLATE, expand
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
 from tests.client import STACK
-from tests.deployment import Deployment
 from tests.engines import Engine
 from tests.permissions import AccessDeniedError, granted, only, statements
 
