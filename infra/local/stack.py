@@ -28,10 +28,15 @@ class Stack:
 
     def of_type(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Logical ids and resolved properties of this stack's own resources of a type, where their condition holds."""
-        for logical_id, resource in self._template.get("Resources", {}).items():
-            condition = resource.get("Condition")
-            if resource["Type"] == kind and (condition is None or self._resolver.condition(condition)):
+        for logical_id, resource in self._present():
+            if resource["Type"] == kind:
                 yield logical_id, self._resolver.resolve(resource.get("Properties", {}))
+
+    def _present(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The resources whose condition holds, as the template has them."""
+        for logical_id, resource in self._template.get("Resources", {}).items():
+            if "Condition" not in resource or self._resolver.condition(resource["Condition"]):
+                yield logical_id, resource
 
     def globals_of(self, section: str) -> dict[str, Any]:
         """What the template's Globals say of a kind of resource."""
@@ -59,7 +64,7 @@ class Stack:
         """Physical names and properties of the tables of this stack and those nested in it."""
         for logical_id, properties in self.of_type("AWS::DynamoDB::Table"):
             yield self.attribute(logical_id, "Ref"), properties
-        for logical_id, resource in self._template.get("Resources", {}).items():
+        for logical_id, resource in self._present():
             if resource["Type"] in _NESTED:
                 yield from self.nested(logical_id).tables()
 
