@@ -90,7 +90,6 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
-
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
