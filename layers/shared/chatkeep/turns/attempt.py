@@ -36,6 +36,7 @@ from chatkeep.turns.calls import CallRecorder, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.mending import mend_within
+from chatkeep.turns.summed import summed
 
 RESERVE = timedelta(seconds=3)
 """What a turn keeps of its function's time to store what it has and to answer."""
@@ -280,7 +281,7 @@ class Attempt:
             input_tokens=sum(one.input_tokens for one in calls),
             output_tokens=sum(one.output_tokens for one in calls),
             cost=sum(one.cost or 0 for one in calls),
-            calls=[one.as_json() for one in calls],
+            calls=summed(calls),
         )
 
 

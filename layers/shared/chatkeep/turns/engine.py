@@ -39,8 +39,8 @@ def send(request: Request, tools: Tools) -> Answer:
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
     IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with, GraphFailedError,
-    TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError. After any of them
-    the transcript and the thread are as they were.
+    TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError, TurnTooLargeError.
+    After any of them the transcript and the thread are as they were.
     """
     if not ids.is_id(request.session_id):
         raise SessionNotFoundError(request.session_id)
