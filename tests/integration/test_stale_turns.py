@@ -1,0 +1,342 @@
+"""A lease and a turn from stale copies: somebody has read the session, and then another one has it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chatkeep import clock, ids, sessions
+from chatkeep.caller import Claim
+from chatkeep.clock import milliseconds, now, stamp
+from chatkeep.errors import (
+    LeaseLostError,
+    NoTurnRunningError,
+    SessionArchivedError,
+    SessionDeletedError,
+    SessionNotFoundError,
+    TurnInProgressError,
+)
+from chatkeep.models.message import Message, Role
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.transaction import Transaction
+from chatkeep.turns import ahead, engine, lease, queue, repair
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
+from chatkeep.turns.engine import Request
+from chatkeep.turns.lease import CancelAction, TakenError, Ticket
+from chatkeep.turns.queue import Strategy
+from functions.chat import runtime
+from functions.sessions import cancelling, writing
+from tests import graphs
+from tests.chat import deployment, new_session
+from tests.client import Client
+from tests.views import views
+
+MINUTE = timedelta(minutes=1)
+MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def session_id(api: Client) -> str:
+    return new_session(api)
+
+
+@pytest.fixture
+def key(user_id: str, session_id: str) -> tuple[str, str]:
+    return user_id, session_id
+
+
+def take(key: tuple[str, str], turn_id: str = "turn", deadline: datetime | None = None) -> Session:
+    return lease.acquire(*key, turn_id, deadline or now() + MINUTE, None)
+
+
+def outlived(key: tuple[str, str], turn_id: str = "turn") -> Session:
+    """A lease that is over; who has taken it does not know."""
+    return take(key, turn_id, now() - MINUTE)
+
+
+def turn(key: tuple[str, str], turn_id: str = "turn") -> Turn:
+    made = Turn(*key, turn_id, status=TurnStatus.COMPLETED, created_at=stamp(now()), calls=[])
+    made.input_tokens = 5
+    return made
+
+
+def answer(key: tuple[str, str]) -> list[Message]:
+    made = Message(*key, ids.new(), turn_id="turn", role=Role.ASSISTANT, content="said")
+    made.created_at = stamp(now())
+    return [made]
+
+
+def tokens(key: tuple[str, str]) -> float:
+    return float(sessions.header(*key).total_tokens)
+
+
+@pytest.mark.parametrize("again", ["turn", "another"], ids=["its repetition", "another turn"])
+def test_who_has_lost_the_lease_can_do_nothing_with_it(key: tuple[str, str], again: str) -> None:
+    lost = outlived(key)
+    holds = take(key, again)
+    with pytest.raises(LeaseLostError):
+        commit(lost, turn(key), answer(key), NoCheckpoint())
+    with pytest.raises(LeaseLostError):
+        ahead.store(lost, [put(key, number) for number in range(120)], [])
+    with pytest.raises(LeaseLostError):
+        lease.still_held(lost)
+    assert not lease.release(lost)
+    assert not list(Message.query(answer(key)[0].pk, Message.sk.startswith("MESSAGE#")))
+    commit(holds, turn(key, again), answer(key), NoCheckpoint())
+    assert tokens(key) == 5
+
+
+def put(key: tuple[str, str], number: int) -> dict[str, Any]:
+    return {"Put": answer(key)[0].get_save_kwargs_from_instance()}
+
+
+def test_who_was_swept_can_do_nothing_though_nobody_has_taken_over(key: tuple[str, str]) -> None:
+    lost = outlived(key)
+    assert repair.sweep() == 1
+    with pytest.raises(LeaseLostError):
+        commit(lost, turn(key), answer(key), NoCheckpoint())
+    assert not lease.release(lost)
+
+
+def test_a_sweep_from_a_copy_leaves_whoever_has_taken_over(key: tuple[str, str], monkeypatch: Any) -> None:
+    outlived(key)
+    copy = sessions.header(*key)
+    holds = take(key)
+    monkeypatch.setattr(sessions, "header", lambda *_: copy)
+    assert repair.sweep() == 0
+    monkeypatch.undo()
+    assert lease.release(holds)
+
+
+def test_a_lease_outlasts_its_deadline_by_two_seconds_and_not_by_a_moment_more(
+    key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadline = now()
+    holds = take(key, deadline=deadline)
+    end = datetime.fromtimestamp(milliseconds(deadline + timedelta(seconds=2)) / 1000, deadline.tzinfo)
+    monkeypatch.setattr(clock, "read", lambda: end - MOMENT)
+    assert lease.running_turn(sessions.header(*key)) == "turn"
+    with pytest.raises(TakenError):
+        take(key, "another")
+    assert repair.sweep() == 0
+    monkeypatch.setattr(clock, "read", lambda: end)
+    assert lease.running_turn(holds) is None
+    assert [found.session_id for found in repair._expired()] == [key[1]]
+    assert take(key, "another").lease_turn_id == "another"
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [({"is_archived": True}, SessionArchivedError), (None, SessionDeletedError), ("purge", SessionNotFoundError)],
+)
+def test_a_session_that_takes_no_turns_gives_no_lease(key: tuple[str, str], change: Any, refused: Any) -> None:
+    header = sessions.header(*key)
+    if change == "purge":
+        header.delete()
+    elif change is None:
+        writing.soft_delete(*key)
+    else:
+        writing.update(*key, change)
+    with pytest.raises(refused):
+        take(key)
+    if change == "purge":
+        with pytest.raises(SessionNotFoundError):
+            sessions.header(*key)
+    else:
+        assert sessions.header(*key).lease_turn_id is None
+
+
+def test_a_turn_is_recorded_once_however_often_its_lease_was_taken(key: tuple[str, str]) -> None:
+    commit(take(key), turn(key), answer(key), NoCheckpoint())
+    again = take(key)
+    with pytest.raises(TurnRecordedError):
+        commit(again, turn(key), answer(key), NoCheckpoint())
+    assert tokens(key) == 5
+    assert lease.release(again)
+
+
+def test_a_bill_is_written_once(key: tuple[str, str], dynamodb: Any) -> None:
+    session = take(key)
+    bill(session, turn(key, "bill"))
+    with pytest.raises(Exception, match="transaction"):
+        bill(session, turn(key, "bill"))
+    assert tokens(key) == 5
+    lease.release(session)
+    views(dynamodb, *key).check()
+
+
+def test_a_roll_back_that_is_asked_for_after_the_last_look_is_obeyed(key: tuple[str, str]) -> None:
+    session = take(key)
+    with Transaction() as transaction:
+        lease.cancel(transaction, sessions.header(*key), CancelAction.ROLL_BACK)
+    with pytest.raises(RollBackRequestedError):
+        commit(session, turn(key), answer(key), NoCheckpoint())
+    assert tokens(key) == 0
+
+
+def test_a_cancel_from_a_copy_does_not_stop_the_next_turn(key: tuple[str, str]) -> None:
+    first = take(key, "first")
+    copy = sessions.header(*key)
+    lease.release(first)
+    take(key, "second")
+    with pytest.raises(NoTurnRunningError), Transaction() as transaction:
+        lease.cancel(transaction, copy, CancelAction.ROLL_BACK)
+    assert sessions.header(*key).cancel_turn_id is None
+
+
+def test_a_cancel_of_a_turn_that_died_does_not_reach_the_next_one(key: tuple[str, str]) -> None:
+    outlived(key, "first")
+    session = sessions.header(*key)
+    session.update([Session.cancel_turn_id.set("first"), Session.cancel_action.set(CancelAction.ROLL_BACK)])
+    second = take(key, "second")
+    assert lease.asked(second) is None
+    commit(second, turn(key, "second"), answer(key), NoCheckpoint())
+    assert tokens(key) == 5
+
+
+def test_a_repeated_cancel_does_not_stop_the_turn_after_the_one_it_stopped(key: tuple[str, str]) -> None:
+    claim = Claim(ids.new(), "print")
+    first = take(key, "first")
+    assert cancelling.cancel(*key, claim).turn_id == "first"
+    lease.release(first)
+    take(key, "second")
+    assert cancelling.cancel(*key, claim).turn_id == "first"
+    assert sessions.header(*key).cancel_turn_id is None
+
+
+def test_a_cancel_whose_repetition_was_first_answers_as_that_one_did(
+    key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Claim(ids.new(), "print")
+    first = take(key, "first")
+    cancelling.cancel(*key, claim)
+    lease.release(first)
+    take(key, "second")
+    recall = cancelling.recall
+    answers = [lambda *_: None, recall, recall]
+    monkeypatch.setattr(cancelling, "recall", lambda *asked: answers.pop(0)(*asked))
+    assert cancelling.cancel(*key, claim).turn_id == "first"
+    assert sessions.header(*key).cancel_turn_id is None
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """One for each time that the graph has asked its model."""
+    made: list[str] = []
+    graphs.meanwhile[:] = [lambda: made.append("run")]
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:gated"}):
+        yield made
+
+
+@pytest.fixture
+def request_(key: tuple[str, str]) -> Request:
+    return Request(*key, "hello", Strategy.REJECT, Claim(ids.new(), "print"), now() + MINUTE)
+
+
+def test_a_repetition_does_not_ask_the_model_again(request_: Request, runs: list[str]) -> None:
+    first = engine.send(request_, runtime.tools())
+    assert engine.send(request_, runtime.tools()).message.message_id == first.message.message_id
+    assert runs == ["run"]
+
+
+@pytest.mark.parametrize("when", ["before the first", "while the first runs"])
+def test_a_repetition_that_looked_before_the_first_was_stored_does_not_ask_the_model_again(
+    request_: Request, runs: list[str], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    assert request_.claim
+    look, seen = engine._look_up, []
+    if when == "before the first":
+        seen.append(look(request_, request_.claim))
+    else:
+        graphs.meanwhile[:] = [lambda: (runs.append("run"), seen.append(look(request_, request_.claim)))]  # type: ignore[arg-type]
+    first = engine.send(request_, runtime.tools())
+    monkeypatch.setattr(engine, "_look_up", lambda *asked: seen.pop() if seen else look(*asked))
+    again = engine.send(request_, runtime.tools())
+    assert again.message.message_id == first.message.message_id
+    assert (runs, seen) == (["run"], [])
+
+
+def test_a_turn_that_nobody_claimed_before_is_not_looked_up_twice(request_: Request, runs: list[str]) -> None:
+    """One reading of the session and the claim, and none of the record alone."""
+    reads: list[str] = []
+    events = Session._get_connection().connection.client.meta.events
+    events.register("before-call.dynamodb.GetItem", lambda **_: reads.append("GetItem"))
+    engine.send(request_, runtime.tools())
+    assert reads == []
+
+
+def test_what_a_turn_that_died_has_left_ahead_is_gone_before_the_next_one(
+    key: tuple[str, str], request_: Request, runs: list[str], dynamodb: Any
+) -> None:
+    lost = outlived(key)
+    ahead.store(lost, [put(key, number) for number in range(120)], [])
+    engine.send(request_, runtime.tools())
+    found = views(dynamodb, *key)
+    found.check()
+    assert len(found.transcript) == 2
+    assert not sessions.header(*key).written_ahead
+
+
+def waiting(key: tuple[str, str], turn_id: str, seconds: int = 60, *, interrupts: bool = False) -> Ticket:
+    """A sender that stands in a queue."""
+    ticket = Ticket(turn_id, milliseconds(now() + timedelta(seconds=seconds)), interrupts)
+    place = ticket.queue()
+    Session(*key).update([place.set((place | []).append([str(ticket)]))])
+    return ticket
+
+
+def test_nobody_passes_those_who_wait(key: tuple[str, str]) -> None:
+    interrupts, first, second = waiting(key, "0", interrupts=True), waiting(key, "1"), waiting(key, "2")
+    for ticket in (None, first, second):
+        with pytest.raises(TakenError):
+            lease.acquire(*key, "turn", now() + MINUTE, ticket)
+    for ticket in (interrupts, first, second):
+        lease.release(lease.acquire(*key, ticket.turn_id, now() + MINUTE, ticket))
+    left = sessions.header(*key)
+    assert (left.waiting, left.interrupting) == ([], [])
+    assert take(key).lease_turn_id == "turn"
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_the_dead_are_removed_from_a_copy_and_nobody_else(key: tuple[str, str], interrupts: bool) -> None:
+    waiting(key, "dead", -1, interrupts=interrupts)
+    alive = waiting(key, "alive", interrupts=interrupts)
+    copies = [sessions.header(*key) for _ in range(2)]
+    for copy in copies:
+        assert queue._tickets(queue.without_dead(copy)) == [alive]
+    assert queue._tickets(sessions.header(*key)) == [alive]
+
+
+def test_a_ticket_is_dead_at_the_moment_it_expires(key: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    ticket = waiting(key, "late")
+    end = datetime.fromtimestamp(ticket.expires_at / 1000, now().tzinfo)
+    monkeypatch.setattr(clock, "read", lambda: end - MOMENT)
+    assert queue._tickets(queue.without_dead(sessions.header(*key))) == [ticket]
+    assert queue._pending(sessions.header(*key), "late")
+    monkeypatch.setattr(clock, "read", lambda: end)
+    assert not queue._pending(sessions.header(*key), "late")
+    assert queue._tickets(queue.without_dead(sessions.header(*key))) == []
+
+
+def test_who_leaves_takes_nobody_elses_place(key: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = waiting(key, "1"), waiting(key, "2")
+    copy, read = sessions.header(*key), sessions.header
+    queue._leave(*key, first)
+    copies = [copy]
+    monkeypatch.setattr(sessions, "header", lambda *asked: copies.pop() if copies else read(*asked))
+    queue._leave(*key, first)
+    assert queue._tickets(read(*key)) == [second]
+
+
+def test_who_joins_twice_stands_once(key: tuple[str, str]) -> None:
+    ticket = Ticket("turn", milliseconds(now() + MINUTE), interrupts=False)
+    for _ in range(2):
+        queue._join(*key, ticket, TurnInProgressError("other"))
+    assert queue._tickets(sessions.header(*key)) == [ticket]
+    sessions.header(*key).delete()
+    with pytest.raises(SessionNotFoundError):
+        queue._join(*key, ticket, TurnInProgressError("other"))
+    with pytest.raises(SessionNotFoundError):
+        sessions.header(*key)
