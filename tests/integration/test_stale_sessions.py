@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,20 +10,14 @@ import pytest
 from chatkeep import clock, ids, sessions
 from chatkeep.caller import Claim
 from chatkeep.errors import IdempotencyKeyReusedError, SessionDeletedError, SessionNotFoundError
-from chatkeep.models.session import Session, Status, list_partition, list_position
+from chatkeep.models.session import Session, Status
 from chatkeep.models.totals import Day, Totals
 from chatkeep.models.turn import Turn
 from functions.sessions import usage, writing
-from functions.sessions.schemas import NewUsage
+from functions.sessions.schemas import NewSession
 from tests.chat import new_session
 from tests.client import Client
-
-Change = Callable[[str, str], Any]
-REPORT = NewUsage(tokens_used=7)
-
-
-def changing(**changes: Any) -> Change:
-    return lambda user_id, session_id: writing.update(user_id, session_id, dict(changes))
+from tests.session_changes import CHANGES, REPORT, check
 
 
 def purge(user_id: str, session_id: str) -> None:
@@ -31,18 +25,6 @@ def purge(user_id: str, session_id: str) -> None:
     writing.soft_delete(user_id, session_id)
     key = Session(user_id, session_id)
     key.delete()
-
-
-CHANGES: dict[str, Change] = {
-    "rename": changing(title="renamed"),
-    "describe": changing(metadata={"long": "x" * 200}),
-    "pin": changing(is_pinned=True),
-    "unpin": changing(is_pinned=False),
-    "archive": changing(is_archived=True),
-    "unarchive": changing(is_archived=False),
-    "report": lambda user_id, session_id: usage.report(user_id, session_id, REPORT, None),
-    "delete": writing.soft_delete,
-}
 
 
 @pytest.fixture
@@ -59,20 +41,6 @@ def stale(monkeypatch: pytest.MonkeyPatch) -> Callable[[Session], None]:
     return copies.append
 
 
-def check(user_id: str, session_id: str) -> Session:
-    """The session lies where the list has it, and the user's totals count it as what it is."""
-    found = sessions.header(user_id, session_id)
-    position = list_position(session_id, found.is_pinned, found.updated_at)
-    assert (found.list_pk, found.list_sk) == (list_partition(user_id, found.status), position)
-    totals = Totals.of(user_id)
-    totals.refresh(consistent_read=True)
-    counted = {Status.ACTIVE: totals.active_sessions, Status.ARCHIVED: totals.archived_sessions}
-    counted |= {Status.DELETED: totals.deleted_sessions}
-    assert counted == {status: int(status is found.status) for status in Status}
-    assert totals.total_tokens == found.total_tokens
-    return found
-
-
 def of(api: Client, name: str) -> tuple[str, str]:
     """A user of a test's own, and the user's only session."""
     user_id = f"{api.user_id}-{name}"
@@ -80,19 +48,21 @@ def of(api: Client, name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("first", CHANGES)
-@pytest.mark.parametrize("still", [True, False], ids=["at one moment", "one after the other"])
+@pytest.mark.parametrize(
+    "behind", [timedelta(), timedelta(hours=1)], ids=["at one moment", "by a clock that is behind"]
+)
 def test_two_changes_from_two_copies_of_the_same_state_both_hold(
-    api: Client, stale: Any, monkeypatch: pytest.MonkeyPatch, first: str, still: bool
+    api: Client, stale: Any, monkeypatch: pytest.MonkeyPatch, first: str, behind: timedelta
 ) -> None:
     for second in CHANGES:
         key = of(api, second)
         copy = sessions.existing(*key)
         with monkeypatch.context() as watch:
-            if still:
-                moment = datetime.now(UTC)
-                watch.setattr(clock, "read", lambda moment=moment: moment)
+            moment = datetime.now(UTC)
+            watch.setattr(clock, "read", lambda moment=moment: moment)
             CHANGES[first](*key)
             before = check(*key)
+            watch.setattr(clock, "read", lambda moment=moment: moment - behind)
             stale(copy)
             with suppress(SessionDeletedError):
                 CHANGES[second](*key)
@@ -143,6 +113,8 @@ def test_a_report_is_recorded_once_though_its_repetition_has_a_copy_from_before_
     assert check(user_id, session_id).total_tokens == 7
     (day,) = Day.query(Totals.of(user_id).pk, Day.sk.startswith("DAY#"))
     assert (day.turns, day.input_tokens) == (1, 7)
+    writing.soft_delete(user_id, session_id)
+    assert usage.report(user_id, session_id, REPORT, claim) == first
 
 
 def test_a_report_under_the_key_of_another_is_refused_from_a_copy_as_well(
@@ -155,3 +127,12 @@ def test_a_report_under_the_key_of_another_is_refused_from_a_copy_as_well(
         usage.report(user_id, session_id, REPORT, Claim(claim.id, "another"))
     turn = Turn(user_id, session_id, claim.id)
     assert Turn.get(turn.pk, turn.sk).input_tokens == 7
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_session_whose_first_answer_was_lost_is_counted_once(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = ids.new()
+    monkeypatch.setattr(ids, "new", lambda: session_id)
+    for _ in range(2):
+        assert writing.create(user_id, NewSession(), None).session_id == session_id
+    check(user_id, session_id)

@@ -1,15 +1,18 @@
 """A lease and a turn from stale copies: somebody has read the session, and then another one has it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import clock, ids, sessions
 from chatkeep.caller import Claim
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.errors import (
+    IdempotencyKeyReusedError,
     LeaseLostError,
     NoTurnRunningError,
     SessionArchivedError,
@@ -19,9 +22,10 @@ from chatkeep.errors import (
 )
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
+from chatkeep.models.totals import Day
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.transaction import Transaction
-from chatkeep.turns import ahead, engine, lease, queue, repair
+from chatkeep.turns import ahead, attempt, engine, lease, queue, repair
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.engine import Request
 from chatkeep.turns.lease import CancelAction, TakenError, Ticket
@@ -31,6 +35,7 @@ from functions.sessions import cancelling, writing
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.client import Client
+from tests.session_changes import CHANGES, check
 from tests.views import views
 
 MINUTE = timedelta(minutes=1)
@@ -108,6 +113,24 @@ def test_a_sweep_from_a_copy_leaves_whoever_has_taken_over(key: tuple[str, str],
     assert repair.sweep() == 0
     monkeypatch.undo()
     assert lease.release(holds)
+
+
+def test_a_sweep_whose_index_is_behind_leaves_whoever_has_taken_over(key: tuple[str, str], monkeypatch: Any) -> None:
+    found = outlived(key)
+    holds = take(key)
+    monkeypatch.setattr(repair, "_expired", lambda: [found])
+    assert repair.sweep() == 0
+    assert lease.release(holds)
+    assert repair.sweep() == 0
+
+
+def test_a_message_by_a_clock_that_is_behind_is_not_the_last_one_in_time(key: tuple[str, str]) -> None:
+    for at in (now(), now() - MINUTE):
+        session = take(key, stamp(at))
+        (message,) = answer(key)
+        message.created_at = stamp(at)
+        commit(session, turn(key, stamp(at)), [message], NoCheckpoint())
+    assert sessions.header(*key).last_message_at > stamp(now() - MINUTE / 2)
 
 
 def test_a_lease_outlasts_its_deadline_by_two_seconds_and_not_by_a_moment_more(
@@ -196,6 +219,20 @@ def test_a_cancel_of_a_turn_that_died_does_not_reach_the_next_one(key: tuple[str
     assert tokens(key) == 5
 
 
+def test_a_cancel_of_a_turn_that_died_does_not_reach_its_repetition(key: tuple[str, str]) -> None:
+    outlived(key)
+    session = sessions.header(*key)
+    session.update([Session.cancel_turn_id.set("turn"), Session.cancel_action.set(CancelAction.KEEP)])
+    assert lease.asked(session) is CancelAction.KEEP
+    assert lease.asked(take(key)) is None
+
+
+def test_a_cancel_is_for_the_turn_that_it_names(key: tuple[str, str]) -> None:
+    session = take(key)
+    session.update([Session.cancel_turn_id.set("another"), Session.cancel_action.set(CancelAction.KEEP)])
+    assert lease.asked(session) is None
+
+
 def test_a_repeated_cancel_does_not_stop_the_turn_after_the_one_it_stopped(key: tuple[str, str]) -> None:
     claim = Claim(ids.new(), "print")
     first = take(key, "first")
@@ -221,6 +258,70 @@ def test_a_cancel_whose_repetition_was_first_answers_as_that_one_did(
     assert sessions.header(*key).cancel_turn_id is None
 
 
+@pytest.mark.parametrize(
+    "behind", [timedelta(), timedelta(hours=1)], ids=["at one moment", "by a clock that is behind"]
+)
+@pytest.mark.parametrize("change", ["pin", "archive", "rename", "report"])
+def test_a_turn_is_stored_with_what_became_of_its_session_meanwhile(
+    key: tuple[str, str], monkeypatch: pytest.MonkeyPatch, change: str, behind: timedelta
+) -> None:
+    session = take(key)
+    CHANGES[change](*key)
+    before = check(*key)
+    moment = now() - behind
+    monkeypatch.setattr(clock, "read", lambda: moment)
+    commit(session, turn(key), answer(key), NoCheckpoint())
+    after = check(*key)
+    assert after.updated_at >= before.updated_at
+    assert (after.is_pinned, after.status, after.title) == (before.is_pinned, before.status, before.title)
+    assert after.total_tokens == before.total_tokens + 5
+
+
+def test_a_turn_of_a_session_that_is_deleted_meanwhile_is_refused_as_such(key: tuple[str, str]) -> None:
+    session = take(key)
+    writing.soft_delete(*key)
+    with pytest.raises(SessionDeletedError):
+        commit(session, turn(key), answer(key), NoCheckpoint())
+
+
+def test_what_is_rolled_back_is_recorded_though_its_session_has_moved(key: tuple[str, str]) -> None:
+    session = take(key)
+    CHANGES["pin"](*key)
+    with Transaction() as transaction:
+        lease.cancel(transaction, sessions.header(*key), CancelAction.ROLL_BACK)
+    record = turn(key)
+    record.status = TurnStatus.ROLLED_BACK
+    commit(session, record, [], NoCheckpoint())
+    assert check(*key).total_tokens == 5
+
+
+def test_a_bill_does_not_bring_back_a_session_that_is_purged(key: tuple[str, str]) -> None:
+    session = take(key)
+    sessions.header(*key).delete()
+    bill(session, turn(key, "bill"))
+    with pytest.raises(SessionNotFoundError):
+        sessions.header(*key)
+    (day,) = Day.query(session.pk, Day.sk.startswith("DAY#"))
+    assert (day.turns, day.input_tokens) == (1, 5)
+
+
+def test_a_lease_whose_first_answer_was_lost_is_its_takers(key: tuple[str, str], monkeypatch: Any) -> None:
+    update = lease.update_if
+    monkeypatch.setattr(lease, "update_if", lambda *asked: update(*asked) and False)
+    assert take(key).lease_turn_id == "turn"
+
+
+def test_a_lease_of_who_cannot_read_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
+    def fail(_: object) -> None:
+        raise PynamoDBException("down")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(sessions, "load_details", fail)
+        with pytest.raises(PynamoDBException):
+            take(key)
+    assert sessions.header(*key).lease_turn_id is None
+
+
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """One for each time that the graph has asked its model."""
@@ -238,6 +339,26 @@ def request_(key: tuple[str, str]) -> Request:
 def test_a_repetition_does_not_ask_the_model_again(request_: Request, runs: list[str]) -> None:
     first = engine.send(request_, runtime.tools())
     assert engine.send(request_, runtime.tools()).message.message_id == first.message.message_id
+    assert (runs, sessions.header(request_.user_id, request_.session_id).lease_fence) == (["run"], 1)
+    with pytest.raises(IdempotencyKeyReusedError):
+        engine.send(replace(request_, claim=other_body(request_)), runtime.tools())
+
+
+def other_body(request: Request) -> Claim:
+    """The same key with another body."""
+    assert request.claim
+    return Claim(request.claim.id, "another")
+
+
+def test_a_turn_whose_answer_from_the_storage_was_lost_is_answered(
+    request_: Request, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*asked: Any) -> None:
+        commit(*asked)
+        raise PynamoDBException("no answer")
+
+    monkeypatch.setattr(attempt, "commit", lose)
+    assert engine.send(request_, runtime.tools()).message.content == "echo: hello"
     assert runs == ["run"]
 
 
@@ -256,6 +377,18 @@ def test_a_repetition_that_looked_before_the_first_was_stored_does_not_ask_the_m
     again = engine.send(request_, runtime.tools())
     assert again.message.message_id == first.message.message_id
     assert (runs, seen) == (["run"], [])
+
+
+def test_a_key_is_refused_with_another_body_though_the_first_was_not_stored_when_it_looked(
+    request_: Request, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(request_, claim=other_body(request_))
+    seen = engine._look_up(other, other_body(request_))
+    engine.send(request_, runtime.tools())
+    monkeypatch.setattr(engine, "_look_up", lambda *_: seen)
+    with pytest.raises(IdempotencyKeyReusedError):
+        engine.send(other, runtime.tools())
+    assert runs == ["run"]
 
 
 def test_a_turn_that_nobody_claimed_before_is_not_looked_up_twice(request_: Request, runs: list[str]) -> None:
@@ -285,6 +418,13 @@ def waiting(key: tuple[str, str], turn_id: str, seconds: int = 60, *, interrupts
     place = ticket.queue()
     Session(*key).update([place.set((place | []).append([str(ticket)]))])
     return ticket
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_who_has_not_waited_passes_nobody(key: tuple[str, str], interrupts: bool) -> None:
+    waiting(key, "0", interrupts=interrupts)
+    with pytest.raises(TakenError):
+        take(key)
 
 
 def test_nobody_passes_those_who_wait(key: tuple[str, str]) -> None:
