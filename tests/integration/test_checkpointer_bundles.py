@@ -1,6 +1,6 @@
 """Pending writes of many tasks in one item: beside items of one task, over the item limit, and through maintenance."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langgraph.checkpoint.serde.types import RESUME
@@ -61,6 +61,17 @@ def test_of_a_special_write_the_last_stays_whoever_writes_again(thread: Thread) 
     store(thread, head, {"task-1": [(RESUME, "second")], "task-2": [(RESUME, "first")]})
     thread.saver.put_writes(thread.at(head), [(RESUME, "second")], "task-2")
     assert pending(thread, head) == [("task-1", RESUME, "second"), ("task-2", RESUME, "second")]
+
+
+def test_of_a_special_write_in_a_bundle_a_later_one_stays(thread: Thread) -> None:
+    saver, staged = thread.saver, thread.saver.staged()
+    thread.saver = cast("Any", staged)
+    head = thread.put({"a": 1})
+    thread.saver = saver
+    staged.put_writes(thread.at(head), [(RESUME, "first")], "task-1")
+    saver.client.transact_write_items(TransactItems=staged.writes().heads)
+    saver.put_writes(thread.at(head), [(RESUME, "second")], "task-1")
+    assert pending(thread, head) == [("task-1", RESUME, "second")]
 
 
 def test_what_is_stored_already_is_not_written_again(thread: Thread) -> None:

@@ -173,7 +173,7 @@ def test_large_values_can_be_stored_before_and_are_harmless_alone(saver: DynamoD
     assert len(chat(saver).get_state(config).values["messages"][4].content) == 900_000
 
 
-@pytest.mark.parametrize(("lists", "elements"), [(40, 3), (2, 300)])
+@pytest.mark.parametrize(("lists", "elements"), [(40, 3), (4, 90), (2, 300)])
 def test_rows_of_many_or_long_lists_do_not_crowd_the_transaction(
     saver: DynamoDBSaver, user_id: str, lists: int, elements: int
 ) -> None:

@@ -26,7 +26,7 @@ def copies(thread: Thread, **options: Any) -> list[Thread]:
 
 
 def test_two_branches_from_two_copies_are_both_whole(trunk: Thread) -> None:
-    head = trunk.at(None) and f"{trunk.count:06d}"
+    head = f"{trunk.count:06d}"
     before = trunk.values()["list"]
     one, other = copies(trunk)
     longer = [[*before, *(noise(900) for _ in range(2))] for _ in range(2)]
@@ -103,6 +103,12 @@ def test_a_put_from_a_copy_of_a_head_that_has_moved_is_refused(strict: Thread) -
     with pytest.raises(ConcurrentWriteError):
         other.put({"value": 3})
     one.put({"value": 4}, stored)
+
+
+def test_a_thread_from_before_the_head_was_required_takes_no_second_beginning(trunk: Thread) -> None:
+    with pytest.raises(ConcurrentWriteError):
+        another(trunk, require_head_parent=True).put({"value": 1})
+    assert list(another(trunk).values()) == ["list"]
 
 
 def test_a_put_that_is_sent_twice_is_no_rival_of_itself(strict: Thread) -> None:

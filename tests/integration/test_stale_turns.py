@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import PynamoDBException
 
-from chatkeep import clock, ids, sessions
+from chatkeep import clock, ids, messages, sessions
 from chatkeep.caller import Claim
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.errors import (
@@ -37,6 +37,7 @@ from tests.chat import deployment, new_session
 from tests.client import Client
 from tests.session_changes import CHANGES, check
 from tests.views import views
+from tests.wire import requests
 
 MINUTE = timedelta(minutes=1)
 MOMENT = timedelta(milliseconds=1)
@@ -403,13 +404,24 @@ def test_a_turn_that_nobody_claimed_before_is_not_looked_up_twice(request_: Requ
 def test_what_a_turn_that_died_has_left_ahead_is_gone_before_the_next_one(
     key: tuple[str, str], request_: Request, runs: list[str], dynamodb: Any
 ) -> None:
+    engine.send(replace(request_, claim=None), runtime.tools())
     lost = outlived(key)
     ahead.store(lost, [put(key, number) for number in range(120)], [])
     engine.send(request_, runtime.tools())
     found = views(dynamodb, *key)
     found.check()
-    assert len(found.transcript) == 2
+    assert len(found.transcript) == 4
     assert not sessions.header(*key).written_ahead
+
+
+def test_a_large_message_keeps_its_parts_when_what_came_after_it_is_cleared(key: tuple[str, str]) -> None:
+    (large,) = answer(key)
+    large.content = "".join(map(str, range(100_000)))
+    commit(take(key), turn(key), [large], NoCheckpoint())
+    ahead.store(outlived(key, "dead"), [put(key, number) for number in range(120)], [])
+    ahead.clear(take(key, "next"))
+    assert [one.message_id for one in Message.query(large.pk, Message.sk.startswith("MESSAGE#"))] == [large.message_id]
+    assert messages.get(*key, large.message_id).content == large.content
 
 
 def waiting(key: tuple[str, str], turn_id: str, seconds: int = 60, *, interrupts: bool = False) -> Ticket:
@@ -480,3 +492,30 @@ def test_who_joins_twice_stands_once(key: tuple[str, str]) -> None:
         queue._join(*key, ticket, TurnInProgressError("other"))
     with pytest.raises(SessionNotFoundError):
         sessions.header(*key)
+
+
+def test_a_full_queue_takes_nobody_more(key: tuple[str, str]) -> None:
+    for number in range(queue.LONGEST_QUEUE):
+        waiting(key, str(number))
+    with pytest.raises(TurnInProgressError):
+        queue._join(*key, Ticket("turn", milliseconds(now() + MINUTE), interrupts=False), TurnInProgressError("0"))
+    assert len(queue._tickets(sessions.header(*key))) == queue.LONGEST_QUEUE
+
+
+def test_who_has_no_time_left_to_wait_leaves_the_queue(key: tuple[str, str]) -> None:
+    take(key)
+    with pytest.raises(TurnInProgressError) as refusal:
+        queue.acquire(*key, "late", Strategy.ENQUEUE, now(), now() + MINUTE)
+    assert refusal.value.turn_id == "turn"
+    assert not sessions.header(*key).waiting
+
+
+def test_who_would_remove_a_turn_overrules_who_would_keep_it_and_not_the_reverse(key: tuple[str, str]) -> None:
+    take(key)
+    seen = []
+    for action in (CancelAction.KEEP, CancelAction.KEEP, CancelAction.ROLL_BACK, CancelAction.KEEP):
+        with requests() as made:
+            queue._cancel(sessions.header(*key), action)
+        seen.append((lease.asked(sessions.header(*key)), "TransactWriteItems" in dict(made)))
+    keep, roll_back = CancelAction.KEEP, CancelAction.ROLL_BACK
+    assert seen == [(keep, True), (keep, False), (roll_back, True), (roll_back, False)]
