@@ -37,6 +37,7 @@ def test_the_writes_of_any_number_of_tasks_are_one_item_to_a_transaction(thread:
     tasks = {task: [("a", noise(length)), ("b", [noise(length)] * 2)] for task in TASKS[:count]}
     heads = store(thread, head, tasks)
     assert len(heads) == 1
+    assert ("d" in heads[0]["Put"]["Item"]) == (length != 5_000)  # what is large itself lies elsewhere by itself
     expected = [(task, channel, value) for task, writes in tasks.items() for channel, value in writes]
     assert pending(thread, head) == expected
 

@@ -16,6 +16,12 @@ from tests.views import Views, views
 from tests.wire import Refusal, cancelled, refused, refusing, requests
 
 
+@pytest.fixture
+def api(api: Client) -> Client:
+    """A thousand tasks take a while where many tests run at once."""
+    return api.with_deadline(600)
+
+
 @pytest.fixture(params=["crowd", "listed_crowd"])
 def crowd(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     with deployment(monkeypatch, {"GRAPH": f"tests.graphs:{request.param}"}):
