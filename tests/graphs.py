@@ -1,10 +1,11 @@
 """Graphs that a deployment could name, around models that follow a script."""
 
 import asyncio
+import operator
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
@@ -14,7 +15,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.channels.delta import DeltaChannel
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Send
 
 USAGE = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
 
@@ -270,3 +273,75 @@ def garbled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         return {"messages": [AIMessage("half \ud83d of it", tool_calls=[call], additional_kwargs={"steps": 2**70})]}
 
     return _one_node(answer, checkpointer)
+
+
+def _extended(state: list[str], writes: list[list[str]]) -> list[str]:
+    return [*state, *(element for write in writes for element in write)]
+
+
+class Crowd(MessagesState):
+    """What many tasks have written beside the messages."""
+
+    log: Annotated[list[str], DeltaChannel(_extended)]
+
+
+class Listed(MessagesState):
+    """The same in an ordinary channel."""
+
+    log: Annotated[list[str], operator.add]
+
+
+def _crowd(state: type[Crowd] | type[Listed], model: BaseChatModel, checkpointer: Any) -> Any:
+    def spread(state: MessagesState) -> list[Send]:
+        tasks, length = map(int, state["messages"][-1].text.split())
+        return [Send("work", {"number": number, "length": length}) for number in range(tasks)]
+
+    def work(task: dict[str, int]) -> dict[str, Any]:
+        noise = random.Random(task["number"]).randbytes(task["length"] // 2).hex()
+        return {"log": [f"{task['number']} {noise}"]}
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    graph = StateGraph(state)
+    graph.add_node("work", work)
+    graph.add_node("answer", answer)
+    graph.add_conditional_edges(START, spread, ["work"])
+    graph.add_edge("work", "answer")
+    return graph.compile(checkpointer=checkpointer)
+
+
+def crowd(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Has as many tasks side by side as the first number says write as many bytes each as the second to a DeltaChannel,
+    and then asks the model."""
+    return _crowd(Crowd, model, checkpointer)
+
+
+def listed_crowd(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """The same with an ordinary channel."""
+    return _crowd(Listed, model, checkpointer)
+
+
+ROOMS = 60
+
+
+def hall(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks the model, and then has as many graphs side by side as `ROOMS`, or none for "quick", keep a memory each."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    def spread(state: MessagesState) -> list[str]:
+        quick = state["messages"][-2].text.startswith("quick")
+        return [END] if quick else [f"room-{number}" for number in range(ROOMS)]
+
+    room = StateGraph(MessagesState)
+    room.add_node("sit", lambda state: {})
+    room.add_edge(START, "sit")
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "answer")
+    for number in range(ROOMS):
+        graph.add_node(f"room-{number}", room.compile(checkpointer=True))
+    graph.add_conditional_edges("answer", spread)
+    return graph.compile(checkpointer=checkpointer)

@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, _DeltaSnapshot
 from langgraph.types import Send
 
-from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
+from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)  # what LangGraph's own serializer takes
@@ -21,6 +21,9 @@ NAMESPACES = ["", "child:task-1"]  # what task-1 writes to the outer one shares 
 TASKS = ["task-1", "task-2", "task-10"]
 texts = st.integers(1, 900).map(lambda length: os.urandom(length).hex()[:length])
 channels_of_writes = st.sampled_from(["messages", "delta", "a", ERROR, INTERRUPT, RESUME])
+tasks_and_writes = st.dictionaries(
+    st.sampled_from(TASKS), st.lists(st.tuples(channels_of_writes, texts), min_size=1, max_size=5), max_size=3
+)
 edits = st.lists(
     st.sampled_from(
         ["append", "append_many", "trim", "change_last", "change_first", "remove_amid", "reverse", "clear"]
@@ -104,6 +107,7 @@ class Savers(RuleBasedStateMachine):
         how=st.sampled_from([None, "input", "send", "sends"]),
         run=st.sampled_from(["run-1", "run-2", None]),
         branch=st.integers(0, 4),
+        staged=st.none() | tasks_and_writes,
     )
     def put(
         self,
@@ -117,6 +121,7 @@ class Savers(RuleBasedStateMachine):
         how: str | None,
         run: str | None,
         branch: int,
+        staged: dict[str, list[tuple[str, str]]] | None,
     ) -> None:
         thread = data.draw(st.sampled_from(self.threads))
         ids = self.ids(thread, namespace)
@@ -158,8 +163,28 @@ class Savers(RuleBasedStateMachine):
             "updated_channels": sorted(new),
         }
         config: Any = self.config(thread, namespace, parent_id)
-        for saver in (self.memory, self.ours):
-            saver.put(config, copy.deepcopy(checkpoint), metadata, new)
+        staging = self.ours.staged()
+        for saver in (self.memory, self.ours if staged is None else staging):
+            saver.put(config, copy.deepcopy(checkpoint), metadata, new)  # type: ignore[attr-defined]
+        self.store_writes(staging, self.config(thread, namespace, checkpoint_id), staged or {})
+
+    def store_writes(self, staging: StagedSaver, config: Any, tasks: dict[str, list[tuple[str, str]]]) -> None:
+        """The writes of these tasks, and whatever was staged before."""
+        for task, writes in tasks.items():
+            for saver in (self.memory, staging):
+                saver.put_writes(config, writes, task)  # type: ignore[attr-defined]
+        found = staging.writes()
+        if members := [*found.payload, *found.heads]:
+            self.client.transact_write_items(TransactItems=members)
+        staging.committed(found)
+
+    @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES), tasks=tasks_and_writes)
+    def stage_writes(self, data: st.DataObject, namespace: str, tasks: dict[str, list[tuple[str, str]]]) -> None:
+        """The writes of many tasks to a checkpoint that others write to as well."""
+        thread = data.draw(st.sampled_from(self.threads))
+        if ids := self.ids(thread, namespace):
+            at = self.config(thread, namespace, data.draw(st.sampled_from(ids[-3:])))
+            self.store_writes(self.ours.staged(), at, tasks)
 
     def messages(self, thread: str, namespace: str) -> list[str] | None:
         """What the head of a namespace has."""

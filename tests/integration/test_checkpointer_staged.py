@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ from langgraph.types import Command, interrupt
 
 from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, StagedWrites
 from chatkeep.errors import ConcurrentWriteError
-from tests.checkpoint_threads import TABLE
+from tests.checkpoint_threads import TABLE, Thread
 
 
 @pytest.fixture
@@ -171,6 +171,32 @@ def test_large_values_can_be_stored_before_and_are_harmless_alone(saver: DynamoD
     saver.client.transact_write_items(TransactItems=writes.payload)
     saver.client.transact_write_items(TransactItems=writes.heads)
     assert len(chat(saver).get_state(config).values["messages"][4].content) == 900_000
+
+
+@pytest.mark.parametrize(("lists", "elements"), [(40, 3), (4, 90), (2, 300)])
+def test_rows_of_many_or_long_lists_do_not_crowd_the_transaction(
+    saver: DynamoDBSaver, user_id: str, lists: int, elements: int
+) -> None:
+    thread = Thread(saver, user_id)
+    head = None
+    for _ in range(2):
+        staged = saver.staged()
+        values = {f"list-{number}": [noise(900) for _ in range(elements)] for number in range(lists)}
+        before = thread.values() if head else {}
+        thread.saver = cast("Any", staged)
+        head = thread.put({name: [*before.get(name, []), *own] for name, own in values.items()}, head)
+        thread.saver = saver
+        writes = staged.writes()
+        assert len(writes.heads) <= 17
+        assert sum(len(str(member)) for member in writes.heads) < 200_000
+        store_all(saver, writes)
+    assert [len(found) for found in thread.values().values()] == [2 * elements] * lists
+
+
+def store_all(saver: DynamoDBSaver, writes: StagedWrites) -> None:
+    for start in range(0, len(writes.payload), 50):
+        saver.client.transact_write_items(TransactItems=writes.payload[start : start + 50])
+    saver.client.transact_write_items(TransactItems=writes.heads)
 
 
 def noise(length: int) -> str:

@@ -33,7 +33,7 @@ def test_escaped_names_sort_as_the_names_do(one: str, other: str) -> None:
 @given(ids, ids, texts)
 def test_the_bounds_of_a_checkpoint_hold_its_keys_and_no_other(one: str, other: str, task: str) -> None:
     header = keys.header("", one)
-    for inside in (header, keys.writes("", one, task, 0)):
+    for inside in (header, keys.writes("", one, task, 0), keys.bundle("", one, "token")):
         assert header <= inside <= keys.after(header)
     if other != one:
         assert not header <= keys.header("", other) <= keys.after(header)
@@ -44,7 +44,9 @@ def test_the_bounds_of_a_checkpoint_hold_its_keys_and_no_other(one: str, other: 
 def test_a_key_of_writes_says_where_it_belongs(namespace: str, checkpoint_id: str, task: str) -> None:
     name = keys.name(namespace)
     assert keys.belongs_to(keys.header(namespace, checkpoint_id)) == (name, checkpoint_id, True)
-    assert keys.belongs_to(keys.writes(namespace, checkpoint_id, task, 1)) == (name, checkpoint_id, False)
+    of_task, of_many = keys.writes(namespace, checkpoint_id, task, 1), keys.bundle(namespace, checkpoint_id, "token")
+    assert keys.belongs_to(of_task) == keys.belongs_to(of_many) == (name, checkpoint_id, False)
+    assert [keys.is_bundle(of_task), keys.is_bundle(of_many)] == [False, True]
 
 
 def test_two_long_names_stay_apart_and_fit_into_a_key() -> None:

@@ -30,8 +30,8 @@ def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
     """
     stays = (session.list_pk, session.list_sk) == _place(session, session.updated_at)
     if stays and session.updated_at >= at:
-        still_later: Condition = Session.updated_at >= at  # for good
-        return [], still_later
+        exists: Condition = Session.sk.exists()  # and is that late for good
+        return [], exists
     updated_at = at if at > session.updated_at else _beyond(session.updated_at, at)
     list_pk, list_sk = _place(session, updated_at)
     not_later: Condition = Session.updated_at <= updated_at
@@ -55,11 +55,11 @@ def _beyond(latest: str, at: str) -> str:
 
 def unmoved(session: Session) -> Condition:
     """The session exists, is not deleted, and has the pin and the archive state that `session` was read with."""
-    exists = Session.sk.exists()  # an update would create a session that was purged meanwhile
     not_deleted = Session.deleted_at.does_not_exist()
+    # Of a session that was purged meanwhile this fails too: an update would create it.
     same_pin: Condition = Session.is_pinned == session.is_pinned
     same_archive: Condition = Session.is_archived == session.is_archived
-    condition: Condition = exists & not_deleted & same_pin & same_archive
+    condition: Condition = not_deleted & same_pin & same_archive
     return condition
 
 

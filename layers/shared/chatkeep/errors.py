@@ -7,6 +7,7 @@ ChatkeepError
         ModelNotFoundError
         ModelRefusedRequestError
         ContextLengthExceededError
+        TurnTooLargeError
     UnauthorizedError
     NotFoundError
         SessionNotFoundError
@@ -142,6 +143,17 @@ class ContextLengthExceededError(InvalidFieldError):
 
     def __init__(self, model_name: str) -> None:
         super().__init__(FieldProblem("content", f"with it the conversation is too long for the model {model_name!r}"))
+
+
+class TurnTooLargeError(InvalidFieldError):
+    """What a turn has made is more than the storage takes in one transaction, and will be the next time; its usage is
+    recorded."""
+
+    code = "turn_too_large"
+    title = "The turn cannot be stored"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(FieldProblem("content", f"what came of it cannot be stored: {reason}"))
 
 
 class UnauthorizedError(ChatkeepError):

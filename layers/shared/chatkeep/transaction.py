@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
 """What botocore leaves to its caller: a transaction that was cancelled by another, a write that met one."""
+INVALID = {"ValidationError", "ValidationException"}
+"""What DynamoDB calls an item of a transaction, or all of it, that breaks a rule or a limit of its."""
 ATTEMPTS = 12
 
 
@@ -108,10 +110,19 @@ def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], Non
     raise rivalry
 
 
+def invalid(error: Failure) -> bool:
+    """Whether the request itself was refused, as one over DynamoDB's limits: nothing of it is stored, now or later."""
+    return bool(_reasons(error) & INVALID) or _code(error) in INVALID
+
+
 def _contended(error: Failure) -> bool:
+    return bool(_reasons(error) & CONTENDED) or _code(error) in IN_PROGRESS
+
+
+def _reasons(error: Failure) -> set[str]:
+    """Why a transaction was cancelled."""
     reasons = [] if isinstance(error, UpdateError) else error.cancellation_reasons
-    codes = {reason.code for reason in reasons if reason is not None}
-    return bool(codes & CONTENDED) or _code(error) in IN_PROGRESS
+    return {reason.code for reason in reasons if reason is not None}
 
 
 def _code(error: Failure) -> str | None:

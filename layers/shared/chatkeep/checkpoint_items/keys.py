@@ -2,6 +2,7 @@
 
     H!{namespace}!{checkpoint}                     header: makes the checkpoint visible
     H!{namespace}!{checkpoint}!{task}!{block}      pending writes of one task, 64 indexes a block
+    H!{namespace}!{checkpoint}!"}!{token}          pending writes of many tasks
     R!{generation}!{position}                      a row: elements of a list from `position` on
     V!{namespace}!{channel}!{token}                a channel's value too large for a header
     X!{namespace}!{checkpoint}!{token}             what is too large for the item of a header or a write
@@ -24,7 +25,7 @@ _THREAD_BYTES = 1024
 # Everything up to the escape character itself becomes a pair that keeps the order and never holds a separator.
 _ESCAPES = {code: '"' + chr(code + 0x30) for code in range(0x23)}
 _ESCAPED = re.compile('"(.)', re.DOTALL)
-_HASHED = '"~'
+_HASHED, _TOGETHER = '"~', '"}'  # no escape
 
 
 def partition(thread_id: str) -> str:
@@ -78,6 +79,15 @@ def headers(namespace: str | None) -> tuple[str, str]:
 
 def writes(namespace: str, checkpoint_id: str, task_id: str, block: int) -> str:
     return join(header(namespace, checkpoint_id), name(task_id), f"{block:x}")
+
+
+def bundle(namespace: str, checkpoint_id: str, token: str) -> str:
+    return join(header(namespace, checkpoint_id), _TOGETHER, token)
+
+
+def is_bundle(sort_key: str) -> bool:
+    """Of the key of writes: whether they are those of many tasks."""
+    return sort_key.split(SEPARATOR)[3] == _TOGETHER
 
 
 def row(generation: str, position: int) -> str:

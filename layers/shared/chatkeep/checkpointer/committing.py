@@ -10,11 +10,11 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key, put_all
 from chatkeep.checkpoint_items.table import DATA
 from chatkeep.checkpointer import heads
-from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.planning import Plan, plan
 from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Known, Snapshot
+from chatkeep.checkpointer.source import Source
 from chatkeep.checkpointer.writes import Update, Write, updates
 from chatkeep.errors import ConcurrentWriteError
 from chatkeep.retrying import attempts

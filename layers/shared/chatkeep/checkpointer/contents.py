@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import get_all, query
-from chatkeep.checkpoint_items.table import DATA, PAYLOAD, PRUNED, SORT
-from chatkeep.checkpointer.codec import Codec, Frame, check, digests, unpack
+from chatkeep.checkpoint_items.requests import query
+from chatkeep.checkpoint_items.table import DATA, PRUNED, SORT
+from chatkeep.checkpointer import oversize
+from chatkeep.checkpointer.codec import Frame, check, digests, unpack
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import (
     Blob,
@@ -26,11 +25,12 @@ from chatkeep.checkpointer.manifest import (
     whole,
 )
 from chatkeep.checkpointer.outline import Path
-from chatkeep.checkpointer.payload_cache import PayloadCache
+from chatkeep.checkpointer.pending import stored_writes
 from chatkeep.checkpointer.rows import KnownList, located
 from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value
-from chatkeep.checkpointer.writes import StoredWrite, Write, read
+from chatkeep.checkpointer.source import Source
+from chatkeep.checkpointer.writes import StoredWrite, Write
 from chatkeep.errors import BrokenThreadError
 
 _GAP = 64  # elements between two stretches of a generation that are cheaper to read along than to ask apart
@@ -44,17 +44,6 @@ class Loaded:
     values: dict[str, Value]
     lists: dict[Slot, KnownList]
     writes: list[Write]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where contents are read from."""
-
-    client: Any
-    table: str
-    codec: Codec
-    pool: Callable[[], Executor]
-    cache: PayloadCache
 
 
 @dataclass(frozen=True)
@@ -147,13 +136,9 @@ class Contents:
 
 def headers(source: Source, thread_id: str, found: Sequence[Found]) -> list[Header]:
     """The headers as they were written. Raises BrokenThreadError."""
-    outside = {f.item[SORT]["S"]: _oversize_keys(f) for f in found if PAYLOAD in f.item}
-    fetched = _fetch(source, thread_id, list(outside.values()))
+    named = [(f.item, f"the header of checkpoint {f.checkpoint_id} of thread {thread_id}") for f in found]
     result = []
-    for f in found:
-        what = f"the header of checkpoint {f.checkpoint_id} of thread {thread_id}"
-        names = outside.get(f.item[SORT]["S"])
-        data = _joined(fetched, names, what) if names else f.item[DATA]["B"]
+    for f, (_, what), data in zip(found, named, oversize.sealed(source, thread_id, named), strict=True):
         packed = source.codec.open(data, what)
         result.append(unpacked_header(f.checkpoint_id, packed, pruned=PRUNED in f.item))
     return result
@@ -166,7 +151,7 @@ def load(source: Source, thread_id: str, found: Sequence[Found], channels: Itera
     """
     kept = None if channels is None else set(channels)
     opened = headers(source, thread_id, found)
-    writes = [[write for item in f.writes for write in read(source.codec, item)] for f in found]
+    writes = stored_writes(source, thread_id, found)
     wanted = [
         wanted_entry(thread_id, header, channel, entry)
         for header in opened
@@ -273,27 +258,7 @@ def _read_rows(
 
 def _read_blobs(source: Source, thread_id: str, contents: Contents, blobs: dict[str, tuple[int, str]]) -> None:
     names = {key: keys.parts(key, count) for key, (count, _) in blobs.items()}
-    fetched = _fetch(source, thread_id, list(names.values()))
+    fetched = oversize.fetch(source, thread_id, list(names.values()))
     for key, (_, what) in blobs.items():
-        contents.frames[key] = unpack(source.codec.open(_joined(fetched, names[key], what), what))
+        contents.frames[key] = unpack(source.codec.open(oversize.joined(fetched, names[key], what), what))
         source.cache.add(thread_id, key, {0: [contents.frames[key]]})
-
-
-def _oversize_keys(found: Found) -> list[str]:
-    token, count = found.item[PAYLOAD]["S"].split(keys.SEPARATOR)
-    namespace = found.item[SORT]["S"].split(keys.SEPARATOR)[1]
-    own = keys.join(keys.OVERSIZE, namespace, keys.escape(found.checkpoint_id), token)
-    return keys.parts(own, int(count))
-
-
-def _fetch(source: Source, thread_id: str, names: list[list[str]]) -> dict[str, bytes]:
-    wanted = [name for own in names for name in own]
-    items = get_all(source.client, source.table, thread_id, wanted)
-    return {name: item[DATA]["B"] for name, item in items.items()}
-
-
-def _joined(fetched: dict[str, bytes], names: list[str], what: str) -> bytes:
-    missing = [name for name in names if name not in fetched]
-    if missing:
-        raise BrokenThreadError(f"{what} lacks {len(missing)} of its {len(names)} items")
-    return b"".join(fetched[name] for name in names)

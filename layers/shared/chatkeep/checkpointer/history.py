@@ -8,13 +8,14 @@ from langgraph.checkpoint.base import DeltaChannelHistory
 from chatkeep.checkpointer import contents, heads
 from chatkeep.checkpointer.ahead import NOTHING, elements, recall
 from chatkeep.checkpointer.codec import Codec
-from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Entry, Header
+from chatkeep.checkpointer.pending import stored_writes
 from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.snapshot import Known, Slot, Value, load
+from chatkeep.checkpointer.source import Source
 from chatkeep.checkpointer.tuples import pending
-from chatkeep.checkpointer.writes import StoredWrite, Write, read
+from chatkeep.checkpointer.writes import StoredWrite, Write
 from chatkeep.errors import BrokenThreadError
 
 
@@ -146,7 +147,7 @@ def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
 def _ancestor(source: Source, thread_id: str, found: Found, wanted: set[str]) -> _Ancestor:
     header = contents.headers(source, thread_id, [found])[0]
     seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
-    writes = [write for item in found.writes for write in read(source.codec, item)]
+    writes = stored_writes(source, thread_id, [found])[0]
     return _Ancestor(header, [write for write in writes if write.position.channel in wanted], seeds)
 
 

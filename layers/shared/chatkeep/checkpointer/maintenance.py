@@ -8,11 +8,11 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, delete_all, key, pages, put_all, query
 from chatkeep.checkpoint_items.table import PARTITION, PRUNED, RUN, SORT
 from chatkeep.checkpointer import contents, heads
-from chatkeep.checkpointer.contents import Source
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Header, Ref, Stored, refs_in
+from chatkeep.checkpointer.pending import stored_writes
+from chatkeep.checkpointer.source import Source
 from chatkeep.checkpointer.tuples import decode
-from chatkeep.checkpointer.writes import read
 
 _RUNS_A_SCAN = 50
 _UNKNOWN_END = 10**9  # of the last row that was read
@@ -123,8 +123,8 @@ def _remove(source: Source, thread_id: str, checkpoints: list[tuple[Found, Heade
     garbage += _unshared(
         source,
         thread_id,
-        _references(source, removed),
-        _references(source, [(found, header) for found, header, kept in checkpoints if kept]),
+        _references(source, thread_id, removed),
+        _references(source, thread_id, [(found, header) for found, header, kept in checkpoints if kept]),
     )
     delete_all(source.client, source.table, (found.item for found, _ in removed))
     delete_all(source.client, source.table, (item for found, _ in removed for item in found.writes))
@@ -178,10 +178,10 @@ def _touches(row: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
     return any(start < row[1] and row[0] < stop for start, stop in spans)
 
 
-def _references(source: Source, checkpoints: Iterable[tuple[Found, Header]]) -> References:
+def _references(source: Source, thread_id: str, checkpoints: Sequence[tuple[Found, Header]]) -> References:
     """What these checkpoints and their pending writes refer to."""
     found = References()
-    for stored, header in checkpoints:
+    for _, header in checkpoints:
         for channel, entry in [*header.entries.items(), *header.seeds.items()]:
             found.add_rows(entry.stored)
             blob = contents.wanted_entry("", header, channel, entry).blob
@@ -189,7 +189,7 @@ def _references(source: Source, checkpoints: Iterable[tuple[Found, Header]]) -> 
                 found.blobs.update(keys.parts(blob[0], blob[1].parts))
         for rows in header.ahead.values():
             found.add_rows(rows)
-        for item in stored.writes:
-            for write in read(source.codec, item):
-                found.add_rows(write.stored)
+    for writes in stored_writes(source, thread_id, [stored for stored, _ in checkpoints]):
+        for write in writes:
+            found.add_rows(write.stored)
     return found

@@ -21,13 +21,14 @@ from chatkeep.checkpointer import contents, heads, maintenance
 from chatkeep.checkpointer.async_twins import AsyncTwins
 from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
 from chatkeep.checkpointer.committing import commit, update
-from chatkeep.checkpointer.contents import Loaded, Source
+from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk, walk_stored
 from chatkeep.checkpointer.payload_cache import PayloadCache
 from chatkeep.checkpointer.planning import Plan
 from chatkeep.checkpointer.recent import Recent
 from chatkeep.checkpointer.shelf import Writer
 from chatkeep.checkpointer.snapshot import Known, take
+from chatkeep.checkpointer.source import Source
 from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of, decode
 from chatkeep.checkpointer.versions import next_version
 from chatkeep.checkpointer.writes import numbered

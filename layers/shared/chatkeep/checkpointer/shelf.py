@@ -23,7 +23,10 @@ class Writer:
     nearby: tuple[KnownList, ...] = ()
 
     def items(self, sort_key: str, packable: Any) -> list[Item]:
-        parts = payload.split(self.codec.seal(packable))
+        return self._parts(sort_key, self.codec.seal(packable))
+
+    def _parts(self, sort_key: str, sealed: bytes) -> list[Item]:
+        parts = payload.split(sealed)
         names = keys.parts(sort_key, len(parts))
         return [{**key(self.thread_id, name), DATA: {"B": part}} for name, part in zip(names, parts, strict=True)]
 
@@ -38,18 +41,23 @@ class Writer:
 
     def header(self, header: Header, run_id: str | None) -> tuple[Item, list[Item]]:
         """The header's item, and those its payload needs besides when it is too large for one."""
-        items = self.items(keys.header(self.namespace, header.checkpoint_id), packed_header(header))
-        more: list[Item] = []
-        item = items[0]
-        if len(items) > 1:
-            token = new_token()
-            folder = keys.oversize(self.namespace, header.checkpoint_id)
-            more = self.items(keys.join(folder, token), packed_header(header))
-            item = {**key(self.thread_id, keys.header(self.namespace, header.checkpoint_id))}
-            item[PAYLOAD] = {"S": f"{token}{keys.SEPARATOR}{len(more)}"}
+        sort_key = keys.header(self.namespace, header.checkpoint_id)
+        item, more = self.named(sort_key, header.checkpoint_id, packed_header(header))
         if run_id:
             item[RUN] = {"S": str(run_id)}
         return item, more
+
+    def named(
+        self, sort_key: str, checkpoint_id: str, packable: Any, most: int = payload.PART_BYTES
+    ) -> tuple[Item, list[Item]]:
+        """An item with a payload of at most so many bytes, or else with the name of the items that have it."""
+        own = key(self.thread_id, sort_key)
+        sealed = self.codec.seal(packable)
+        if len(sealed) <= most:
+            return {**own, DATA: {"B": sealed}}, []
+        token = new_token()
+        more = self._parts(keys.join(keys.oversize(self.namespace, checkpoint_id), token), sealed)
+        return {**own, PAYLOAD: {"S": keys.join(token, str(len(more)))}}, more
 
 
 @dataclass

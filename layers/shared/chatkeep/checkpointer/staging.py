@@ -20,9 +20,10 @@ from chatkeep.checkpointer.codec import Codec, Mend
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk
 from chatkeep.checkpointer.manifest import Header
+from chatkeep.checkpointer.members import Members
 from chatkeep.checkpointer.saver import DynamoDBSaver
 from chatkeep.checkpointer.snapshot import Snapshot, Value, take
-from chatkeep.checkpointer.staged_writes import Members, Staged, StagedWrites, merge
+from chatkeep.checkpointer.staged_writes import Staged, StagedWrites, merge
 from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of
 from chatkeep.checkpointer.writes import numbered
 from chatkeep.errors import BrokenThreadError
@@ -78,7 +79,7 @@ class StagedSaver(AsyncTwins):
         own = staged.writes.get(loaded.header.checkpoint_id)
         if not own:
             return loaded
-        together = {(write.position.task_id, write.position.index): write for write in loaded.writes}
+        together = {write.position.place: write for write in loaded.writes}
         merge(together, own.values())
         ordered = sorted(together.values(), key=lambda write: write.position.order)
         return Loaded(loaded.header, loaded.values, loaded.lists, ordered)
@@ -193,7 +194,8 @@ class StagedSaver(AsyncTwins):
         with self._lock:
             for (thread_id, namespace), staged in sorted(self._places.items()):  # a graph before its subgraphs
                 known = partial(self._saver.known, thread_id, namespace)
-                members.add(self._saver.writer(thread_id, namespace), staged, known)
+                load = partial(self._saver.load if fresh else self._stored, thread_id, namespace)
+                members.add(self._saver.writer(thread_id, namespace), staged, known, load)
         return members.found
 
     def committed(self, writes: StagedWrites) -> None:

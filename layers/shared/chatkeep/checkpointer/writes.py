@@ -28,6 +28,11 @@ class Position:
     path: str
 
     @property
+    def place(self) -> tuple[str, int]:
+        """What no two of a checkpoint's writes have in common."""
+        return self.task_id, self.index
+
+    @property
     def order(self) -> tuple[str, str, int]:
         return writes_sort_key(self.path, self.task_id, self.index)
 
@@ -71,11 +76,6 @@ class Update:
             "UpdateExpression": "SET " + ", ".join(sets),
             "ExpressionAttributeValues": values,
         }
-
-    def item(self) -> Item:
-        """The whole item, where no other can be there yet."""
-        item = {**self.key, **{name: {"B": value} for name, value in self.attributes.items()}}
-        return {**item, TASK: {"S": self.task}} if self.task else item
 
 
 def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write]:

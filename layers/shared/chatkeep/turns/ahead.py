@@ -5,18 +5,20 @@ here has left is removed by the next one, so that it does not become visible wit
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 
-from chatkeep.errors import ConcurrentWriteError, LeaseLostError
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError, TurnTooLargeError
 from chatkeep.models import message as message_model
 from chatkeep.models import part as part_model
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 from chatkeep.models.session import Session
 from chatkeep.models.table import session_partition
-from chatkeep.transaction import Transaction
+from chatkeep.transaction import Transaction, invalid
 from chatkeep.turns import lease
 
 MOST_ITEMS = 100
@@ -26,15 +28,25 @@ MOST_BYTES = 4 * 1024 * 1024 - 64 * 1024
 """DynamoDB's limits of a transaction, less room for the items' own overhead:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-dynamodb-transactions"""
 
+MOST_ITEM_BYTES = 400 * 1024
+
 Members = list[dict[str, Any]]
 
 
 def store(session: Session, writes: Members, heads: Sequence[dict[str, Any]]) -> Members:
     """Store as many of the first `writes` as do not fit into a transaction with `heads`, and return the others.
 
-    Raises LeaseLostError where `session` is no longer held.
+    Raises LeaseLostError where `session` is no longer held, TurnTooLargeError where no transaction takes `heads` or no
+    item one of the writes; then nothing is stored.
     """
     room, bytes_left = MOST_ITEMS - OWN_ITEMS - len(heads), MOST_BYTES - sum(map(size, heads))
+    if room < 0 or bytes_left < 0:
+        limits = f"{MOST_ITEMS - OWN_ITEMS} items and {MOST_BYTES:,} bytes"
+        raise TurnTooLargeError(
+            f"the thread's last transaction may have {limits}, not {len(heads)} and {MOST_BYTES - bytes_left:,}"
+        )
+    if (largest := max(map(size, [*writes, *heads]), default=0)) > MOST_ITEM_BYTES:
+        raise TurnTooLargeError(f"an item may have {MOST_ITEM_BYTES:,} bytes, not {largest:,}")
     first = len(writes)
     while first and room and bytes_left >= size(writes[first - 1]):
         first, room, bytes_left = first - 1, room - 1, bytes_left - size(writes[first - 1])
@@ -45,6 +57,17 @@ def store(session: Session, writes: Members, heads: Sequence[dict[str, Any]]) ->
             for write in batch:
                 transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
     return writes[first:]
+
+
+@contextmanager
+def limits_named() -> Iterator[None]:
+    """Make TurnTooLargeError of what DynamoDB says of a transaction over its limits."""
+    try:
+        yield
+    except TransactWriteError as error:
+        if invalid(error):
+            raise TurnTooLargeError(str(error.cause_response_message or error)) from error
+        raise
 
 
 def clear(session: Session) -> None:

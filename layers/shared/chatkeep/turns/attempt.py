@@ -37,6 +37,7 @@ from chatkeep.turns.calls import CallRecorder, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.mending import mend_within
+from chatkeep.turns.summed import summed
 
 GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
 
@@ -278,7 +279,7 @@ class Attempt:
             input_tokens=sum(one.input_tokens for one in calls),
             output_tokens=sum(one.output_tokens for one in calls),
             cost=sum(one.cost or 0 for one in calls),
-            calls=[one.as_json() for one in calls],
+            calls=summed(calls),
         )
 
 

@@ -56,13 +56,15 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     """Store the turn, end the lease that `session` was acquired with and give back its slot.
 
     Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, TurnRecordedError,
-    RollBackRequestedError, ConcurrentWriteError; then nothing is stored.
+    RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
-    writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
+    with ahead.limits_named():
+        writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
     at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
     for _ in attempts(ATTEMPTS):
         try:
-            return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
+            with ahead.limits_named():
+                return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
         except _MovedError:
             session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")

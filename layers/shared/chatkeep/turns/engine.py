@@ -40,7 +40,8 @@ def send(request: Request, tools: Tools) -> Answer:
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
     TooManyTurnsError, IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with,
-    GraphFailedError, TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError.
+    GraphFailedError, TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError,
+    TurnTooLargeError.
     After any of them the transcript and the thread are as they were.
     """
     if not ids.is_id(request.session_id):

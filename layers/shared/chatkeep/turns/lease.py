@@ -197,8 +197,9 @@ def _taking(sender: Sender, ticket: Ticket | None) -> list[Action]:
 
 
 def _free() -> Condition:
-    open_session = Session.sk.exists() & Session.deleted_at.does_not_exist() & (Session.is_archived == False)  # noqa: E712
-    expired = Session.lease_expires_at < milliseconds(now())
+    # A session that is gone is not archived either way, so that none comes into being here.
+    open_session = Session.deleted_at.does_not_exist() & (Session.is_archived == False)  # noqa: E712
+    expired = Session.lease_expires_at <= milliseconds(now())  # as `running_turn` has it
     condition: Condition = open_session & (Session.lease_turn_id.does_not_exist() | expired)
     return condition
 

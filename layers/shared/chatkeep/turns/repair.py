@@ -25,7 +25,7 @@ def sweep() -> int:
 def _expired() -> Iterator[Session]:
     before = milliseconds(now())
     for shard in range(LEASE_SHARDS):
-        yield from Session.leases.query(str(shard), LeasesIndex.lease_expires_at < before)
+        yield from Session.leases.query(str(shard), LeasesIndex.lease_expires_at <= before)
 
 
 def _repair(found: Session) -> bool:

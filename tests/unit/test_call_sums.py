@@ -1,0 +1,64 @@
+"""The calls in a turn's record: one by one, and added up where they are too many."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatkeep.turns.calls import LONGEST_NAME, ModelCall
+from chatkeep.turns.summed import MOST, summed
+
+names = st.sampled_from(["openai:gpt-4o", "bedrock:claude", "local:tiny"])
+counts = st.integers(0, 10_000)
+calls = st.builds(
+    ModelCall,
+    kind=st.sampled_from(["message", "tool"]),
+    model_name=names,
+    asked=names,
+    input_tokens=counts,
+    output_tokens=counts,
+    cache_read_tokens=counts,
+    cache_write_tokens=counts,
+    cache_write_1h_tokens=counts,
+    reasoning_tokens=counts,
+    cost=st.none() | counts,
+    estimated=st.booleans(),
+)
+PARTS = [name for name in ModelCall.__dataclass_fields__ if name.endswith("tokens")] + ["cost"]
+
+
+@given(st.lists(calls, min_size=1, max_size=20), st.sampled_from([1, MOST]))
+def test_sums_are_those_of_the_calls_by_kind_and_model(some: list[ModelCall], times: int) -> None:
+    many = some * times
+
+    def total(name: str) -> Counter[tuple[str, ...]]:
+        sums: Counter[tuple[str, ...]] = Counter()
+        for one in many:
+            sums[one.kind, one.model_name] += getattr(one, name) or 0
+        return +sums
+
+    entries = summed(many)
+    assert len(entries) <= MOST
+    for name in PARTS:
+        sums: Counter[tuple[str, ...]] = Counter()
+        for entry in entries:
+            sums[entry["kind"], entry["model_name"]] += entry.get(name) or 0
+        assert +sums == total(name)
+    assert sum(entry.get("calls", 1) for entry in entries) == len(many)
+
+
+@given(st.lists(calls, min_size=1, max_size=20))
+def test_what_is_not_known_of_a_call_stays_so_in_a_sum(some: list[ModelCall]) -> None:
+    entries = summed(some * MOST)
+    assert all(entry["cost"] is not None for entry in entries) == all(one.cost is not None for one in some)
+    assert any(entry.get("estimated") for entry in entries) == any(one.estimated for one in some)
+
+
+def test_calls_of_a_thousand_models_still_fit_into_a_record() -> None:
+    call = ModelCall("message", "", 10**7, 10**7, 10**7, 10**7, 10**7, 10**7, 10**12, True)
+    names = [str(number).zfill(LONGEST_NAME) for number in range(1_000)]
+    named = [replace(call, model_name=name, asked=name[::-1]) for name in names]
+    assert [one["calls"] for one in summed(named)] == [1_000]
+    assert len(json.dumps(summed(named[:MOST]))) < 200_000
