@@ -14,7 +14,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.transaction import Reading
 from chatkeep.turns import ahead, lease, queue
-from chatkeep.turns.attempt import Answer, Attempt, Tools
+from chatkeep.turns.attempt import STORAGE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.queue import Strategy
 
@@ -70,17 +70,23 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
 
     Unless it is known to be `unclaimed`, others held the lease since the claim was looked up, perhaps a repetition.
     """
+    attempt = Attempt(tools, session, request.content, _fingerprint(request), request.deadline)
     try:
         if not unclaimed and _recorded(request, session):
             raise TurnRecordedError
         ahead.clear(session)
-        return Attempt(tools, session, request.content, _fingerprint(request), request.deadline).make()
+        return attempt.make()
     except Exception as error:
         # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only
         # the answer of the storage lost.
         ended_here = _release_if_possible(session)
-        recorded = None if ended_here and not isinstance(error, TurnRecordedError) else _recorded(request, session)
+        try:
+            recorded = None if ended_here and not isinstance(error, TurnRecordedError) else _recorded(request, session)
+        except STORAGE:
+            attempt.log_usage()
+            raise
         if recorded is None:
+            attempt.bill()
             raise
         return _answer(request, recorded)
 
