@@ -28,8 +28,6 @@ MOST_ATTEMPTS = 4
 CONNECTIONS = 50
 RETRY_AFTER = "x-amz-retry-after"
 """A header with which AWS asks botocore to pause longer, by up to five seconds."""
-
-
 READS_A_BATCH = 100
 DELETES_A_BATCH = 25
 
