@@ -4,7 +4,7 @@ import importlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,21 @@ class Client:
 
     user_id: str | None
     deadline_seconds: float | None = None
+    age_seconds: float = 0
 
     def as_user(self, user_id: str) -> "Client":
-        return Client(user_id, self.deadline_seconds)
+        return replace(self, user_id=user_id)
 
     def anonymous(self) -> "Client":
         return Client(None)
 
     def with_deadline(self, seconds: float) -> "Client":
         """The same client, whose functions have so long to answer instead of the template's time-out."""
-        return Client(self.user_id, seconds)
+        return replace(self, deadline_seconds=seconds)
+
+    def after(self, seconds: float) -> "Client":
+        """The same client, whose requests the gateway received so long before their function starts."""
+        return replace(self, age_seconds=seconds)
 
     def get(self, path: str, **options: Any) -> Response:
         return self.request("GET", path, **options)
@@ -119,7 +124,8 @@ class Client:
         path, _, query = path.partition("?")
         if params:
             query = urlencode(params, doseq=True)
-        return self._send(Request(method, path, query, list(sent.items()), content))
+        received_at = time.time() - self.age_seconds
+        return self._send(Request(method, path, query, list(sent.items()), content, received_at=received_at))
 
     def _send(self, request: Request) -> Response:
         admitted = _gateway().admit(request)

@@ -31,6 +31,8 @@ _one_at_a_time = threading.Lock()
 
 interceptors: list[Callable[[Any], Any]] = []
 """Each may answer a request to AWS in place of the engine, or fail it; None leaves it to the next."""
+TO_ITS_URL = object()
+"""An answer that lets the request go to where it is addressed to."""
 
 
 def moto_answer(event_name: str, request: Any, **options: Any) -> Any:
@@ -42,7 +44,7 @@ def moto_answer(event_name: str, request: Any, **options: Any) -> Any:
 def _answer(event_name: str, request: Any, **options: Any) -> Any:
     for intercept in interceptors:
         if (answer := intercept(request)) is not None:
-            return answer
+            return None if answer is TO_ITS_URL else answer
     return moto_answer(event_name, request, **options)
 
 

@@ -256,6 +256,19 @@ def broken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return graph.compile(checkpointer=checkpointer)
 
 
+answer_by: list[float] = []
+
+
+def timed(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Notes until when its model may answer, as `time.monotonic` has it."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        answer_by.append(model.answer_by)  # type: ignore[attr-defined]
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)
+
+
 def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Fails before it has asked any model."""
 

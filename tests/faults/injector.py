@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
+from chatkeep.dynamodb import MOST_ATTEMPTS, SILENT_ATTEMPTS
 from tests.engines import interceptors, moto_answer
 
 
@@ -27,10 +28,6 @@ class Fault(StrEnum):
     DIED_AFTER = "the process dies after it"
     TWICE = "delivered twice"
     LATE = "delivered again when the turn is over"
-
-
-RETRIES = 4
-"""What one call of ours makes at most: the models' client tries so often."""
 
 
 class ProcessDiedError(BaseException):
@@ -67,7 +64,8 @@ class Outage:
         return _FAULTS[self.fault](self, request)
 
     def _lasts(self) -> int:
-        return RETRIES if self.fault in (Fault.THROTTLED_FOR_LONG, Fault.TIMED_OUT_FOR_LONG) else 1
+        """So many requests as one call of ours makes at most, where it is for long."""
+        return {Fault.THROTTLED_FOR_LONG: MOST_ATTEMPTS, Fault.TIMED_OUT_FOR_LONG: SILENT_ATTEMPTS}.get(self.fault, 1)
 
     def throttle(self, request: AWSPreparedRequest) -> AWSResponse:
         return _refusal(
@@ -135,7 +133,7 @@ _apart = threading.local()
 
 
 def _meet(request: AWSPreparedRequest) -> AWSResponse | None:
-    if _outage is None or getattr(_apart, "depth", 0) or "X-Amz-Target" not in request.headers:
+    if _outage is None or is_apart() or "X-Amz-Target" not in request.headers:
         return None
     return _outage.meet(request)
 
@@ -154,6 +152,11 @@ def outage(fault: Fault, at: int) -> Iterator[Outage]:
         _outage = None
         for request in met.late:
             _perform(request)
+
+
+def is_apart() -> bool:
+    """Whether this thread's requests come from another process."""
+    return bool(getattr(_apart, "depth", 0))
 
 
 @contextmanager

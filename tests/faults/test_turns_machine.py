@@ -53,14 +53,14 @@ class Story(RuleBasedStateMachine):
 
     @rule(content=CONTENTS, key=KEYS)
     def say(self, content: str, key: str | None) -> None:
-        api = self.api.with_deadline(4) if self.held else self.api  # a repetition waits for the one that died
+        api = self.api.with_deadline(6) if self.held else self.api  # a repetition waits for the one that died
         self._note(send(api, self.session_id, content, key=key), content, key)
 
     @rule(content=CONTENTS, key=KEYS, fault=st.sampled_from(DEATHS), at=st.integers(0, 6))
     def say_and_die(self, content: str, key: str | None, fault: Fault, at: int) -> None:
         with outage(fault, at):
             try:
-                response = send(self.api.with_deadline(12), self.session_id, content, key=key)
+                response = send(self.api.with_deadline(14), self.session_id, content, key=key)
             except ProcessDiedError:
                 response = None
         self.held = True

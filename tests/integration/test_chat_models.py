@@ -66,7 +66,9 @@ def test_usage_that_the_endpoint_does_not_report_is_estimated_and_marked(
 
 def test_a_turn_with_no_time_left_says_so_and_uses_nothing(api: Client, dynamodb: Any, user_id: str) -> None:
     session_id = new_session(api)
-    failed = send(api.with_deadline(2), session_id, "hi")
+    other = api.as_user(f"{user_id}-other")
+    sent(other, new_session(other), "what is imported first takes its time")
+    failed = send(api.with_deadline(4.5), session_id, "hi")
     assert (failed.status, failed.json["code"]) == (503, "turn_timed_out")
     now = views(dynamodb, user_id, session_id)
     now.check_nothing_is_pending()

@@ -158,7 +158,7 @@ def test_a_short_wait_is_waited_out_once_and_billed_once(
 def test_nothing_is_waited_for_that_the_deadline_does_not_allow(api: Client, endpoint: Endpoint) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     endpoint.default = openai_refusals.rate_limited(2)
-    failed = send(api.with_deadline(9), session_id, "hi")
+    failed = send(api.with_deadline(11), session_id, "hi")
     assert (failed.status, len(endpoint.asked)) == (429, 1)
 
 

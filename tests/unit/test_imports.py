@@ -24,7 +24,7 @@ MAY_IMPORT = {  # of ours, itself aside
     "chatkeep.errors": set(),
     "chatkeep.settings": set(),
     "chatkeep.deadline": {"chatkeep.clock"},
-    "chatkeep.retrying": {"chatkeep.deadline"},
+    "chatkeep.retrying": {"chatkeep.deadline", "chatkeep.errors"},
     "chatkeep.dynamodb": {"chatkeep.deadline", "chatkeep.retrying"},
     "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
     "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.retrying"},

@@ -5,16 +5,21 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from langchain_aws import ChatBedrockConverse
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import run_in_executor
 
+from chatkeep import deadline
 from functions.chat.models.careful import Careful
 
+READ_SECONDS = 30.0
+GRACE_SECONDS = 1.0
+"""How much longer than the turn a thread waits: the turn's own deadline comes first, and leaves the thread behind."""
 CONFIG = Config(
-    read_timeout=30,  # of a thread that is left behind; the turn itself ends at its own deadline
+    read_timeout=READ_SECONDS,
     connect_timeout=5,
     retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
     max_pool_connections=50,
@@ -44,7 +49,14 @@ class BedrockModel(Careful, ChatBedrockConverse):
 @cache
 def _client(service: str) -> Any:
     """One client a process: making one takes as long as a turn, and its connections are kept."""
-    return boto3.client(service, config=CONFIG)
+    client = boto3.client(service, config=CONFIG)
+    client.meta.events.register(f"before-send.{service}", _limit)
+    return client
+
+
+def _limit(request: AWSPreparedRequest, **_: Any) -> None:
+    left = deadline.current().seconds_left() + GRACE_SECONDS
+    request.context["read_timeout"] = max(GRACE_SECONDS, min(READ_SECONDS, left))
 
 
 def make(

@@ -1,6 +1,5 @@
 """What every provider's class is made with: history that endpoints take, answers that can be kept, one more try."""
 
-import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +12,7 @@ from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from chatkeep.retrying import sleep, sleep_on_loop
 from chatkeep.turns.calls import RefusedChunk
 from functions.chat.models.failures import pause
 from functions.chat.models.history import admissible
@@ -50,7 +50,7 @@ class Careful(BaseChatModel):
                     raise
                 wait, again = self._pause(error, again), False
                 yield _refused()
-                await asyncio.sleep(wait)
+                await sleep_on_loop(wait)
                 continue
             yield reading.end()
             return
@@ -76,7 +76,7 @@ class Careful(BaseChatModel):
                     raise
                 wait, again = self._pause(error, again), False
                 yield _refused()
-                time.sleep(wait)
+                sleep(wait)
                 continue
             yield reading.end()
             return
@@ -95,7 +95,7 @@ class Careful(BaseChatModel):
             wait = self._pause(error, again=True)
             if run_manager:
                 await run_manager.on_llm_new_token("", chunk=_refused())
-            await asyncio.sleep(wait)
+            await sleep_on_loop(wait)
         return _reread(await self._provider_agenerate(asked, stop, kwargs))
 
     def _generate(
@@ -112,7 +112,7 @@ class Careful(BaseChatModel):
             wait = self._pause(error, again=True)
             if run_manager:
                 run_manager.on_llm_new_token("", chunk=_refused())
-            time.sleep(wait)
+            sleep(wait)
         return _reread(super()._generate(asked, stop, **kwargs))  # type: ignore[safe-super]
 
     def _provider_astream(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Any:

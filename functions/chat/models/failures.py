@@ -22,11 +22,14 @@ from chatkeep.errors import (
     ModelRefusedRequestError,
     ModelUnavailableError,
 )
+from chatkeep.retrying import jitter
 from functions.chat.models.redaction import redacted
 
 LONGEST_PAUSE = 2.0
-"""Seconds that a turn waits before it asks again; it holds its session's lease meanwhile."""
-USUAL_PAUSE = 0.5
+"""Seconds for which a provider may ask, else the turn ends; it holds its session's lease meanwhile."""
+USUAL_PAUSE = 1.0
+"""A random part of it is waited beyond what the provider asks for, so that turns which were refused together do not
+ask again together."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
 LEFT_AFTER_PAUSE = 5.0
@@ -135,8 +138,9 @@ def pause(error: Exception, seconds_left: float) -> float | None:
     facts = _facts(error)
     if not isinstance(explain(error, ""), ModelRateLimitedError | ModelUnavailableError) or _embedded(error):
         return None
-    wait = USUAL_PAUSE if facts.retry_after is None else facts.retry_after
-    return wait if wait <= LONGEST_PAUSE and wait + LEFT_AFTER_PAUSE <= seconds_left else None
+    asked_for = facts.retry_after or 0.0
+    wait = asked_for + jitter(USUAL_PAUSE)
+    return wait if asked_for <= LONGEST_PAUSE and wait + LEFT_AFTER_PAUSE <= seconds_left else None
 
 
 def _facts(error: Exception) -> Facts:

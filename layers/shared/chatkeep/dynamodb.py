@@ -3,14 +3,18 @@
 PynamoDB's private parts are used here alone.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 from pynamodb.connection import Connection, TableConnection
+from pynamodb.models import Model
 
 from chatkeep import deadline
-from chatkeep.retrying import ATTEMPT_SECONDS
+from chatkeep.retrying import ATTEMPT_SECONDS, until_processed
+
+Item = TypeVar("Item", bound=Model)
 
 CONNECT_SECONDS = 1.0
 """A process's first TLS handshake takes long where the processor is a third of one."""
@@ -24,6 +28,8 @@ MOST_ATTEMPTS = 4
 CONNECTIONS = 50
 RETRY_AFTER = "x-amz-retry-after"
 """A header with which AWS asks botocore to pause longer, by up to five seconds."""
+READS_A_BATCH = 100
+DELETES_A_BATCH = 25
 
 
 class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
@@ -64,6 +70,40 @@ def make_punctual(client: Any) -> None:
     """Have a botocore client of DynamoDB hold its time-outs and retries to the deadline of whoever calls it."""
     client.meta.events.register_first("before-send.dynamodb", _limit, unique_id="deadline-of-attempt")
     client.meta.events.register_first("needs-retry.dynamodb", _allow, unique_id="deadline-of-retry")
+
+
+def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:
+    """The items with these keys that exist, in no order; consistent reads.
+
+    PynamoDB's own asks for what is left unprocessed without a pause and without end. Raises GetError,
+    StorageUnavailableError.
+    """
+    table, found = model._get_connection(), list[Item]()
+
+    def send(pending: list[Any]) -> list[Any]:
+        answer = table.batch_get_item(pending, consistent_read=True)
+        found.extend(model.from_raw_data(item) for item in answer["Responses"].get(table.table_name, []))
+        return list(answer.get("UnprocessedKeys", {}).get(table.table_name, {}).get("Keys", []))
+
+    _in_batches(send, [{"pk": pk, "sk": sk} for pk, sk in dict.fromkeys(keys)], READS_A_BATCH)
+    return found
+
+
+def remove(model: type[Model], items: Iterable[Any]) -> None:
+    """Delete these items; one that is not there is no error. Raises PutError, StorageUnavailableError."""
+    table = model._get_connection()
+
+    def send(pending: list[Any]) -> list[Any]:
+        answer = table.batch_write_item(delete_items=pending)
+        left = answer.get("UnprocessedItems", {}).get(table.table_name, [])
+        return [one["DeleteRequest"]["Key"] for one in left]
+
+    _in_batches(send, [{"pk": item.pk, "sk": item.sk} for item in items], DELETES_A_BATCH)
+
+
+def _in_batches(send: Callable[[list[Any]], list[Any]], keys: list[Any], size: int) -> None:
+    for start in range(0, len(keys), size):
+        until_processed(send, keys[start : start + size])
 
 
 def _limit(request: AWSPreparedRequest, **_: Any) -> None:

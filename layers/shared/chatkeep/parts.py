@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from chatkeep.dynamodb import fetch
 from chatkeep.errors import BrokenThreadError
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
@@ -35,7 +36,7 @@ def join(messages: Sequence[Message]) -> None:
     """Fill in what lies in parts; costs nothing where nothing does. Raises BrokenThreadError for a missing part."""
     split_ones = [one for one in messages if one.parts]
     keys = [(part.pk, part.sk) for one in split_ones for part in _places(one)]
-    found = {part.sk: part.data for part in Part.batch_get(keys, consistent_read=True)} if keys else {}
+    found = {part.sk: part.data for part in fetch(Part, keys)}
     for message in split_ones:
         try:
             packed = b"".join(found[part.sk] for part in _places(message))

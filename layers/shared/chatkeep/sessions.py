@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chatkeep import ids, money
+from chatkeep.dynamodb import fetch
 from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
 from chatkeep.formats import Id, Instant
 from chatkeep.models.session import LONG, Details, Session, Status
@@ -76,8 +77,7 @@ def load_details(sessions: list[Session]) -> None:
         for one in sessions
         if any(getattr(one, name) is None for name in LONG)
     }
-    keys = [(pk, "DETAILS") for pk in missing]
-    for details in Details.batch_get(keys, consistent_read=True) if keys else ():
+    for details in fetch(Details, [(pk, "DETAILS") for pk in missing]):
         session = missing[details.pk]
         for name in LONG:
             if getattr(session, name) is None:

@@ -5,15 +5,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from chatkeep.checkpoint_items.table import PARTITION, SORT
-from chatkeep.errors import StorageUnavailableError
-from chatkeep.retrying import pause
+from chatkeep.retrying import until_processed
 
 Item = dict[str, Any]
 T = TypeVar("T")
 _WRITES_A_BATCH = 25
 _READS_A_BATCH = 100
-_ATTEMPTS = 10
-_LONGEST_PAUSE_SECONDS = 2.0
 
 
 def key(thread_id: str, sort_key: str) -> Item:
@@ -82,7 +79,7 @@ def _write_all(client: Any, table: str, writes: Iterable[Item]) -> None:
             left = client.batch_write_item(RequestItems={table: pending}).get("UnprocessedItems", {})
             return list(left.get(table, []))
 
-        _until_done(send, batch)
+        until_processed(send, batch)
 
 
 def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -> dict[str, Item]:
@@ -95,21 +92,8 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
         return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []))
 
     for batch in _batches((key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys)), _READS_A_BATCH):
-        _until_done(send, batch)
+        until_processed(send, batch)
     return found
-
-
-def _until_done(send: Callable[[list[Item]], list[Item]], pending: list[Item]) -> None:
-    stalls = 0
-    while pending:
-        left = send(pending)
-        if not left:
-            return
-        # A large answer comes in several rounds, which is progress and not throttling.
-        stalls = 0 if len(left) < len(pending) else stalls + 1
-        if stalls >= _ATTEMPTS or (stalls and not pause(stalls, longest=_LONGEST_PAUSE_SECONDS)):
-            raise StorageUnavailableError(f"DynamoDB left {len(left)} items unprocessed {stalls} times")
-        pending = left
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:

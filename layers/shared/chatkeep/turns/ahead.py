@@ -11,6 +11,7 @@ from typing import Any
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 
+from chatkeep.dynamodb import remove
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, TurnTooLargeError
 from chatkeep.models import message as message_model
 from chatkeep.models import part as part_model
@@ -79,9 +80,7 @@ def clear(session: Session) -> None:
     kinds: list[tuple[type[Message] | type[Part], str]] = [(Message, message_model.PREFIX), (Part, part_model.PREFIX)]
     for model, prefix in kinds:
         newer: Condition = model.sk.between(f"{prefix}{last}", f"{prefix}~")
-        with model.batch_write() as batch:
-            for item in model.query(partition, newer, consistent_read=True):
-                batch.delete(item)
+        remove(model, model.query(partition, newer, consistent_read=True))
 
 
 def size(member: dict[str, Any]) -> int:

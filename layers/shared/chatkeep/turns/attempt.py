@@ -34,7 +34,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns import lease, thread, transcript
 from chatkeep.turns.calls import CallRecorder, Pricing
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.mending import mend_within
 from chatkeep.turns.summed import summed
@@ -94,7 +94,6 @@ class Attempt:
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
-        self.committing = False
         self.recorder = CallRecorder()
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
@@ -106,24 +105,8 @@ class Attempt:
         }
 
     def make(self) -> Answer:
-        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on.
-
-        What the model has used is recorded, whatever becomes of the turn and of its session.
-        """
-        try:
-            return self._make()
-        except (TurnRecordedError, TurnRolledBackError):
-            raise
-        except Exception as error:
-            may_be_stored = self.committing and isinstance(error, STORAGE)
-            if self._used() and not may_be_stored:  # under an id of its own, so that the same request may try again
-                bill(self.session, self._turn(ids.new(), TurnStatus.FAILED))
-            raise
-
-    def _used(self) -> bool:
-        return bool(self.recorder.calls or self.recorder.stopped())
-
-    def _make(self) -> Answer:
+        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on, and
+        `bill` is for what the models have used, unless the turn is recorded."""
         staged = self.tools.saver.staged(mend_within)
         try:
             cancelled = self._run(staged)
@@ -140,6 +123,28 @@ class Attempt:
         if cancelled is CancelAction.KEEP:
             return self._store_kept(TurnStatus.CANCELLED)
         return self._roll_back()
+
+    def bill(self) -> None:
+        """Record what the models have used in a turn that is not recorded; where the storage does not answer, log it.
+
+        It gets an id of its own, so that the same request may try again.
+        """
+        if self._used():
+            try:
+                bill(self.session, self._turn(ids.new(), TurnStatus.FAILED))
+            except STORAGE:
+                self.log_usage()
+
+    def log_usage(self) -> None:
+        """Leave the operator what may be missing from the counters."""
+        if self._used():
+            turn = self._turn(str(self.session.lease_turn_id), TurnStatus.FAILED)
+            names = ("turn_id", "input_tokens", "output_tokens", "cost", "calls")
+            about = {"session_id": self.session.session_id, **{name: getattr(turn, name) for name in names}}
+            logger.error("usage may not be recorded", exc_info=True, extra=about)
+
+    def _used(self) -> bool:
+        return bool(self.recorder.calls or self.recorder.stopped())
 
     def _fail(self, error: Exception) -> Answer:
         """Store what a turn that broke had said, with the problem that ended it.
@@ -231,7 +236,6 @@ class Attempt:
 
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
-        self.committing = True
         commit(self.session, turn, [], NoCheckpoint())
         raise TurnRolledBackError(turn.turn_id)
 
@@ -257,7 +261,6 @@ class Attempt:
     def _commit(self, turn: Turn, messages: list[Message], staged: Any) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
         writes = staged.writes()
-        self.committing = True
         try:
             commit(self.session, turn, messages, writes)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims

@@ -14,7 +14,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.transaction import Reading
 from chatkeep.turns import ahead, lease, queue, slots
-from chatkeep.turns.attempt import Answer, Attempt, Tools
+from chatkeep.turns.attempt import STORAGE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.queue import Strategy
@@ -76,20 +76,33 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
 
     Unless it is known to be `unclaimed`, others held the lease since the claim was looked up, perhaps a repetition.
     """
+    attempt = Attempt(tools, session, request.content, _fingerprint(request), request.deadline)
     try:
         if not unclaimed and _recorded(request, session):
             raise TurnRecordedError
         ahead.clear(session)
-        return Attempt(tools, session, request.content, _fingerprint(request), request.deadline).make()
+        return attempt.make()
     except Exception as error:
-        # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only
-        # the answer of the storage lost.
-        ended_here = _release_if_possible(session)
-        slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
+        try:
+            return _answer_or_raise(request, session, attempt, error)
+        finally:
+            slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
+
+
+def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error: Exception) -> Answer:
+    """The answer of the turn where it is recorded in spite of `error`; else bill what it has used and raise `error`."""
+    # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only the
+    # answer of the storage lost.
+    ended_here = _release_if_possible(session)
+    try:
         recorded = None if ended_here and not isinstance(error, TurnRecordedError) else _recorded(request, session)
-        if recorded is None:
-            raise
-        return _answer(request, recorded)
+    except STORAGE:
+        attempt.log_usage()
+        raise
+    if recorded is None:
+        attempt.bill()
+        raise error
+    return _answer(request, recorded)
 
 
 def _fingerprint(request: Request) -> str | None:

@@ -170,7 +170,10 @@ def _cancel(session: Session, action: CancelAction) -> None:
 
 
 def _leave(sender: Sender, ticket: Ticket) -> None:
-    while ticket in (waiting := _tickets(sessions.header(sender.user_id, sender.session_id))):
+    for _ in attempts(ATTEMPTS):  # then the ticket expires by itself
+        waiting = _tickets(sessions.header(sender.user_id, sender.session_id))
+        if ticket not in waiting:
+            return
         place = ticket.queue()[[one for one in waiting if one.interrupts == ticket.interrupts].index(ticket)]
         if update_if(Session(sender.user_id, sender.session_id), [place.remove()], place == str(ticket)):
             return

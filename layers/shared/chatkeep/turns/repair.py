@@ -5,11 +5,12 @@ roll forward or back: what remains is its lease, and senders that died while the
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from botocore.exceptions import BotoCoreError
 from pynamodb.exceptions import PynamoDBException
 
-from chatkeep import sessions
+from chatkeep import deadline, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import SessionNotFoundError
 from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
@@ -18,8 +19,15 @@ from chatkeep.turns import lease, queue, slots
 
 
 def sweep() -> int:
-    """End every expired lease and return how many there were; each costs one update, finding them a Query a shard."""
-    return sum(_repair(session) for session in _expired())
+    """End every expired lease and return how many there were; each costs one update, finding them a Query a shard.
+
+    At the deadline it stops; the next sweep finds what is left.
+    """
+    return sum(_repair(session) for session in takewhile(_in_time, _expired()))
+
+
+def _in_time(_: Session) -> bool:
+    return deadline.current().seconds_left() > 0
 
 
 def _expired() -> Iterator[Session]:

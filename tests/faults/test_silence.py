@@ -1,0 +1,141 @@
+"""A DynamoDB that is silent, in real time: the answer is 503, somebody still waits for it, and nothing is half."""
+
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatkeep import clock, dynamodb
+from infra.local.events import LambdaContext
+from infra.local.template import load_functions
+from tests import graphs
+from tests.chat import deployment, new_session, send
+from tests.client import STACK, Client, Response
+from tests.faults.silence import NOT_YET, Silence, silent
+from tests.views import Views, views
+
+EVENTS = {file.stem: file for file in sorted((Path(__file__).parents[1] / "events").glob("*.json"))}
+FUNCTIONS = load_functions(STACK)
+ROUTES = {
+    "sessions": lambda api: api.post("/sessions", json={}),
+    "stats": lambda api: api.get("/stats"),
+    "chat": lambda api: send(api, "0198c0de-5e55-7000-8000-000000000001", "hi", key="k"),
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed sooner; all else is as it is."""
+    monkeypatch.setattr(dynamodb, "READ_SECONDS", 0.05)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def check_is_unavailable(response: Response) -> None:
+    assert (response.status, response.json["code"]) == (503, "storage_unavailable"), response.text
+    assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("function", ROUTES)
+def test_a_silent_storage_is_told_well_within_the_functions_time(api: Client, function: str) -> None:
+    timeout = FUNCTIONS[f"{function.capitalize()}Function"].timeout_seconds
+    with silent(), within(timeout - 2):
+        check_is_unavailable(ROUTES[function](api))
+
+
+@pytest.mark.parametrize("kind", Silence)
+@pytest.mark.parametrize("event", sorted(EVENTS.keys() - {"every_five_minutes"}))
+def test_each_route_says_that_the_storage_is_not_there(api: Client, impatient: None, event: str, kind: Silence) -> None:
+    request = json.loads(EVENTS[event].read_text())
+    function = next(one for one in FUNCTIONS.values() if answers(one.handler, request))
+    module, _, name = function.handler.rpartition(".")
+    context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
+    with silent(kind), within(3):
+        result = getattr(importlib.import_module(module), name)(request, context)
+    assert (result["statusCode"], json.loads(result["body"])["code"]) == (503, "storage_unavailable")
+
+
+def answers(handler: str, event: dict[str, Any]) -> bool:
+    app = getattr(importlib.import_module(handler.rpartition(".")[0]), "app", None)
+    routes = [*app._static_routes, *app._dynamic_routes] if app else []
+    resource = event["resource"].replace("{", "<").replace("}", ">")
+    return any((one.method, one.path) == (event["httpMethod"], resource) for one in routes)
+
+
+def test_a_sweep_that_meets_silence_ends_before_it_is_killed(api: Client) -> None:
+    from functions.sweep.app import lambda_handler
+
+    context = LambdaContext("SweepFunction", "a-request", time.monotonic() + 8)
+    with silent(), within(8), pytest.raises(Exception, match="query"):
+        lambda_handler({}, context)
+
+
+@pytest.fixture
+def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Sets the clock an hour ahead, so that each lease has expired."""
+    shifts: list[timedelta] = []
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + sum(shifts, timedelta()))
+    return lambda: shifts.append(timedelta(hours=1))
+
+
+@pytest.mark.parametrize("graph", ["functions.chat.agent:build_graph", "tests.graphs:agent"])
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_storage_that_falls_silent_anywhere_in_a_turn_leaves_all_of_it_or_nothing(
+    api: Client,
+    user_id: str,
+    dynamodb: Any,
+    impatient: None,
+    shift: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    graph: str,
+    key: str | None,
+) -> None:
+    with deployment(monkeypatch, {"GRAPH": graph}):
+        for at in count():
+            api = api.as_user(f"{user_id}-{at}")
+            session_id = new_session(api)
+            send(api, session_id, "before")
+            with silent(at=at) as outage, within(5):
+                response = send(api, session_id, "one two", key=key)
+            if not outage.sent:
+                break
+            check_is_unavailable(response)
+            shown(api, dynamodb, session_id).check()
+            shift()
+            assert send(api, session_id, "one two", key=key).status == 200
+            shown(api, dynamodb, session_id).check()
+    assert at > 2
+
+
+def shown(api: Client, dynamodb: Any, session_id: str) -> Views:
+    return views(dynamodb, str(api.user_id), session_id)
+
+
+def test_a_turn_that_meets_silence_when_its_time_is_over_is_answered_and_its_usage_logged(
+    api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session_id = new_session(api)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}), silent(at=NOT_YET) as outage:
+        graphs.meanwhile[:] = [outage.begin]
+        with within(8):
+            response = send(api.with_deadline(8), session_id, "think")
+    check_is_unavailable(response)
+    (logged,) = [vars(record) for record in caplog.records if record.getMessage() == "usage may not be recorded"]
+    assert (logged["levelname"], logged["session_id"]) == ("ERROR", session_id)
+    assert logged["output_tokens"] > 0
+    found = shown(api, dynamodb, session_id)
+    found.check()
+    assert (found.transcript, found.memory, found.turns) == ([], [], {})
