@@ -3,9 +3,8 @@
 import ast
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,12 @@ from infra.local import intrinsics
 from infra.local.stack import Stack
 from infra.local.template import load_functions, load_schedules
 from tests.client import STACK
+from tests.monitored import alarms, shown, watched, widgets
 
 ROOT = STACK.path.parent
 MONITORING = STACK.nested("Monitoring")
-ALARMS = dict(MONITORING.of_type("AWS::CloudWatch::Alarm"))
+ALARMS = alarms(MONITORING)
+SHOWN, WATCHED = list(shown(MONITORING)), list(watched(ALARMS.values()))
 FUNCTIONS = load_functions(STACK)
 SERVICES = {function.environment["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS.values()}
 (NAMESPACE,) = {function.environment["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS.values()}
@@ -24,29 +25,6 @@ SPARSE = {("AWS/DynamoDB", name) for name in ("TransactionConflict", "ReadThrott
 """Metrics that exist only while there is something to count."""
 DOLLARS_A_METRIC = 0.10
 """A month's price of each metric that an alarm looks at: https://aws.amazon.com/cloudwatch/pricing/"""
-
-
-def widgets() -> list[dict[str, Any]]:
-    ((_, dashboard),) = MONITORING.of_type("AWS::CloudWatch::Dashboard")
-    return json.loads(dashboard["DashboardBody"])["widgets"]
-
-
-def shown() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric on the dashboard."""
-    for widget in widgets():
-        for metric in widget["properties"].get("metrics", []):
-            words = [word for word in metric if isinstance(word, str)]
-            if words:
-                yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))
-
-
-def watched(alarms: Iterable[dict[str, Any]] = ALARMS.values()) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """The same of every metric that one of the alarms looks at."""
-    for alarm in alarms:
-        stats = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
-        for metric in stats or [alarm]:
-            dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])}
-            yield metric["Namespace"], metric["MetricName"], dimensions
 
 
 def expression(alarm: str) -> str:
@@ -66,22 +44,22 @@ def emitted() -> set[str]:
 
 
 def test_the_dashboard_shows_all_metrics_of_the_code_and_no_others() -> None:
-    assert {name for namespace, name, _ in shown() if namespace == NAMESPACE} == emitted()
+    assert {name for namespace, name, _ in SHOWN if namespace == NAMESPACE} == emitted()
 
 
 def test_alarms_watch_only_metrics_that_the_code_emits() -> None:
-    assert {name for namespace, name, _ in watched() if namespace == NAMESPACE} <= emitted()
+    assert {name for namespace, name, _ in WATCHED if namespace == NAMESPACE} <= emitted()
 
 
 def test_every_metric_of_ours_is_looked_for_under_a_function_that_exists() -> None:
-    ours = [dimensions for namespace, _, dimensions in [*shown(), *watched()] if namespace == NAMESPACE]
+    ours = [dimensions for namespace, _, dimensions in [*SHOWN, *WATCHED] if namespace == NAMESPACE]
     assert {name for dimensions in ours for name in dimensions} == {"service"}
     assert {dimensions["service"] for dimensions in ours} <= SERVICES
 
 
 @pytest.mark.parametrize("name", ["Invocations", "Errors", "Duration", "Throttles"])
 def test_the_dashboard_shows_it_of_every_function(name: str) -> None:
-    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in shown() if metric == name}
+    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in SHOWN if metric == name}
     assert of == set(FUNCTIONS)
 
 
@@ -89,7 +67,7 @@ def test_the_dashboard_shows_it_of_every_function(name: str) -> None:
     "name", ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"]
 )
 def test_the_dashboard_shows_it_of_every_table_and_index(name: str) -> None:
-    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, metric, one in shown() if metric == name}
+    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, metric, one in SHOWN if metric == name}
     assert of == {(table, index) for table, index in tables_and_indexes()}
 
 
@@ -101,20 +79,20 @@ def tables_and_indexes() -> Iterator[tuple[str, str | None]]:
 
 
 def test_throttles_of_every_table_and_index_raise_an_alarm() -> None:
-    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, _, one in watched() if "TableName" in one}
+    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, _, one in WATCHED if "TableName" in one}
     assert of == set(tables_and_indexes())
 
 
 @pytest.mark.parametrize("name", ["Errors", "Throttles"])
 def test_it_raises_an_alarm_for_every_function(name: str) -> None:
-    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in watched() if metric == name}
+    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in WATCHED if metric == name}
     assert of == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarm_notifies_the_topic_where_there_is_one(alarm: str) -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:alarms"
-    notifying = dict(Stack(MONITORING.path, {"AlarmTopicArn": topic}).of_type("AWS::CloudWatch::Alarm"))
+    notifying = alarms(Stack(MONITORING.path, {"AlarmTopicArn": topic}))
     assert notifying[alarm]["AlarmActions"] == notifying[alarm]["OKActions"] == [topic]
     assert not {"AlarmActions", "OKActions"} & set(ALARMS[alarm])
 
@@ -124,7 +102,7 @@ def test_the_metrics_of_two_stacks_are_kept_apart(monkeypatch: pytest.MonkeyPatc
     another = Stack(STACK.path, {})
     namespaces = {one.environment["POWERTOOLS_METRICS_NAMESPACE"] for one in load_functions(another).values()}
     monitoring = another.nested("Monitoring")
-    looked_at = {metric[0] for metric in watched(dict(monitoring.of_type("AWS::CloudWatch::Alarm")).values())}
+    looked_at = {metric[0] for metric in watched(alarms(monitoring).values())}
     ((_, dashboard),) = monitoring.of_type("AWS::CloudWatch::Dashboard")
     assert namespaces == {name for name in looked_at if not name.startswith("AWS/")} != {NAMESPACE}
     assert NAMESPACE not in dashboard["DashboardBody"]
@@ -132,7 +110,7 @@ def test_the_metrics_of_two_stacks_are_kept_apart(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_dashboard_begins_with_the_state_of_every_alarm() -> None:
-    first = widgets()[0]
+    first = widgets(MONITORING)[0]
     assert first["type"] == "alarm"
     assert set(first["properties"]["alarms"]) == {MONITORING.attribute(name, "Arn") for name in ALARMS}
 
@@ -140,7 +118,7 @@ def test_the_dashboard_begins_with_the_state_of_every_alarm() -> None:
 def test_no_two_widgets_lie_on_each_other() -> None:
     cells = Counter(
         (x, y)
-        for one in widgets()
+        for one in widgets(MONITORING)
         for x in range(one["x"], one["x"] + one["width"])
         for y in range(one["y"], one["y"] + one["height"])
     )
@@ -182,17 +160,17 @@ def test_a_sweep_that_does_not_run_raises_an_alarm() -> None:
 @pytest.mark.parametrize(("dollars", "threshold"), [("2.5", 2.5), ("0", None)])
 def test_the_threshold_of_cost_is_the_operators_who_may_have_none(dollars: str, threshold: float | None) -> None:
     monitoring = Stack(STACK.path, {"CostAlarmDollars": dollars}).nested("Monitoring")
-    alarm = dict(monitoring.of_type("AWS::CloudWatch::Alarm")).get("CostAlarm")
+    alarm = alarms(monitoring).get("CostAlarm")
     assert (alarm and float(alarm["Threshold"])) == threshold
     assert ("CostAlarm" in json.dumps(dict(monitoring.of_type("AWS::CloudWatch::Dashboard")))) == bool(alarm)
 
 
 def test_concurrency_is_measured_by_what_the_account_has() -> None:
     monitoring = Stack(STACK.path, {"AccountConcurrency": "10"}).nested("Monitoring")
-    alarm = dict(monitoring.of_type("AWS::CloudWatch::Alarm"))["ConcurrencyAlarm"]
+    alarm = alarms(monitoring)["ConcurrencyAlarm"]
     (share,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert evaluated(share, claimed=8) >= float(alarm["Threshold"]) > evaluated(share, claimed=7)
 
 
 def test_the_alarms_cost_no_more_than_the_readme_says() -> None:
-    assert round(DOLLARS_A_METRIC * len(list(watched())), 2) == 3.20
+    assert round(DOLLARS_A_METRIC * len(WATCHED), 2) == 3.20
