@@ -2,11 +2,13 @@
 
 import json
 import os
+import queue
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -64,16 +66,21 @@ class Running:
     """A function that waits for events; `written` is whole once it has ended."""
 
     api: RuntimeApi
+    process: subprocess.Popen[bytes]
     platform_level: str
     written: list[Line] = field(default_factory=list)
 
     def invoke(self, event: Any) -> Any:
         """The function's result. Raises FunctionError."""
         self.api.events.put(event)
-        kind, outcome = self.api.outcomes.get(timeout=LONGEST_WAIT)
-        if kind != "response":
-            raise FunctionError(json.dumps(outcome))
-        return outcome
+        ends = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < ends and self.process.poll() is None:
+            with suppress(queue.Empty):
+                kind, outcome = self.api.outcomes.get(timeout=0.2)
+                if kind == "response":
+                    return outcome
+                raise FunctionError(json.dumps(outcome))
+        raise FunctionError("\n".join(line.text for line in self.written))
 
     def logged(self) -> list[Line]:
         """What of it reaches the log group."""
@@ -96,7 +103,7 @@ def running(function: Function, code: Code, stack: Stack, variables: Mapping[str
             pass_fds=[sender],
         )
         os.close(sender)
-        found = Running(api, level)
+        found = Running(api, process, level)
         readers = [
             threading.Thread(target=found.written.extend, args=(lines,))
             for lines in (_lines(process.stdout), _lines(process.stderr), _framed(frames))
