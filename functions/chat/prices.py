@@ -25,11 +25,17 @@ HOUR_FACTOR = Decimal(2)
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing"""
 
 
+def are_listed(model_name: str) -> bool:
+    """Whether the list should have the model's price: it has its provider's, and that is who sets it."""
+    provider = model_name.partition(":")[0]
+    return provider in PROVIDERS and not (provider == "openai" and settings().openai_base_url)
+
+
 def price(call: ModelCall) -> int | None:
     """Micro-dollars, or None where the list has no price for the call or the endpoint sets its own. Never raises."""
     provider, _, answered = call.model_name.partition(":")
     asked = call.asked.partition(":")[2]
-    if provider not in PROVIDERS or (provider == "openai" and settings().openai_base_url):
+    if not are_listed(call.model_name):
         return None
     # Of a version that the list does not have yet, the price of the model it is one of.
     for model in dict.fromkeys([answered, asked] if asked and answered.startswith(asked) else [answered]):

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chatkeep.errors import ConflictError, InvalidFieldError, ModelAccountError, NotFoundError
+from chatkeep.errors import ConflictError, InvalidFieldError, ModelAccountError, NotFoundError, TurnTimedOutError
 from chatkeep.models.turn import TurnStatus
 from chatkeep.telemetry import metrics
 from chatkeep.turns.attempt import Answer
+from functions.chat import prices
 
 NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError)
 ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}
@@ -28,7 +29,9 @@ def _count(answer: Answer) -> None:
     if answer.checkpoint_bytes is None:  # a repetition uses nothing
         return
     turn = answer.turn
-    if turn.status in (TurnStatus.FAILED, TurnStatus.TIMED_OUT):
+    if turn.status == TurnStatus.TIMED_OUT:
+        _count_failure(TurnTimedOutError.code)
+    elif turn.status == TurnStatus.FAILED:
         _count_failure((turn.error or {}).get("code"))
     else:
         metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
@@ -37,11 +40,14 @@ def _count(answer: Answer) -> None:
     metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
     metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
     metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
-    if answer.message.cost is None:
+    if any(call["cost"] is None and prices.are_listed(call.get("model_name", "")) for call in turn.calls):
         metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)
 
 
 def _count_failure(code: str | None) -> None:
+    metrics.add_metric(name="TurnsCompleted", unit="Count", value=0)  # the share of failures needs both
     metrics.add_metric(name="TurnsFailed", unit="Count", value=1)
+    if code == TurnTimedOutError.code:
+        metrics.add_metric(name="TurnsTimedOut", unit="Count", value=1)
     if code in ACCOUNT_CODES:  # for the operator, who alone can do something
         metrics.add_metric(name="ModelAccountFailures", unit="Count", value=1)

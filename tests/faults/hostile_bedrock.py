@@ -64,7 +64,7 @@ REFUSALS = st.sampled_from(
         refusals.too_long(),
         refusals.access_denied(),
         refusals.bad_credentials(),
-        refusals.model_not_found(),
+        refusals.model_retired(),
         refusals.unknown_model(),
         refusals.quota_exceeded(),
         refusals.model_not_ready(),

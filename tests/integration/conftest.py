@@ -1,5 +1,6 @@
 """What several modules of integration tests start from."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,8 @@ from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
 from tests.provider import bedrock as bedrock_runtime
 from tests.provider import openai
+
+collect_ignore = [] if sys.platform == "linux" else ["test_lambda_runtime.py"]
 
 
 @pytest.fixture

@@ -64,12 +64,15 @@ def test_usage_that_the_endpoint_does_not_report_is_estimated_and_marked(
     assert json.loads(turn["calls"])[0]["estimated"] is True
 
 
-def test_a_turn_with_no_time_left_says_so_and_uses_nothing(api: Client, dynamodb: Any, user_id: str) -> None:
+def test_a_turn_with_no_time_left_says_so_and_uses_nothing(
+    api: Client, dynamodb: Any, user_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     session_id = new_session(api)
     other = api.as_user(f"{user_id}-other")
     sent(other, new_session(other), "what is imported first takes its time")
     failed = send(api.with_deadline(4.5), session_id, "hi")
     assert (failed.status, failed.json["code"]) == (503, "turn_timed_out")
+    assert '"TurnsTimedOut":[1.0]' in capsys.readouterr().out
     now = views(dynamodb, user_id, session_id)
     now.check_nothing_is_pending()
     assert now.turns == {}
@@ -100,12 +103,22 @@ def test_bedrock_is_asked_by_converse_and_its_usage_priced(
     assert now.session["total_cost"] == 6000
 
 
-def test_a_model_without_a_known_price_is_unpriced_and_counted_so(
+def test_a_model_whose_price_its_provider_has_and_the_list_has_not_is_counted_as_unpriced(
+    api: Client, bedrock: Bedrock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = new_session(api, model_name="bedrock:anthropic.claude-of-tomorrow-v1:0")
+    assert sent(api, session_id, "hi")["usage"]["cost"] is None
+    assert '"UnpricedTurns":[1.0]' in capsys.readouterr().out
+
+
+def test_an_endpoint_of_ones_own_has_no_price_and_that_is_no_alarm(
     api: Client, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     assert sent(api, session_id, "hi")["usage"]["cost"] is None
-    assert '"UnpricedTurns":[1.0]' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert '"TurnsCompleted":[1.0]' in printed
+    assert "UnpricedTurns" not in printed
 
 
 def test_a_priced_turn_is_not_counted_as_unpriced(
@@ -122,7 +135,9 @@ def test_a_scripted_model_that_fails_answers_503_and_counts_a_failure(
 ) -> None:
     failed = send(api, new_session(api, model_name="scripted:fail"), "hi")
     assert (failed.status, failed.json["code"]) == (503, "model_unavailable")
-    assert '"TurnsFailed":[1.0]' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert '"TurnsFailed":[1.0]' in printed
+    assert "TurnsTimedOut" not in printed
 
 
 @pytest.mark.parametrize(

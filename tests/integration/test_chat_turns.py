@@ -9,6 +9,7 @@ import pytest
 
 from chatkeep import parts
 from chatkeep.errors import BrokenThreadError
+from chatkeep.log_lines import UnspokenError
 from functions.sessions.transcript import page
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
@@ -270,6 +271,9 @@ def test_a_deployment_with_a_graph_that_does_not_exist_fails_as_a_whole(
     api: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = new_session(api)
-    with deployment(monkeypatch, {"GRAPH": "tests.graphs:nothing"}), pytest.raises(AttributeError):
+    with (
+        deployment(monkeypatch, {"GRAPH": "tests.graphs:nothing"}),
+        pytest.raises(UnspokenError, match="AttributeError"),
+    ):
         send(api, session_id, "hello")
     sent(api, session_id, "hello")

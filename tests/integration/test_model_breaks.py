@@ -150,12 +150,19 @@ def test_bedrocks_streams_break_alike(
     ids=["after many words", "before the first", "while it thinks"],
 )
 def test_a_turn_that_runs_out_of_its_time_keeps_its_words_and_is_billed(
-    api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, reply: Reply, content: str
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    endpoint: Endpoint,
+    capsys: pytest.CaptureFixture[str],
+    reply: Reply,
+    content: str,
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     endpoint.script = [reply]
     first = sent(api.with_deadline(6.2), session_id, "hi", key="k")
     assert (first["status"], first["error"]) == ("timed_out", None)
+    assert '"TurnsTimedOut":[1.0]' in capsys.readouterr().out
     assert (first["message"]["content"], first["message"]["status"]) == (content, "timed_out")
     assert first["usage"]["estimated"]
     assert first["usage"]["input_tokens"] > 0

@@ -26,6 +26,7 @@ SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
 TOO_LONG = (422, "context_length_exceeded", "content")
 DENIED, QUOTA = (503, "model_access_denied", None), (503, "model_quota_exceeded", None)
 UNKNOWN = (422, "model_not_found", "model_name")
+NOT_ENABLED = (503, "model_not_enabled")
 
 FOR_GOOD: dict[str, tuple[Refusal, tuple[int, str, str | None]]] = {
     "context, OpenAI": (openai_refusals.context_too_long(), TOO_LONG),
@@ -188,7 +189,13 @@ BEDROCK = {
     bedrock_refusals.too_long: TOO_LONG[:2],
     bedrock_refusals.access_denied: DENIED[:2],
     bedrock_refusals.bad_credentials: DENIED[:2],
-    bedrock_refusals.model_not_found: UNKNOWN[:2],
+    bedrock_refusals.not_subscribed: NOT_ENABLED,
+    bedrock_refusals.subscription_not_looked_up: NOT_ENABLED,
+    bedrock_refusals.nothing_to_pay_with: NOT_ENABLED,
+    bedrock_refusals.no_access_to_the_model: NOT_ENABLED,
+    bedrock_refusals.use_case_not_told: NOT_ENABLED,
+    bedrock_refusals.account_may_not: NOT_ENABLED,
+    bedrock_refusals.model_retired: UNKNOWN[:2],
     bedrock_refusals.unknown_model: UNKNOWN[:2],
     bedrock_refusals.quota_exceeded: QUOTA[:2],
     bedrock_refusals.model_not_ready: (503, "model_unavailable"),
@@ -219,6 +226,14 @@ def test_bedrocks_refusals_are_told_apart_alike(
 def test_a_temperature_that_bedrock_does_not_have_names_its_field(api: Client, bedrock: Bedrock) -> None:
     refused = send(api, new_session(api, model_name=SONNET, temperature=1.5), "hi")
     assert told(refused) == (422, "model_refused_request", "temperature")
+
+
+def test_a_model_that_bedrock_has_by_a_profile_alone_names_its_field_and_says_so(api: Client, bedrock: Bedrock) -> None:
+    session_id = new_session(api, model_name=SONNET)
+    bedrock.script = [bedrock_refusals.only_by_a_profile()]
+    refused = send(api, session_id, "hi")
+    assert told(refused) == (422, "model_refused_request", "model_name")
+    assert "inference profile" in refused.json["detail"]
 
 
 @pytest.mark.parametrize("streams", [None, False])
@@ -280,6 +295,15 @@ def test_the_host_of_the_endpoint_is_not_told_either(
 ) -> None:
     with deployment(monkeypatch, {"OPENAI_BASE_URL": "https://llm-gateway.firma.de:8443/v1", "OPENAI_API_KEY": "k-1"}):
         assert redacted("no llm-gateway.firma.de:8443 or llm-gateway.firma.de") == f"no {HIDDEN} or {HIDDEN}"
+
+
+def test_a_model_that_nobody_has_subscribed_to_raises_the_alarm_and_says_what_to_do(
+    api: Client, bedrock: Bedrock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bedrock.script = [bedrock_refusals.use_case_not_told()]
+    refused = send(api, new_session(api, model_name=SONNET), "hi")
+    assert "its operator has to subscribe to it once" in refused.json["detail"]
+    assert '"ModelAccountFailures":[1.0]' in capsys.readouterr().out
 
 
 def test_an_account_that_is_refused_raises_an_alarm(

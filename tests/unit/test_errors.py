@@ -1,7 +1,9 @@
 """Rules about the tree of errors, and the problems they become."""
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -12,7 +14,9 @@ from pynamodb.exceptions import CancellationReason, TransactWriteError, UpdateEr
 
 from chatkeep import errors
 from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, TurnInProgressError
+from chatkeep.log_lines import UnspokenError
 from chatkeep.problems import install
+from chatkeep.telemetry import logger
 from infra.local.events import LambdaContext, Request, proxy_event
 
 
@@ -49,8 +53,8 @@ def test_whoever_should_try_again_is_told_when() -> None:
 
 
 def test_nobody_is_told_to_try_again_what_only_the_operator_can_change() -> None:
-    told = [errors.ModelAccessDeniedError("m"), errors.ModelQuotaExceededError("m")]
-    assert [one.retry_after_seconds for one in told] == [None, None]
+    told = [one("m") for one in errors.ModelAccountError.__subclasses__()]
+    assert {one.retry_after_seconds for one in told} == {None}
 
 
 class Number(BaseModel):
@@ -68,7 +72,9 @@ def answer_to(failure: Exception | None) -> dict:  # type: ignore[type-arg]
             raise failure
         return {"number": "none"}  # type: ignore[return-value]
 
-    event = proxy_event(Request("GET", "/"), resource="/", path_parameters={}, claims={"sub": "somebody"})
+    event = proxy_event(
+        Request("GET", "/", request_id="a-request"), resource="/", path_parameters={}, claims={"sub": "somebody"}
+    )
     return dict(app.resolve(event, LambdaContext("a-function", "a-request", 0)))
 
 
@@ -121,13 +127,61 @@ def test_a_storage_failure_that_passes_asks_to_try_again(failure: Exception) -> 
         cancelled("ValidationError"),
         cancelled("ItemCollectionSizeLimitExceeded"),
         ZeroDivisionError(),
+        ValueError("no number: 'walrus'"),
     ],
 )
-def test_a_failure_of_ours_propagates_so_that_lambda_counts_it(failure: Exception) -> None:
-    with pytest.raises(type(failure)):
+def test_a_failure_of_ours_fails_the_function_so_that_lambda_counts_it(failure: Exception) -> None:
+    with pytest.raises(UnspokenError, match=type(failure).__name__) as failed:
         answer_to(failure)
+    assert failed.value.__cause__ is failure
+    assert "walrus" not in str(failed.value)
 
 
 def test_an_answer_that_breaks_its_own_schema_is_not_the_callers_fault() -> None:
-    with pytest.raises(RequestValidationError):
+    with pytest.raises(UnspokenError, match=r"RequestValidationError$") as failed:
         answer_to(None)
+    assert isinstance(failed.value.__cause__, RequestValidationError)
+
+
+def logged(failure: Exception | None, caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    """The one line about a request that ends with `failure`."""
+    with caplog.at_level(logging.INFO, logger=logger.service), suppress(UnspokenError):
+        answer_to(failure)
+    (line,) = caplog.records
+    return line
+
+
+@pytest.mark.parametrize("error", [one for one in ALL if one.status >= 500])
+def test_what_is_no_fault_of_the_callers_is_an_error_with_what_the_operator_needs(
+    error: type[ChatkeepError], caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = error("the detail")
+    line = logged(failure, caplog)
+    assert (line.levelname, line.code, line.status, line.detail) == ("ERROR", error.code, error.status, failure.detail)
+    assert (line.route, line.request_id) == ("GET /", "a-request")
+    assert line.exc_info[1] is failure
+
+
+@pytest.mark.parametrize("failure", [InvalidFieldError(FieldProblem("said", "so")), TurnInProgressError("a-turn")])
+def test_what_a_caller_can_mend_is_information_without_words(
+    failure: ChatkeepError, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = logged(failure, caplog)
+    assert (line.levelname, line.code, line.status, line.route) == ("INFO", failure.code, failure.status, "GET /")
+    assert not hasattr(line, "detail")
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError(), UpdateError(cause=refused("ValidationException")), None])
+def test_a_failure_of_ours_is_an_error_with_the_status_that_api_gateway_answers(
+    failure: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = logged(failure, caplog)
+    assert (line.levelname, line.code, line.status, line.route) == ("ERROR", "internal_error", 502, "GET /")
+    assert failure is None or line.exc_info[1] is failure
+
+
+def test_a_storage_that_does_not_answer_is_one_error_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    cause = ReadTimeoutError(endpoint_url="http://somewhere")
+    line = logged(cause, caplog)
+    assert (line.levelname, line.code) == ("ERROR", "storage_unavailable")
+    assert line.exc_info[1].__cause__ is cause

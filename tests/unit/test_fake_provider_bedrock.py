@@ -194,7 +194,7 @@ REFUSALS = [
     (refusals.too_long(), 400, "ValidationException"),
     (refusals.access_denied(), 403, "AccessDeniedException"),
     (refusals.bad_credentials(), 403, "UnrecognizedClientException"),
-    (refusals.model_not_found(), 404, "ResourceNotFoundException"),
+    (refusals.model_retired(), 404, "ResourceNotFoundException"),
     (refusals.unknown_model(), 400, "ValidationException"),
     (refusals.quota_exceeded(), 400, "ServiceQuotaExceededException"),
     (refusals.model_not_ready(), 429, "ModelNotReadyException"),

@@ -2,43 +2,35 @@
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
+from infra.local import intrinsics
 from infra.local.stack import Stack
-from infra.local.template import load_functions
+from infra.local.template import load_functions, load_schedules
 from tests.client import STACK
+from tests.monitored import alarms, shown, watched, widgets
 
 ROOT = STACK.path.parent
 MONITORING = STACK.nested("Monitoring")
-ALARMS = dict(MONITORING.of_type("AWS::CloudWatch::Alarm"))
+ALARMS = alarms(MONITORING)
+SHOWN, WATCHED = list(shown(MONITORING)), list(watched(ALARMS.values()))
 FUNCTIONS = load_functions(STACK)
 SERVICES = {function.environment["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS.values()}
+(NAMESPACE,) = {function.environment["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS.values()}
+SPARSE = {("AWS/DynamoDB", name) for name in ("TransactionConflict", "ReadThrottleEvents", "WriteThrottleEvents")}
+"""Metrics that exist only while there is something to count."""
+DOLLARS_A_METRIC = 0.10
+"""A month's price of each metric that an alarm looks at: https://aws.amazon.com/cloudwatch/pricing/"""
 
 
-def widgets() -> list[dict[str, Any]]:
-    ((_, dashboard),) = MONITORING.of_type("AWS::CloudWatch::Dashboard")
-    return json.loads(dashboard["DashboardBody"])["widgets"]
-
-
-def shown() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric on the dashboard."""
-    for widget in widgets():
-        for metric in widget["properties"].get("metrics", []):
-            words = [word for word in metric if isinstance(word, str)]
-            if words:
-                yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))
-
-
-def watched() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """The same of every metric that an alarm looks at."""
-    for alarm in ALARMS.values():
-        stats = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
-        for metric in stats or [alarm]:
-            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
-            yield metric["Namespace"], metric["MetricName"], dimensions
+def expression(alarm: str) -> str:
+    """What the alarm makes of its metrics."""
+    (found,) = [one["Expression"] for one in ALARMS[alarm]["Metrics"] if "Expression" in one]
+    return str(found)
 
 
 def emitted() -> set[str]:
@@ -52,22 +44,22 @@ def emitted() -> set[str]:
 
 
 def test_the_dashboard_shows_all_metrics_of_the_code_and_no_others() -> None:
-    assert {name for namespace, name, _ in shown() if namespace == "Chatkeep"} == emitted()
+    assert {name for namespace, name, _ in SHOWN if namespace == NAMESPACE} == emitted()
 
 
 def test_alarms_watch_only_metrics_that_the_code_emits() -> None:
-    assert {name for namespace, name, _ in watched() if namespace == "Chatkeep"} <= emitted()
+    assert {name for namespace, name, _ in WATCHED if namespace == NAMESPACE} <= emitted()
 
 
 def test_every_metric_of_ours_is_looked_for_under_a_function_that_exists() -> None:
-    ours = [dimensions for namespace, _, dimensions in [*shown(), *watched()] if namespace == "Chatkeep"]
+    ours = [dimensions for namespace, _, dimensions in [*SHOWN, *WATCHED] if namespace == NAMESPACE]
     assert {name for dimensions in ours for name in dimensions} == {"service"}
     assert {dimensions["service"] for dimensions in ours} <= SERVICES
 
 
 @pytest.mark.parametrize("name", ["Invocations", "Errors", "Duration", "Throttles"])
 def test_the_dashboard_shows_it_of_every_function(name: str) -> None:
-    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in shown() if metric == name}
+    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in SHOWN if metric == name}
     assert of == set(FUNCTIONS)
 
 
@@ -75,7 +67,7 @@ def test_the_dashboard_shows_it_of_every_function(name: str) -> None:
     "name", ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"]
 )
 def test_the_dashboard_shows_it_of_every_table_and_index(name: str) -> None:
-    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, metric, one in shown() if metric == name}
+    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, metric, one in SHOWN if metric == name}
     assert of == {(table, index) for table, index in tables_and_indexes()}
 
 
@@ -87,19 +79,98 @@ def tables_and_indexes() -> Iterator[tuple[str, str | None]]:
 
 
 def test_throttles_of_every_table_and_index_raise_an_alarm() -> None:
-    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, _, one in watched() if "TableName" in one}
+    of = {(one["TableName"], one.get("GlobalSecondaryIndexName")) for _, _, one in WATCHED if "TableName" in one}
     assert of == set(tables_and_indexes())
 
 
 @pytest.mark.parametrize("name", ["Errors", "Throttles"])
 def test_it_raises_an_alarm_for_every_function(name: str) -> None:
-    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in watched() if metric == name}
+    of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in WATCHED if metric == name}
     assert of == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarm_notifies_the_topic_where_there_is_one(alarm: str) -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:alarms"
-    notifying = dict(Stack(MONITORING.path, {"AlarmTopicArn": topic}).of_type("AWS::CloudWatch::Alarm"))
-    assert notifying[alarm]["AlarmActions"] == [topic]
-    assert "AlarmActions" not in ALARMS[alarm]
+    notifying = alarms(Stack(MONITORING.path, {"AlarmTopicArn": topic}))
+    assert notifying[alarm]["AlarmActions"] == notifying[alarm]["OKActions"] == [topic]
+    assert not {"AlarmActions", "OKActions"} & set(ALARMS[alarm])
+
+
+def test_the_metrics_of_two_stacks_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(intrinsics.PSEUDO_PARAMETERS, "AWS::StackName", "another")
+    another = Stack(STACK.path, {})
+    namespaces = {one.environment["POWERTOOLS_METRICS_NAMESPACE"] for one in load_functions(another).values()}
+    monitoring = another.nested("Monitoring")
+    looked_at = {metric[0] for metric in watched(alarms(monitoring).values())}
+    ((_, dashboard),) = monitoring.of_type("AWS::CloudWatch::Dashboard")
+    assert namespaces == {name for name in looked_at if not name.startswith("AWS/")} != {NAMESPACE}
+    assert NAMESPACE not in dashboard["DashboardBody"]
+    assert dashboard["DashboardName"].startswith("another-")
+
+
+def test_the_dashboard_begins_with_the_state_of_every_alarm() -> None:
+    first = widgets(MONITORING)[0]
+    assert first["type"] == "alarm"
+    assert set(first["properties"]["alarms"]) == {MONITORING.attribute(name, "Arn") for name in ALARMS}
+
+
+def test_no_two_widgets_lie_on_each_other() -> None:
+    cells = Counter(
+        (x, y)
+        for one in widgets(MONITORING)
+        for x in range(one["x"], one["x"] + one["width"])
+        for y in range(one["y"], one["y"] + one["height"])
+    )
+    assert max(cells.values()) == 1
+    assert max(x for x, _ in cells) < 24
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_ends_by_itself_though_its_metrics_cease_to_exist(alarm: str) -> None:
+    if any(metric[:2] in SPARSE for metric in watched([ALARMS[alarm]])):
+        assert "FILL(METRICS(), 0)" in expression(alarm)
+    assert ALARMS[alarm]["TreatMissingData"] in ("notBreaching", "breaching")
+
+
+@pytest.mark.parametrize(("alarm", "metric"), [("TurnsFailedAlarm", "failed"), ("TurnsTimedOutAlarm", "late")])
+def test_turns_that_fail_are_counted_against_all_turns(alarm: str, metric: str) -> None:
+    share = partial(evaluated, expression(alarm).replace(metric, "bad"))
+    threshold = float(ALARMS[alarm]["Threshold"])
+    assert share(bad=2, completed=0) < threshold  # too few to tell
+    assert share(bad=3, completed=0) >= threshold  # a small site whose provider fails
+    assert share(bad=30, completed=20) >= threshold
+    assert share(bad=30, completed=10_000) < threshold
+
+
+def evaluated(formula: str, **values: float) -> float:
+    """As CloudWatch would, the few functions that our alarms use."""
+    functions = {"IF": lambda test, then, otherwise: then if test else otherwise, "FILL": lambda value, _: value}
+    return float(eval(formula, {"__builtins__": {}}, {**functions, **values}))
+
+
+def test_a_sweep_that_does_not_run_raises_an_alarm() -> None:
+    alarm = ALARMS["SweepStoppedAlarm"]
+    (schedule,) = load_schedules(STACK)
+    assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("SampleCount", "breaching")
+    assert 2 * schedule.seconds < alarm["Period"] * alarm["EvaluationPeriods"] <= 20 * 60
+    assert alarm["Period"] >= schedule.seconds
+
+
+@pytest.mark.parametrize(("dollars", "threshold"), [("2.5", 2.5), ("0", None)])
+def test_the_threshold_of_cost_is_the_operators_who_may_have_none(dollars: str, threshold: float | None) -> None:
+    monitoring = Stack(STACK.path, {"CostAlarmDollars": dollars}).nested("Monitoring")
+    alarm = alarms(monitoring).get("CostAlarm")
+    assert (alarm and float(alarm["Threshold"])) == threshold
+    assert ("CostAlarm" in json.dumps(dict(monitoring.of_type("AWS::CloudWatch::Dashboard")))) == bool(alarm)
+
+
+def test_concurrency_is_measured_by_what_the_account_has() -> None:
+    monitoring = Stack(STACK.path, {"AccountConcurrency": "10"}).nested("Monitoring")
+    alarm = alarms(monitoring)["ConcurrencyAlarm"]
+    (share,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert evaluated(share, claimed=8) >= float(alarm["Threshold"]) > evaluated(share, claimed=7)
+
+
+def test_the_alarms_cost_no_more_than_the_readme_says() -> None:
+    assert round(DOLLARS_A_METRIC * len(WATCHED), 2) == 3.20

@@ -16,6 +16,7 @@ from chatkeep.errors import (
     ChatkeepError,
     ContextLengthExceededError,
     ModelAccessDeniedError,
+    ModelNotEnabledError,
     ModelNotFoundError,
     ModelQuotaExceededError,
     ModelRateLimitedError,
@@ -53,6 +54,13 @@ QUOTA = re.compile(
     r"|payment.?required|spend(ing)? limit|too many tokens per day",
     re.IGNORECASE,
 )
+NOT_ENABLED = re.compile(
+    r"access to the model with the specified model id|aws.?marketplace|payment instrument|use case details"
+    r"|access to \w+ models is not allowed|^ValidationException operation not allowed\b",
+    re.IGNORECASE,
+)
+"""Of Bedrock, while nobody has subscribed to the model for the account or the account may not:
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html"""
 OVER_A_MINUTES_LIMIT = re.compile(r"request too large", re.IGNORECASE)
 """A request that no wait lets pass: it alone is over the limit of tokens a minute."""
 PASSING = {408, 409, 425, 429, 503, 529}
@@ -93,6 +101,7 @@ STATUSES = {
 """Of codes: in a stream they come without a status, and from AWS with another one than they mean:
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors"""
 FIELDS = {
+    "model": re.compile("on-demand throughput|inference profile", re.IGNORECASE),
     "temperature": re.compile("temperature", re.IGNORECASE),
     "max_tokens": re.compile("max.?tokens|maximum tokens", re.IGNORECASE),
 }
@@ -120,6 +129,8 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
         return ContextLengthExceededError(model_name)
     if status == 402 or ((status is None or status < 500) and QUOTA.search(said)):
         return ModelQuotaExceededError(model_name)
+    if status in (400, 403, 404) and NOT_ENABLED.search(said):
+        return ModelNotEnabledError(model_name)
     if status in (401, 403):
         return ModelAccessDeniedError(model_name)
     if status == 404 or (status == 400 and UNKNOWN_MODEL.search(said)):

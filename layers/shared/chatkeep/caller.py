@@ -1,4 +1,4 @@
-"""Who calls, and the idempotency key they call with."""
+"""Who calls, for what, and the idempotency key they call with."""
 
 import hashlib
 import json
@@ -36,6 +36,16 @@ def user_id(event: APIGatewayProxyEvent) -> str:
     if valid(subject) != subject or not 1 <= len(subject.encode()) <= LONGEST_USER_BYTES:
         raise UnauthorizedError(f"the token's `sub` must be 1 to {LONGEST_USER_BYTES} bytes of valid Unicode")
     return subject
+
+
+def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
+    """What the log says of a request: its route, its id in the access log and its session; the rest is the caller's."""
+    session_id = event.path_parameters.get("session_id", "")
+    return {
+        "route": f"{event.http_method} {event.resource}",
+        "request_id": event.request_context.request_id,
+        "session_id": session_id if ids.is_id(session_id) else None,
+    }
 
 
 def claim(event: APIGatewayProxyEvent, body: Any) -> Claim | None:

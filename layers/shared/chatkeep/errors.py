@@ -27,6 +27,7 @@ ChatkeepError
         ModelUnavailableError
         ModelAccountError
             ModelAccessDeniedError
+            ModelNotEnabledError
             ModelQuotaExceededError
         StorageUnavailableError
         TurnTimedOutError
@@ -324,6 +325,19 @@ class ModelAccessDeniedError(ModelAccountError):
 
     def __init__(self, model_name: str) -> None:
         super().__init__(f"this deployment has no access to the model {model_name!r}; its operator has to see to it")
+
+
+class ModelNotEnabledError(ModelAccountError):
+    """The account has not yet subscribed to the model, or not told its maker what for; once somebody has, it works."""
+
+    code = "model_not_enabled"
+    title = "The model has yet to be enabled"
+
+    def __init__(self, model_name: str) -> None:
+        super().__init__(
+            f"this deployment's account has not enabled the model {model_name!r}: its operator has to subscribe to it "
+            "once, with a means of payment and the form that its maker may ask for, and to wait a quarter of an hour"
+        )
 
 
 class ModelQuotaExceededError(ModelAccountError):

@@ -1,8 +1,9 @@
 """Errors as RFC 9457 problem+json, for every function's resolver."""
 
 import json
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
@@ -13,8 +14,17 @@ from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from chatkeep import bodies, paths
-from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, NotFoundError, StorageUnavailableError
+from chatkeep.caller import about
+from chatkeep.errors import (
+    BrokenThreadError,
+    ChatkeepError,
+    FieldProblem,
+    InvalidFieldError,
+    NotFoundError,
+    StorageUnavailableError,
+)
 from chatkeep.formats import Id
+from chatkeep.log_lines import UnspokenError, named
 from chatkeep.telemetry import logger, metrics
 
 CONTENT_TYPE = "application/problem+json"
@@ -66,30 +76,47 @@ def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
 
 
 def install(app: APIGatewayRestResolver) -> None:
-    """Have `app` answer every error that a caller can cause or should retry as a problem; the rest propagates."""
+    """Have `app` answer every error that a caller can cause or should retry as a problem; the rest fails the function.
+
+    Each is a line of the log: with what the operator needs at ERROR where it is no fault of the caller's.
+    """
     bodies.install(app)
     paths.install(app)
-    app.exception_handler(ChatkeepError)(answer)
-    app.exception_handler(RequestValidationError)(_answer_invalid)
-    app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(_answer_storage)
-    app.not_found(_answer_no_route)
+    app.exception_handler(ChatkeepError)(partial(answer, app))
+    app.exception_handler(RequestValidationError)(partial(_answer_invalid, app))
+    app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(partial(_answer_storage, app))
+    app.exception_handler(Exception)(partial(_fail, app))
+    app.not_found(partial(_answer_no_route, app))
 
 
-def answer(error: ChatkeepError) -> Response[str]:
+def answer(app: APIGatewayRestResolver, error: ChatkeepError) -> Response[str]:
     """The problem that `error` is."""
     metrics.add_metric(name="RequestsFailed", unit="Count", value=1)
-    logger.info("request failed", extra={"code": error.code, "status": error.status, "detail": error.detail})
+    if isinstance(error, BrokenThreadError):
+        metrics.add_metric(name="BrokenThreads", unit="Count", value=1)
+    told = {"code": error.code, "status": error.status, **about(app.current_event)}
+    if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.info("request failed", extra=told)
+    else:
+        logger.error("request failed", exc_info=error, extra={**told, "detail": error.detail})
     headers: dict[str, str | list[str]] = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     return Response(error.status, CONTENT_TYPE, json.dumps(error.as_problem()), headers)
 
 
-def _answer_invalid(error: RequestValidationError) -> Response[str]:
+def _fail(app: APIGatewayRestResolver, error: Exception) -> NoReturn:
+    """Raise, so that Lambda's error metric and its alarm see it, what says as much of `error` as may be logged."""
+    told = {"code": ChatkeepError.code, "status": HTTPStatus.BAD_GATEWAY.value, **about(app.current_event)}
+    logger.error("function failed", exc_info=error, extra=told)
+    raise UnspokenError(named(error)) from error
+
+
+def _answer_invalid(app: APIGatewayRestResolver, error: RequestValidationError) -> Response[str]:
     problems = error.errors()
     if any(one["loc"][:1] == ("response",) for one in problems):  # no fault of the caller's
-        raise error
-    return answer(InvalidFieldError(*(_field_problem(one) for one in problems)))
+        _fail(app, error)
+    return answer(app, InvalidFieldError(*(_field_problem(one) for one in problems)))
 
 
 def _field_problem(error: dict[str, Any]) -> FieldProblem:
@@ -100,12 +127,15 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
     return FieldProblem(name, error["msg"].removeprefix("Value error, "))
 
 
-def _answer_storage(error: PynamoDBException | ClientError | BotoCoreError) -> Response[str]:
+def _answer_storage(
+    app: APIGatewayRestResolver, error: PynamoDBException | ClientError | BotoCoreError
+) -> Response[str]:
     cause = error.cause if isinstance(error, PynamoDBException) else error
     if cause is None or (isinstance(cause, ClientError) and not PASSING_CODES.intersection(_codes(cause))):
-        raise error
-    logger.warning("storage unavailable", exc_info=error)
-    return answer(StorageUnavailableError("the storage did not answer; nothing is known to have been stored"))
+        _fail(app, error)
+    unavailable = StorageUnavailableError("the storage did not answer; nothing is known to have been stored")
+    unavailable.__cause__ = error
+    return answer(app, unavailable)
 
 
 def _codes(error: ClientError) -> set[str]:
@@ -116,5 +146,5 @@ def _codes(error: ClientError) -> set[str]:
     return own | {one["Code"] for one in error.response.get("CancellationReasons", [])}
 
 
-def _answer_no_route(_: NoRouteError) -> Response[str]:
-    return answer(NotFoundError("there is no such route"))
+def _answer_no_route(app: APIGatewayRestResolver, _: NoRouteError) -> Response[str]:
+    return answer(app, NotFoundError("there is no such route"))

@@ -1,21 +1,24 @@
-"""The logger, tracer and metrics of a function; all are set up by POWERTOOLS_ variables."""
+"""The logger, tracer and metrics of a function; all are set up by POWERTOOLS_ variables and LOG_LEVEL."""
 
-import json
+import logging
+import os
 import warnings
-from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from chatkeep.text import valid
+from chatkeep.log_lines import ON_LAMBDA, LibraryRecords, LogLines
 
-
-def _line(record: Any) -> str:
-    """A record as one line of JSON that any stream takes: what a model or a tool says may be no valid Unicode."""
-    return valid(json.dumps(record, default=str, separators=(",", ":"), ensure_ascii=False))
-
-
-logger = Logger(json_serializer=_line)
+logger = Logger(logger_formatter=LogLines(wordless=ON_LAMBDA))
 tracer = Tracer(auto_patch=False)
 metrics = Metrics()
+
+# Powertools would have Lambda's own level count before LOG_LEVEL, and that has to let metrics pass: they have none.
+logging.getLogger(logger.service).setLevel((os.environ.get("LOG_LEVEL") or "INFO").upper())
+# What libraries say at INFO and DEBUG holds conversations and signatures.
+logging.getLogger().setLevel(logging.WARNING)
+if ON_LAMBDA:
+    for _handler in logging.getLogger().handlers:
+        _handler.addFilter(LibraryRecords())
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")  # they quote what is serialized
 
 warnings.filterwarnings("ignore", message="No application metrics to publish")  # most requests have none

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -113,6 +114,7 @@ class Attempt:
         except thread.DeadlineError:
             if not self._used():
                 raise TurnTimedOutError("the time was over before the model was asked; nothing was used") from None
+            self._log(TurnTimedOutError("the time was over"))
             return self._store_kept(TurnStatus.TIMED_OUT)
         except LOST:
             raise
@@ -155,11 +157,17 @@ class Attempt:
         if self.progress.before is None:
             raise error
         problem = self._problem(error)
-        about = {"code": problem.code, "model_name": self.session.model_name}
-        logger.warning("turn failed", exc_info=error, extra=about)
+        self._log(problem, error)
         if self.progress.said(self.opening):
             return self._store_kept(TurnStatus.FAILED, problem)
         raise problem from error
+
+    def _log(self, problem: ChatkeepError, error: Exception | None = None) -> None:
+        """One line on a turn that ended with `problem`; at ERROR unless the sender can do something about it."""
+        tell = logger.error if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else logger.info
+        session = self.session
+        about = {"session_id": session.session_id, "turn_id": session.lease_turn_id, "model_name": session.model_name}
+        tell("turn failed", exc_info=error, extra={"code": problem.code, **about})
 
     def _problem(self, error: Exception) -> ChatkeepError:
         """What `error` is for whoever sent the turn: the model's fault if the model's call ended with it."""

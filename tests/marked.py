@@ -1,0 +1,137 @@
+"""A conversation through all functions in which each thing that no log may hold carries a mark."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from infra.local.events import Answer, Request, answer_of
+from infra.local.gateway import Claims, Gateway, Invocation
+from infra.local.stack import Stack
+from infra.local.template import load_api, load_functions, load_routes
+from tests.engines import Engine
+from tests.lambda_function import Code, Line, Running, running
+from tests.monitored import Metric
+from tests.provider import openai
+from tests.provider.openai_refusals import refusal
+from tests.provider.openai_replies import Reply, ToolCall
+
+PLACES = (
+    "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "query", "field", "body", "path",
+    "token", "idempotency", "openaikey", "cursorsecret", "awssecret",
+)  # fmt: skip
+MARKS = {place: f"walrus{place}" for place in PLACES}
+SIGNATURES = ("AWS4-HMAC-SHA256", "Signature=", "Bearer ")
+SECRETS = {
+    "OPENAI_API_KEY": MARKS["openaikey"],
+    "CURSOR_SECRET": MARKS["cursorsecret"],
+    "AWS_SECRET_ACCESS_KEY": MARKS["awssecret"],
+}
+
+
+@dataclass
+class Deployment:
+    """The functions as the template has them, under AWS's runtime client; every answer's status and code is kept."""
+
+    stack: Stack
+    functions: dict[str, Running]
+    answers: list[tuple[str, int, str | None]] = field(default_factory=list)
+
+    @property
+    def gateway(self) -> Gateway:
+        return Gateway(load_api(self.stack), load_routes(self.stack), _claims)
+
+    def request(self, method: str, path: str, body: Any = None, query: str = "", raw: bytes = b"") -> Any:
+        """One request of the API; returns its answer's body."""
+        headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {MARKS['token']}")]
+        content = raw or (b"" if body is None else json.dumps(body).encode())
+        admitted = self.gateway.admit(Request(method, path, query, headers, content))
+        assert isinstance(admitted, Invocation)
+        answer: Answer = answer_of(self.functions[admitted.function].invoke(admitted.event))
+        told = json.loads(answer.body)
+        self.answers.append((f"{method} {admitted.event['resource']}", answer.status, told.get("code")))
+        return told
+
+    def written(self) -> list[Line]:
+        return [line for function in self.functions.values() for line in function.written]
+
+    def logged(self) -> list[Line]:
+        """What of it reaches the log groups."""
+        return [line for function in self.functions.values() for line in function.logged()]
+
+    def own(self) -> list[Line]:
+        """Those of the functions' own logger."""
+        return [line for line in self.logged() if "function_name" in line.record]
+
+    def metrics(self) -> Iterator[Metric]:
+        """Every metric that reaches CloudWatch."""
+        for line in self.logged():
+            for found in line.record.get("_aws", {}).get("CloudWatchMetrics", []):
+                for one, dimensions in product(found["Metrics"], found["Dimensions"]):
+                    yield found["Namespace"], one["Name"], {name: line.record[name] for name in dimensions}
+
+
+@contextmanager
+def _deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, str]) -> Iterator[Deployment]:
+    with ExitStack() as functions:
+        yield Deployment(
+            stack,
+            {
+                name: functions.enter_context(running(function, code(name), stack, variables))
+                for name, function in load_functions(stack).items()
+            },
+        )
+
+
+def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engine) -> Deployment:
+    """The functions as they ended, after the conversation; `code` says where each has its code."""
+    with openai.serve() as endpoint:
+        variables = {"DYNAMODB_ENDPOINT": tables.endpoint or "", "OPENAI_BASE_URL": endpoint.url, "GRAPH": graph}
+        with _deployed(stack, code, {**variables, **SECRETS}) as deployment:
+            _converse(deployment, endpoint)
+    return deployment
+
+
+def _converse(api: Deployment, endpoint: openai.Endpoint) -> None:
+    """A session, turns that succeed and that fail in each way, and requests that are refused."""
+    session = {
+        "title": MARKS["title"],
+        "metadata": {"about": MARKS["metadata"]},
+        "custom_system_prompt": MARKS["prompt"],
+        "model_name": "openai:tiny",
+    }
+    path = f"/sessions/{api.request('POST', '/sessions', session)['session_id']}"
+    answered = _send(api, path, endpoint, Reply(words=[MARKS["answer"]]))
+    comment = {"rating": "thumbs_up", "comment": MARKS["comment"]}
+    api.request("PUT", f"{path}/messages/{answered['message']['message_id']}/feedback", comment)
+    arguments = json.dumps({"words": MARKS["arguments"]})
+    _send(api, path, endpoint, Reply(words=[MARKS["answer"]], tool_calls=[ToolCall("call-1", "quote", arguments)]))
+    for status in (400, 401, 500):
+        refused = refusal(status, None, f"no: {MARKS['content']} after {MARKS['prompt']} with {MARKS['openaikey']}")
+        _send(api, path, endpoint, refused)
+    _refused(api, path)
+    for read in ("/sessions", path, f"{path}/messages", f"{path}/stats", "/stats", "/preferences"):
+        api.request("GET", read)
+    api.functions["SweepFunction"].invoke({"source": "aws.events"})
+
+
+def _send(api: Deployment, path: str, endpoint: openai.Endpoint, answer: Any) -> Any:
+    endpoint.script = [answer, answer]  # a failure that may pass is asked about once more
+    told = api.request("POST", f"{path}/messages", {"content": MARKS["content"]})
+    endpoint.script = []
+    return told
+
+
+def _refused(api: Deployment, path: str) -> None:
+    api.request("POST", "/sessions", {MARKS["field"]: 1})
+    api.request("POST", "/sessions", {"title": [MARKS["title"]], "temperature": MARKS["body"]})
+    api.request("PATCH", path, raw=f'{{"title": "{MARKS["body"]}'.encode())
+    api.request("POST", f"{path}/messages", {"content": MARKS["content"], "strategy": MARKS["body"]})
+    api.request("GET", "/sessions", query=f"q={MARKS['query']}&status={MARKS['query']}&limit={MARKS['query']}")
+    api.request("GET", f"/sessions/{MARKS['path']}")
+
+
+def _claims(_: str | None) -> Claims:
+    return {"sub": "somebody", "token_use": "id"}

@@ -1,0 +1,79 @@
+"""A stand-in for the API that Lambda's runtime client takes events from and gives results to.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import json
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:{}"
+PREFIX = "/2018-06-01/runtime/"
+
+
+@dataclass
+class RuntimeApi:
+    """One function's events and what came of each: `("response", value)`, or an `error` with its type and words."""
+
+    function: str
+    seconds: float
+    address: str = ""
+    events: queue.Queue[Any] = field(default_factory=queue.Queue)
+    outcomes: queue.Queue[tuple[str, Any]] = field(default_factory=queue.Queue)
+
+    def next_headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + self.seconds) * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": ARN.format(self.function),
+            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+        }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    api: RuntimeApi
+
+    def do_GET(self) -> None:
+        """The next event, as soon as there is one."""
+        assert self.path == f"{PREFIX}invocation/next"
+        event = self.api.events.get()
+        self._answer(200, json.dumps(event).encode(), self.api.next_headers())
+
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer(202, b'{"status": "OK"}', {"Content-Type": "application/json"})
+        self.api.outcomes.put((self.path.rpartition("/")[2], told))
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def serving(api: RuntimeApi) -> Iterator[None]:
+    """Answers at `api.address` as long as the context lasts."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": api}))
+    server.daemon_threads = True
+    api.address = f"127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
