@@ -38,11 +38,13 @@ class ModelSettings:
 def chat_model(wanted: ModelSettings) -> BaseChatModel:
     """The model that `wanted.model_name` names.
 
-    Raises ModelNotSupportedError where this deployment cannot call it, InvalidFieldError for an option that cannot be.
+    Raises ModelNotSupportedError where this deployment cannot call it or does not allow it, InvalidFieldError for an
+    option that cannot be.
     """
     provider, _, model = wanted.model_name.partition(":")
     if provider not in PROVIDERS or not model:
         raise ModelNotSupportedError(f"{wanted.model_name!r} is not one of {', '.join(PROVIDERS)} and a model's name")
+    settings().allowed_models.check(wanted.model_name)
     try:
         return PROVIDERS[provider](model, wanted)
     except ValidationError as error:  # of the model's class; the session's other settings have been validated

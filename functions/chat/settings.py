@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chatkeep.model_names import AllowedModels
 from chatkeep.settings import required
 
 
@@ -25,11 +26,13 @@ class ChatSettings:
     openai_api_key: str | None
     openai_options: Mapping[str, Any]
     default_model: str
+    allowed_models: AllowedModels
     local_model_url: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "ChatSettings":
         """Raises KeyError naming the missing variable, ValueError for options that are no JSON object."""
+        default_model = environment.get("DEFAULT_MODEL") or ""
         return cls(
             checkpoints_table=required(environment, "CHECKPOINTS_TABLE"),
             graph=required(environment, "GRAPH"),
@@ -37,7 +40,8 @@ class ChatSettings:
             openai_base_url=environment.get("OPENAI_BASE_URL") or None,
             openai_api_key=environment.get("OPENAI_API_KEY") or None,
             openai_options=_json_object(environment.get("OPENAI_OPTIONS") or "{}"),
-            default_model=environment.get("DEFAULT_MODEL") or "",
+            default_model=default_model,
+            allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
         )
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
 from chatkeep.bodies import serialised
-from chatkeep.caller import claim, user_id
+from chatkeep.caller import claim, require_group, user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.models.session import Status
@@ -29,6 +29,7 @@ from functions.sessions.schemas import (
     ThreadView,
     UsageRecordView,
 )
+from functions.sessions.settings import settings
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
@@ -106,8 +107,9 @@ def get_thread_config(session_id: str) -> ThreadConfig:
     return ThreadConfig(configurable=thread)
 
 
-@app.post("/sessions/<session_id>/usage", responses=documented(404, 409))
+@app.post("/sessions/<session_id>/usage", responses=documented(403, 404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
+    require_group(app.current_event, settings().usage_group)
     return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
 
 

@@ -33,8 +33,10 @@ COUNTS: dict[Status, Attribute[float]] = {
 def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
     """Create a session; a repetition of `claim` gets the session it created, as it was then.
 
-    Raises IdempotencyKeyReusedError.
+    Raises IdempotencyKeyReusedError, ModelNotSupportedError.
     """
+    if new.model_name is not None:
+        settings().allowed_models.check(new.model_name)
     session = _new_session(user_id, new)
     created = sessions.view(session)
     long = {name: getattr(session, name) for name in LONG if not _inline(getattr(session, name))}
@@ -60,9 +62,10 @@ def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
 def update(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
     """Set the given fields and no others; two callers who set different fields both succeed.
 
-    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError.
+    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError, ModelNotSupportedError.
     """
-
+    if "model_name" in changes:
+        settings().allowed_models.check(changes["model_name"])
     return until_unmoved(user_id, session_id, lambda session, at: _apply(session, at, changes))
 
 

@@ -7,6 +7,7 @@ ChatkeepError
         ModelNotFoundError
         ModelRefusedRequestError
         ContextLengthExceededError
+    AccessDeniedError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
@@ -93,13 +94,13 @@ class IdempotencyKeyReusedError(InvalidFieldError):
 
 
 class ModelNotSupportedError(InvalidFieldError):
-    """The session's `model_name` names no provider that this deployment can call."""
+    """The name is of no provider that this deployment can call, or of a model that it does not allow."""
 
     code = "model_not_supported"
     title = "The model cannot be called here"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(FieldProblem("model_name", detail))
+    def __init__(self, detail: str, field: str = "model_name") -> None:
+        super().__init__(FieldProblem(field, detail))
 
 
 class ModelNotFoundError(InvalidFieldError):
@@ -140,6 +141,14 @@ class ContextLengthExceededError(InvalidFieldError):
 
     def __init__(self, model_name: str) -> None:
         super().__init__(FieldProblem("content", f"with it the conversation is too long for the model {model_name!r}"))
+
+
+class AccessDeniedError(ChatkeepError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "access_denied"
+    title = "Access denied"
 
 
 class NotFoundError(ChatkeepError):
