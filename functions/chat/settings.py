@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from chatkeep.model_names import AllowedModels
+from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 
@@ -23,7 +24,7 @@ class ChatSettings:
     graph: str
     allow_scripted_models: bool
     openai_base_url: str | None
-    openai_api_key: str | None
+    openai_api_key: Secret | None
     openai_options: Mapping[str, Any]
     default_model: str
     allowed_models: AllowedModels
@@ -38,7 +39,7 @@ class ChatSettings:
             graph=required(environment, "GRAPH"),
             allow_scripted_models=environment.get("ALLOW_SCRIPTED_MODELS") == "true",
             openai_base_url=environment.get("OPENAI_BASE_URL") or None,
-            openai_api_key=environment.get("OPENAI_API_KEY") or None,
+            openai_api_key=Secret.read(environment, "OPENAI_API_KEY"),
             openai_options=_json_object(environment.get("OPENAI_OPTIONS") or "{}"),
             default_model=default_model,
             allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from chatkeep.model_names import AllowedModels
+from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 
@@ -23,7 +24,7 @@ class SessionsSettings:
     default_enable_summarization: bool
     default_system_prompt: str
     retention_days: int
-    cursor_secret: str
+    cursor_secret: Secret
     usage_group: str
 
     @classmethod
@@ -38,9 +39,15 @@ class SessionsSettings:
             default_enable_summarization=required(environment, "DEFAULT_ENABLE_SUMMARIZATION") == "true",
             default_system_prompt=environment.get("DEFAULT_SYSTEM_PROMPT", ""),
             retention_days=int(required(environment, "RETENTION_DAYS")),
-            cursor_secret=required(environment, "CURSOR_SECRET"),
+            cursor_secret=_required_secret(environment, "CURSOR_SECRET"),
             usage_group=environment.get("USAGE_GROUP", ""),
         )
+
+
+def _required_secret(environment: Mapping[str, str], name: str) -> Secret:
+    if (secret := Secret.read(environment, name)) is None:
+        raise KeyError(f"neither of the environment variables {name} and {name}_ARN is set")
+    return secret
 
 
 @cache
