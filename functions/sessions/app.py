@@ -97,6 +97,7 @@ def get_message(
 @app.get("/sessions/<session_id>/thread-config", responses=documented(404))
 def get_thread_config(session_id: str) -> ThreadConfig:
     session = sessions.header(caller(), session_id)
+    sessions.load_details([session], ["model_name"])
     thread = ThreadView(
         thread_id=session.session_id,
         user_id=session.user_id,

@@ -1,5 +1,6 @@
 """Sessions, as every function reads them."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -68,12 +69,12 @@ def ready(user_id: str, session_id: str) -> Session:
     return session
 
 
-def load_details(sessions: list[Session]) -> None:
-    """Fill in what is too long for the headers, in one batch; costs nothing where nothing is."""
+def load_details(sessions: list[Session], names: Sequence[str] = LONG) -> None:
+    """Fill in what is too long for the headers, in one batch; costs nothing where nothing of these `names` is."""
     missing = {
         Details(one.user_id, one.session_id).pk: one
         for one in sessions
-        if any(getattr(one, name) is None for name in LONG)
+        if any(getattr(one, name) is None for name in names)
     }
     keys = [(pk, "DETAILS") for pk in missing]
     for details in Details.batch_get(keys, consistent_read=True) if keys else ():

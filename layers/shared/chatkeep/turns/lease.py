@@ -21,7 +21,7 @@ from pynamodb.expressions.update import Action
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import LeaseLostError, NoTurnRunningError
-from chatkeep.models.session import Session, lease_shard
+from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
@@ -68,7 +68,7 @@ class Ticket:
 
 
 def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, ticket: Ticket | None) -> Session:
-    """Take the lease until `deadline` and return the session with its details.
+    """Take the lease until `deadline` and return the session with what turns need of its details.
 
     Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
     while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
@@ -80,7 +80,7 @@ def acquire(user_id: str, session_id: str, turn_id: str, deadline: datetime, tic
             session = sessions.ready(user_id, session_id)
             if session.lease_owner != owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
-        sessions.load_details([session])
+        sessions.load_details([session], OF_A_TURN)
     except (PynamoDBException, BotoCoreError):
         # The lease may have been taken all the same; nobody would use it.
         with suppress(PynamoDBException, BotoCoreError):
