@@ -29,8 +29,9 @@ $(SETUP): tests/requirements.txt infra/local/setup.py infra/local/fetch.py infra
 run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DYNAMODB_ENDPOINT
 	@exec $(BIN)/python -m infra.local
 
-token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds]
-	@exec $(BIN)/python -m infra.local.tokens "$$USER" "$${EXPIRES:-43200}"
+# GROUPS is expanded here, as bash has a variable of its own under that name.
+token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds] [GROUPS=a,b]
+	@exec $(BIN)/python -m infra.local.tokens "$$USER" "$${EXPIRES:-43200}" "$(GROUPS)"
 
 test: $(SETUP) ## all tests on moto but the thorough ones; ARGS for pytest
 	$(PYTEST) $(ARGS)

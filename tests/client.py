@@ -17,6 +17,7 @@ from infra.local.stack import Stack
 from infra.local.template import Function, load_api, load_functions, load_routes
 from tests import contract, permissions
 
+IN_GROUPS = " in the groups "
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
 
 
@@ -60,10 +61,11 @@ def _gateway() -> Gateway:
 
 
 def _claims(authorization: str | None) -> Claims:
-    """The bearer token is the user's id: the authorizer itself is tested with the local runner."""
+    """The bearer token is the user's id and groups: the authorizer itself is tested with the local runner."""
     if authorization is None:
         raise UnauthorizedError
-    return {"sub": authorization.removeprefix("Bearer "), "token_use": "id"}
+    user_id, _, groups = authorization.removeprefix("Bearer ").partition(IN_GROUPS)
+    return {"sub": user_id, "token_use": "id", "cognito:groups": groups.split(",")}
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,14 @@ class Client:
     user_id: str | None
     deadline_seconds: float | None = None
     age_seconds: float = 0
+    groups: str = "reporters"
 
     def as_user(self, user_id: str) -> "Client":
         return replace(self, user_id=user_id)
+
+    def in_groups(self, groups: str) -> "Client":
+        """The same client, whose user is in these groups of the pool, with commas between."""
+        return replace(self, groups=groups)
 
     def anonymous(self) -> "Client":
         return Client(None)
@@ -117,7 +124,7 @@ class Client:
         """One request; `json` is sent as JSON, `body` as it is, and `path` may carry a query string of its own."""
         sent = dict(headers or {})
         if self.user_id is not None:
-            sent.setdefault("Authorization", f"Bearer {self.user_id}")
+            sent.setdefault("Authorization", f"Bearer {self.user_id}{IN_GROUPS}{self.groups}")
         content = _content(json, body)
         if content:
             sent.setdefault("Content-Type", "application/json")

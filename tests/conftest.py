@@ -28,6 +28,8 @@ os.environ |= {
     "POWERTOOLS_TRACE_DISABLED": "true",
     "CURSOR_SECRET": "a-secret-of-the-tests",
     "DEFAULT_MODEL": "scripted:echo",
+    "ALLOWED_MODELS": "*",
+    "USAGE_GROUP": "reporters",
     "DEFAULT_TEMPERATURE": "0.7",
     "DEFAULT_MAX_TOKENS": "4096",
     "DEFAULT_ENABLE_SUMMARIZATION": "true",

@@ -44,7 +44,7 @@ def only(permissions: Permissions) -> Iterator[None]:
 def statements(stack: Stack) -> dict[str, list[dict[str, Any]]]:
     """The statements of each function's own policies."""
     return {
-        function: [one for policy in properties["Policies"] for one in policy["Statement"]]
+        function: [one for policy in properties["Policies"] for one in policy["Statement"] if one]
         for function, properties in stack.of_type("AWS::Serverless::Function")
     }
 

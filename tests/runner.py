@@ -26,6 +26,8 @@ _OF_THE_TESTS = (
     "POWERTOOLS_",
     "CURSOR_SECRET",
     "ALLOW_",
+    "ALLOWED_MODELS",
+    "USAGE_GROUP",
     "LOG_LEVEL",
 )
 
@@ -44,11 +46,11 @@ class Runner:
     said: list[str] = field(repr=False)
     """The lines of its standard error so far."""
 
-    def token(self, user: str = "alice", seconds: int = 600) -> str:
-        return tokens.issue(secret(self.folder, tokens.KEY), user, seconds)
+    def token(self, user: str = "alice", seconds: int = 600, groups: Sequence[str] = ()) -> str:
+        return tokens.issue(secret(self.folder, tokens.KEY), user, seconds, groups)
 
-    def client(self, user: str = "alice") -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.token(user)}"}
+    def client(self, user: str = "alice", groups: Sequence[str] = ()) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.token(user, groups=groups)}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def stop(self) -> int:

@@ -38,11 +38,13 @@ class ModelSettings:
 def chat_model(wanted: ModelSettings) -> BaseChatModel:
     """The model that `wanted.model_name` names.
 
-    Raises ModelNotSupportedError where this deployment cannot call it, InvalidFieldError for an option that cannot be.
+    Raises ModelNotSupportedError where this deployment cannot call it or does not allow it, InvalidFieldError for an
+    option that cannot be, UnavailableError where the key cannot be read.
     """
     provider, _, model = wanted.model_name.partition(":")
     if provider not in PROVIDERS or not model:
         raise ModelNotSupportedError(f"{wanted.model_name!r} is not one of {', '.join(PROVIDERS)} and a model's name")
+    settings().allowed_models.check(wanted.model_name)
     try:
         return PROVIDERS[provider](model, wanted)
     except ValidationError as error:  # of the model's class; the session's other settings have been validated
@@ -72,7 +74,7 @@ def _openai(model: str, wanted: ModelSettings) -> BaseChatModel:
     key = settings().openai_api_key
     if key is None:
         raise ModelNotSupportedError("this deployment has no key for an OpenAI-compatible endpoint: set OPENAI_API_KEY")
-    return _compatible(model, wanted, settings().openai_base_url, key, settings().openai_options)
+    return _compatible(model, wanted, settings().openai_base_url, key.current(), settings().openai_options)
 
 
 def _local(model: str, wanted: ModelSettings) -> BaseChatModel:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import Session
 from chatkeep.turns.attempt import Tools
 from functions.chat import agent, prices, providers
@@ -28,7 +29,7 @@ def tools() -> Tools:
         price=prices.price,
         turns_per_user=settings().turns_per_user,
         load=load,
-        explain=failures.explain,
+        explain=explain,
     )
 
 
@@ -45,6 +46,14 @@ def load(session: Session) -> None:
     """Import what the session's graph and model need."""
     agent.factory()
     providers.load(session.model_name)
+
+
+def explain(error: Exception, model_name: str) -> ChatkeepError:
+    """The outcome that `error` is; a key that was refused may have been rotated, and is read anew for the next turn."""
+    outcome = failures.explain(error, model_name)
+    if isinstance(outcome, ModelAccessDeniedError) and (key := settings().openai_api_key):
+        key.doubt()
+    return outcome
 
 
 def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chatkeep.model_names import AllowedModels
+from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 
@@ -22,23 +24,26 @@ class ChatSettings:
     graph: str
     allow_scripted_models: bool
     openai_base_url: str | None
-    openai_api_key: str | None
+    openai_api_key: Secret | None
     openai_options: Mapping[str, Any]
     default_model: str
     turns_per_user: int
+    allowed_models: AllowedModels
     local_model_url: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "ChatSettings":
         """Raises KeyError naming the missing variable, ValueError for options that are no JSON object or no number."""
+        default_model = environment.get("DEFAULT_MODEL") or ""
         return cls(
             checkpoints_table=required(environment, "CHECKPOINTS_TABLE"),
             graph=required(environment, "GRAPH"),
             allow_scripted_models=environment.get("ALLOW_SCRIPTED_MODELS") == "true",
             openai_base_url=environment.get("OPENAI_BASE_URL") or None,
-            openai_api_key=environment.get("OPENAI_API_KEY") or None,
+            openai_api_key=Secret.read(environment, "OPENAI_API_KEY"),
             openai_options=_json_object(environment.get("OPENAI_OPTIONS") or "{}"),
-            default_model=environment.get("DEFAULT_MODEL") or "",
+            default_model=default_model,
+            allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
             turns_per_user=int(required(environment, "TURNS_PER_USER")),
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
         )

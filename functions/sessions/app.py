@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages, sessions
 from chatkeep.bodies import serialised
-from chatkeep.caller import claim, user_id
+from chatkeep.caller import claim, require_group, user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.models.session import Status
@@ -29,6 +29,7 @@ from functions.sessions.schemas import (
     ThreadView,
     UsageRecordView,
 )
+from functions.sessions.settings import settings
 
 STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
 CURSOR = "The `next_cursor` of the page before, for the same list"
@@ -134,6 +135,7 @@ def get_message(
 def get_thread_config(session_id: str) -> ThreadConfig:
     """Show how a LangGraph client continues the session's thread."""
     session = sessions.header(caller(), session_id)
+    sessions.load_details([session], ["model_name"])
     thread = ThreadView(
         thread_id=session.session_id,
         user_id=session.user_id,
@@ -144,12 +146,13 @@ def get_thread_config(session_id: str) -> ThreadConfig:
     return ThreadConfig(configurable=thread)
 
 
-@app.post("/sessions/<session_id>/usage", responses=documented(404, 409))
+@app.post("/sessions/<session_id>/usage", responses=documented(403, 404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
     """Record what an agent elsewhere used for the session.
 
     It is added to the counters of the session, the user and the day.
     """
+    require_group(app.current_event, settings().usage_group)
     return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
 
 

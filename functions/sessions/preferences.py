@@ -15,7 +15,12 @@ def get(user_id: str) -> PreferencesView:
 
 
 def put(user_id: str, preferences: NewPreferences) -> PreferencesView:
-    """Replace all preferences; what is left out falls back to the deployment's default."""
+    """Replace all preferences; what is left out falls back to the deployment's default.
+
+    Raises ModelNotSupportedError.
+    """
+    if preferences.default_model is not None:
+        settings().allowed_models.check(preferences.default_model, field="default_model")
     chosen = Preferences(*Preferences.key(user_id), **preferences.given())
     chosen.save()
     return _over_defaults(chosen)

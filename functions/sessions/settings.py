@@ -5,33 +5,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from chatkeep.model_names import AllowedModels
+from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 
 @dataclass(frozen=True)
 class SessionsSettings:
-    """What a new user's sessions start with, how many days a deleted session is kept, and the key of cursors."""
+    """What a new user's sessions start with, how many days a deleted session is kept, and the key of cursors.
+
+    `usage_group` are the users who may report usage; empty is nobody.
+    """
 
     default_model: str
+    allowed_models: AllowedModels
     default_temperature: float
     default_max_tokens: int
     default_enable_summarization: bool
     default_system_prompt: str
     retention_days: int
-    cursor_secret: str
+    cursor_secret: Secret
+    usage_group: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "SessionsSettings":
         """Raises KeyError naming the missing variable, ValueError for one that is not a number."""
+        default_model = required(environment, "DEFAULT_MODEL")
         return cls(
-            default_model=required(environment, "DEFAULT_MODEL"),
+            default_model=default_model,
+            allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
             default_temperature=float(required(environment, "DEFAULT_TEMPERATURE")),
             default_max_tokens=int(required(environment, "DEFAULT_MAX_TOKENS")),
             default_enable_summarization=required(environment, "DEFAULT_ENABLE_SUMMARIZATION") == "true",
             default_system_prompt=environment.get("DEFAULT_SYSTEM_PROMPT", ""),
             retention_days=int(required(environment, "RETENTION_DAYS")),
-            cursor_secret=required(environment, "CURSOR_SECRET"),
+            cursor_secret=_required_secret(environment, "CURSOR_SECRET"),
+            usage_group=environment.get("USAGE_GROUP", ""),
         )
+
+
+def _required_secret(environment: Mapping[str, str], name: str) -> Secret:
+    if (secret := Secret.read(environment, name)) is None:
+        raise KeyError(f"neither of the environment variables {name} and {name}_ARN is set")
+    return secret
 
 
 @cache

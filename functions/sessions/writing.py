@@ -1,6 +1,5 @@
 """How a session comes to be, changes and is deleted."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +16,10 @@ from chatkeep.models.session import LONG, Details, Session, Status
 from chatkeep.models.totals import Totals
 from chatkeep.sessions import SessionView
 from chatkeep.transaction import Transaction, update_if
-from functions.sessions import preferences
+from functions.sessions import placing, preferences
 from functions.sessions.schemas import NewSession
 from functions.sessions.settings import settings
 
-INLINE_BYTES = 128
-"""What is longer lies in the details: the header is rewritten by each turn and should stay under 1 KB."""
 COUNTS: dict[Status, Attribute[float]] = {
     Status.ACTIVE: Totals.active_sessions,
     Status.ARCHIVED: Totals.archived_sessions,
@@ -33,11 +30,13 @@ COUNTS: dict[Status, Attribute[float]] = {
 def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
     """Create a session; a repetition of `claim` gets the session it created, as it was then.
 
-    Raises IdempotencyKeyReusedError.
+    Raises IdempotencyKeyReusedError, ModelNotSupportedError.
     """
+    if new.model_name is not None:
+        settings().allowed_models.check(new.model_name)
     session = _new_session(user_id, new)
     created = sessions.view(session)
-    long = {name: getattr(session, name) for name in LONG if not _inline(getattr(session, name))}
+    long = placing.apart({name: getattr(session, name) for name in LONG})
     for name in long:
         setattr(session, name, None)
     try:
@@ -60,9 +59,10 @@ def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
 def update(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
     """Set the given fields and no others; two callers who set different fields both succeed.
 
-    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError.
+    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError, ModelNotSupportedError.
     """
-
+    if "model_name" in changes:
+        settings().allowed_models.check(changes["model_name"])
     return until_unmoved(user_id, session_id, lambda session, at: _apply(session, at, changes))
 
 
@@ -100,7 +100,7 @@ def _new_session(user_id: str, new: NewSession) -> Session:
 
 def _apply(session: Session, at: str, changes: dict[str, Any]) -> Session:
     condition, before = unmoved(session), session.status
-    details = {name: value for name, value in changes.items() if name in LONG and not _inline(value)}
+    details = placing.apart(changes, placing.room_in(session, changes))
     session.is_pinned = changes.get("is_pinned", session.is_pinned)
     session.is_archived = changes.get("is_archived", session.is_archived)
     moves, not_later = touch(session, at)
@@ -147,8 +147,3 @@ def _assignments(values: dict[str, Any], model: type[Session | Details] = Sessio
     return [
         attributes[name].remove() if value is None else attributes[name].set(value) for name, value in values.items()
     ]
-
-
-def _inline(value: str | dict[str, Any]) -> bool:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return len(text.encode()) <= INLINE_BYTES

@@ -46,7 +46,9 @@ def get_daily_stats(
         if first > last:
             raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
         if (last - first).days >= reading.MOST_DAYS:
-            raise InvalidFieldError(FieldProblem("from", f"must be at most {reading.MOST_DAYS} days before `to`"))
+            raise InvalidFieldError(
+                FieldProblem("from", f"must be at most {reading.MOST_DAYS} days up to and including `to`")
+            )
     return DailyStats(days=reading.of_days(user_id(app.current_event), first, last))
 
 

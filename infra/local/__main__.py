@@ -31,10 +31,12 @@ _WORKERS = 4
 def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -> dict[str, str]:
     """The variables that differ from a deployment's, and the processes that they point to."""
     values = {
+        "ALLOWED_MODELS": "*",
         "ALLOW_SCRIPTED_MODELS": "true",
         "CURSOR_SECRET": secret(folder, "cursor-secret"),
         "DEFAULT_MAX_TOKENS": "200",  # what the embedded model says well within a turn's time
         "DEFAULT_MODEL": f"local:{model.NAME}",
+        "USAGE_GROUP": "reporters",
     }
     if not caller.get("DYNAMODB_ENDPOINT"):
         port = engine.free_port()

@@ -37,9 +37,9 @@ def worker_environment(function: Function, local: Mapping[str, str], caller: Map
     """What the function's worker sees, and nothing else.
 
     Of the variables that the template declares for the function, the caller's own value counts before the local one,
-    and that before the template's. What a deployment would read from Secrets Manager is empty.
+    and that before the template's.
     """
-    declared = {name: "" if value.startswith("{{resolve:") else value for name, value in function.environment.items()}
+    declared = dict(function.environment)
     for values in (local, caller):
         declared |= {name: values[name] for name in declared if values.get(name)}
     return {

@@ -1,10 +1,11 @@
 """Bearer tokens as the local user pool issues them, and the authorizer that reads them.
 
-python -m infra.local.tokens USER [SECONDS]    prints a token
+python -m infra.local.tokens USER [SECONDS [GROUP,...]]    prints a token
 """
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jwt
@@ -20,8 +21,8 @@ DEFAULT_SECONDS = 12 * 60 * 60
 _ALGORITHM = "HS256"
 
 
-def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS) -> str:
-    """An id token of a user, valid for so long; negative seconds make an expired one."""
+def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS, groups: Sequence[str] = ()) -> str:
+    """An id token of a user in these groups, valid for so long; negative seconds make an expired one."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "sub": user,
@@ -32,6 +33,8 @@ def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS) -> str:
         "iat": min(now, now + seconds),
         "exp": now + seconds,
     }
+    if groups:  # Cognito leaves the claim out for a user in none
+        claims["cognito:groups"] = list(groups)
     return jwt.encode(claims, key, _ALGORITHM)
 
 
@@ -64,9 +67,10 @@ def signing_key() -> str:
 
 
 def main() -> None:
-    user, *seconds = sys.argv[1:]
+    user, seconds, groups, *_ = [*sys.argv[1:], "", ""]
+    named = [group for group in groups.split(",") if group]
     try:
-        print(issue(signing_key(), user, int(seconds[0]) if seconds else DEFAULT_SECONDS))
+        print(issue(signing_key(), user, int(seconds or DEFAULT_SECONDS), named))
     except LocalError as error:
         sys.exit(str(error))
 

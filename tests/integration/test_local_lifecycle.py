@@ -101,12 +101,12 @@ def test_a_token_is_good_for_the_next_runner_of_the_folder(tmp_path: Path) -> No
 
 
 def test_a_token_can_be_made_before_the_first_run(tmp_path: Path) -> None:
-    command = ["make", "-s", "token", "USER=bob", "EXPIRES=60", f"CHATKEEP_DATA={tmp_path}"]
+    command = ["make", "-s", "token", "USER=bob", "EXPIRES=60", "GROUPS=a,b", f"CHATKEEP_DATA={tmp_path}"]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     with running(tmp_path, command=PROBE_RUN) as runner:
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
         claims = httpx.get(f"{runner.url}/show/x", headers=headers).json()["event"]["requestContext"]["authorizer"]
-    assert claims["claims"]["sub"] == "bob"
+    assert (claims["claims"]["sub"], claims["claims"]["cognito:groups"]) == ("bob", "a,b")
     assert (tmp_path / "token-key").stat().st_mode & 0o077 == 0
 
 

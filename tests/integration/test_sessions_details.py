@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from chatkeep.models.session import Details, Session
+from functions.sessions.placing import ROOM_BYTES
 from functions.sessions.schemas import DEEPEST_METADATA, LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
-from functions.sessions.writing import INLINE_BYTES
+from tests.chat import sent
 from tests.client import Client
+from tests.wire import requests
 
 LAMBDA_BYTES = 6 * 1024 * 1024
 SHORT, LONG = {"a": "short"}, {"a": "long " * 100}
@@ -25,13 +27,13 @@ def create(api: Client, **fields: Any) -> str:
     return str(api.post("/sessions", json=fields).json["session_id"])
 
 
-@pytest.mark.parametrize("prompt", ["", "p" * INLINE_BYTES])
+@pytest.mark.parametrize("prompt", ["", "p" * (ROOM_BYTES - 45)])
 def test_what_is_short_lies_in_the_header(api: Client, user_id: str, prompt: str) -> None:
     header, details = stored(user_id, create(api, custom_system_prompt=prompt, metadata=SHORT))
     assert (header.custom_system_prompt, header.metadata, details) == (prompt, SHORT, None)
 
 
-@pytest.mark.parametrize("prompt", ["p" * (INLINE_BYTES + 1), "é" * (LONGEST_PROMPT_BYTES // 2)])
+@pytest.mark.parametrize("prompt", ["p" * (ROOM_BYTES - 28), "é" * (LONGEST_PROMPT_BYTES // 2)])
 def test_what_is_long_lies_in_the_details(api: Client, user_id: str, prompt: str) -> None:
     session_id = create(api, custom_system_prompt=prompt, metadata=LONG)
     header, details = stored(user_id, session_id)
@@ -112,3 +114,28 @@ def test_a_page_of_the_longest_sessions_is_no_longer_than_lambda_may_answer(api:
     assert {one["custom_system_prompt"] for one in response.json["sessions"]} == {prompt}
     assert len(response.json["sessions"]) == 100
     assert len(json.dumps(response.text, ensure_ascii=False).encode()) < LAMBDA_BYTES
+
+
+def test_a_title_and_a_model_without_room_in_the_header_are_shown_everywhere(api: Client, user_id: str) -> None:
+    title, model = "漢" * 200, "bedrock:" + "m" * 192
+    session_id = create(api, title=title, model_name=model, custom_system_prompt="p" * 500)
+    header, _ = stored(user_id, session_id)
+    assert (header.title, header.model_name) == (None, None)
+    read = api.get(f"/sessions/{session_id}").json
+    assert (read["title"], read["model_name"]) == (title, model)
+    assert api.get("/sessions").json["sessions"] == api.get(f"/sessions?q={title[:9]}").json["sessions"] == [read]
+    assert api.get(f"/sessions/{session_id}/stats").json["title"] == title
+    assert api.get(f"/sessions/{session_id}/thread-config").json["configurable"]["model_name"] == model
+    assert api.patch(f"/sessions/{session_id}", json={"title": "short"}).json["title"] == "short"
+    assert api.get("/sessions?q=漢").json["sessions"] == []
+
+
+def test_a_turn_reads_no_details_for_a_title_and_metadata(api: Client) -> None:
+    session_id = create(api, title="漢" * 200, metadata=LARGEST_METADATA)
+    with requests() as asked:
+        assert sent(api, session_id, "hello")["message"]["content"] == "echo: hello"
+    assert "BatchGetItem" not in {operation for operation, _ in asked}
+    longer = create(api, custom_system_prompt="p" * 500)
+    with requests() as asked:
+        sent(api, longer, "hello")
+    assert "BatchGetItem" in {operation for operation, _ in asked}

@@ -6,6 +6,7 @@ import pytest
 
 from chatkeep import ids
 from chatkeep.models.session import Session
+from chatkeep.problems import MOST_PROBLEMS
 from infra.local.template import load_routes
 from tests.client import STACK, Client, Response
 
@@ -105,6 +106,11 @@ BODIES = {
     "an unknown field": (b'{"unknown": 1}', "unknown"),
     "a field of another case": (b'{"Title": "x", "Content": "x"}', "Title"),
     "a name that is not Unicode": (b'{"\\ud800": 1}', "body"),
+    "an array of an object": (b'[{"title": "x", "tokens_used": 1, "content": "x"}]', "body"),
+    "an array of two objects": (b'[{"cost": 1}, {"cost": 2}]', "body"),
+    "a field given twice": (b'{"title": "a", "title": "b"}', "body"),
+    "a field given twice further in": (b'{"metadata": {"a": [{"b": 1, "c": 2, "b": 1}]}}', "body"),
+    "a name written in two ways": (b'{"title": "a", "\\u0074itle": "b"}', "body"),
     "what no parser can nest": (b"[" * 100_000, "body"),
 }
 
@@ -163,6 +169,8 @@ def test_every_wrong_field_is_named(api: Client) -> None:
 
 QUERIES = [
     *[(f"/sessions?limit={value}", "limit") for value in ("0", "101", "-1", "a", "", "1.5", "1&limit=2")],
+    *[(f"/sessions?limit={value}", "limit") for value in ("1_0", "%2B1", "1.0", "+1", "1%0A", "1e1", "%D9%A1", HUGE)],
+    *[(f"/sessions?{name}=x&q=y&{name}=x", name) for name in ("status", "q", "cursor")],
     *[(f"/sessions?status={value}", "status") for value in ("", "gone", "ACTIVE", "all,active", "active,")],
     *[(f"/sessions?cursor={value}", "cursor") for value in ("", "x", "%00", "a.b", "é")],
     (f"/sessions?q={'x' * 201}", "q"),
@@ -171,7 +179,15 @@ QUERIES = [
     *[(f"/sessions/{ID}/messages/{ID}?from={value}", "from") for value in ("-1", "a", "", "1.5", "2&to=1")],
     *[(f"/sessions/{ID}/messages/{ID}?to={value}", "to") for value in ("-1", "a", "", "1.5")],
     *[(f"/stats/daily?from={value}", "from") for value in ("x", "", "2026-02-30", "2026-13-01", "2026-01-01T10:00")],
-    *[(f"/stats/daily?to={value}", "to") for value in ("x", "", "0000-01-01", "10000-01-01")],
+    *[(f"/stats/daily?from={value}", "from") for value in ("0", "1767225600", "1.5", "2026-1-1", "2026-01-01Z")],
+    *[
+        (f"/stats/daily?from={value}", "from")
+        for value in ("2026-01-01T00:00:00Z", "20260101", "2026-W01-1", "+2026-01-01")
+    ],
+    *[
+        (f"/stats/daily?to={value}", "to")
+        for value in ("x", "", "0000-01-01", "10000-01-01", "2026-01-01&to=2026-01-01")
+    ],
     ("/stats/daily?from=2026-01-02&to=2026-01-01", "from"),
     ("/stats/daily?from=2025-01-01&to=2026-01-02", "from"),
 ]
@@ -183,8 +199,32 @@ def test_a_wrong_parameter_is_refused_by_its_name(api: Client, path: str, field:
 
 
 def test_a_delete_wants_to_know_for_certain_whether_it_is_permanent(api: Client, session_id: str) -> None:
-    assert fields_of(api.delete(f"/sessions/{session_id}?permanent=perhaps")) == ["permanent"]
+    for text in ("perhaps", "", "1", "0", "yes", "on", "t", "True", "false&permanent=false"):
+        assert fields_of(api.delete(f"/sessions/{session_id}?permanent={text}")) == ["permanent"], text
     assert api.get(f"/sessions/{session_id}").json["status"] == "active"
+
+
+def test_a_parameter_that_no_route_knows_makes_no_difference(api: Client, session_id: str) -> None:
+    listed = api.get("/sessions?unknown=1&unknown=2")
+    assert (listed.status, listed.json) == (200, api.get("/sessions").json)
+
+
+def test_a_leap_year_is_one_request_and_a_day_more_is_not(api: Client) -> None:
+    assert api.get("/stats/daily?from=2024-01-01&to=2024-12-31").status == 200
+    assert fields_of(api.get("/stats/daily?from=2024-01-01&to=2025-01-01")) == ["from"]
+
+
+@pytest.mark.parametrize("route", WITH_BODY)
+@pytest.mark.parametrize("body", ["{%s: 1, %s: 2}", "{%s: 1}"], ids=["twice", "unknown"])
+def test_a_refusal_is_no_longer_than_lambda_may_answer(api: Client, route: str, body: str) -> None:
+    name = '"' + "\\u0001" * 500_000 + '"'
+    assert len(send(api, route, body=body.replace("%s", name)).text) < 100_000
+
+
+@pytest.mark.parametrize("route", WITH_BODY)
+def test_a_refusal_lists_no_more_fields_than_one_can_read(api: Client, route: str) -> None:
+    body = {f"unknown {number}": 1 for number in range(20_000)}
+    assert len(fields_of(send(api, route, json=body))) == MOST_PROBLEMS
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\tb", "\x7f"])

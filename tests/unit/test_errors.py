@@ -38,7 +38,7 @@ def test_the_docstring_shows_the_tree() -> None:
 def test_an_error_has_a_status_and_a_code_named_after_it(error: type[ChatkeepError]) -> None:
     words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in error.__name__)
     assert error is ChatkeepError or error.code == words.removeprefix("_").removesuffix("_error")
-    assert error.status in {401, 404, 409, 422, 429, 500, 503}
+    assert error.status in {401, 403, 404, 409, 422, 429, 500, 503}
 
 
 def test_no_two_errors_share_a_code() -> None:

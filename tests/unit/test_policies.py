@@ -15,6 +15,7 @@ STATEMENTS = statements(STACK)
 EXPANDED = expand(load(TEMPLATE))
 ROLES = Deployment(EXPANDED, {}).resources
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+GET_SECRET = "secretsmanager:GetSecretValue"
 SESSIONS_TABLE = "chatkeep-SessionsTable"
 
 
@@ -44,10 +45,22 @@ def test_stats_only_reads() -> None:
     assert actions("StatsFunction") <= READS
 
 
+def test_a_function_reads_its_own_secret_and_no_other() -> None:
+    keyed = statements(Stack(STACK.path, {"OpenAiKeyArn": "arn:key"}))
+    reading = {
+        name: one["Resource"] for name in keyed for one in keyed[name] if one["Action"][0].startswith("secretsmanager:")
+    }
+    assert reading == {
+        "SessionsFunction": [STACK.nested("Storage").output("CursorSecretArn")],
+        "ChatFunction": ["arn:key"],
+    }
+    assert {one for name in STATEMENTS for one in actions(name) if "secret" in one} == {GET_SECRET}
+    assert GET_SECRET not in actions("ChatFunction")  # without a key there is none to read
+
+
 def test_only_chat_may_call_models_and_only_models() -> None:
-    assert [name for name in STATEMENTS if any(not one.startswith("dynamodb:") for one in actions(name))] == [
-        "ChatFunction"
-    ]
+    known = ("dynamodb:", "secretsmanager:")
+    assert [name for name in STATEMENTS if any(not one.startswith(known) for one in actions(name))] == ["ChatFunction"]
     (models,) = [one for one in STATEMENTS["ChatFunction"] if one["Action"][0].startswith("bedrock:")]
     assert set(models["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
     assert all(":foundation-model/" in one or ":inference-profile/" in one for one in models["Resource"])

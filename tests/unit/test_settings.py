@@ -18,7 +18,7 @@ REQUIRED: list[tuple[Any, str, str]] = [
     (SessionsSettings, "SessionsFunction", "DEFAULT_MAX_TOKENS"),
     (SessionsSettings, "SessionsFunction", "DEFAULT_ENABLE_SUMMARIZATION"),
     (SessionsSettings, "SessionsFunction", "RETENTION_DAYS"),
-    (SessionsSettings, "SessionsFunction", "CURSOR_SECRET"),
+    (SessionsSettings, "SessionsFunction", "CURSOR_SECRET_ARN"),
     (ChatSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
     (ChatSettings, "ChatFunction", "GRAPH"),
 ]

@@ -29,7 +29,8 @@ def redacted(words: str) -> str:
     """`words` as one line of at most `LONGEST` characters, with keys, addresses and accounts hidden."""
     line = " ".join(valid(words)[: LONGEST * 4].split())
     at = urlsplit(settings().openai_base_url or "")
-    for secret in (settings().openai_api_key, settings().openai_base_url, at.netloc, at.hostname):
+    key = settings().openai_api_key
+    for secret in (*(key.known() if key else ()), settings().openai_base_url, at.netloc, at.hostname):
         if secret:
             line = line.replace(secret, HIDDEN)
     line = SECRETS.sub(HIDDEN, line)

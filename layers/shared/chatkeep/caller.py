@@ -2,19 +2,28 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from chatkeep import ids
-from chatkeep.errors import FieldProblem, IdempotencyKeyReusedError, InvalidFieldError, UnauthorizedError
+from chatkeep.errors import (
+    AccessDeniedError,
+    FieldProblem,
+    IdempotencyKeyReusedError,
+    InvalidFieldError,
+    UnauthorizedError,
+)
 from chatkeep.text import valid
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 LONGEST_USER_BYTES = 1024
 """Half of what a key of DynamoDB holds, where a user's id stands beside others; OpenID Connect allows 255."""
+GROUPS_CLAIM = "cognito:groups"
+BRACKETED = re.compile(r"\[(.*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,24 @@ def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
         "request_id": event.request_context.request_id,
         "session_id": session_id if ids.is_id(session_id) else None,
     }
+
+
+def groups(event: APIGatewayProxyEvent) -> frozenset[str]:
+    """The caller's groups in the user pool, whose administrator names them.
+
+    A REST API hands the list on as `a,b`, an HTTP API as `[a b]`; no name has blanks in it.
+    """
+    told = event.request_context.authorizer.claims.get(GROUPS_CLAIM) or ()
+    if isinstance(told, str):
+        listed = BRACKETED.fullmatch(told.strip())
+        told = re.split(r"[,\s]+", listed[1]) if listed else told.split(",")
+    return frozenset(str(one).strip() for one in told)
+
+
+def require_group(event: APIGatewayProxyEvent, group: str) -> None:
+    """Raises AccessDeniedError where the caller is not in `group`, and for every caller where that is empty."""
+    if not group or group not in groups(event):
+        raise AccessDeniedError("this route is for a group of the user pool that the caller is not in")
 
 
 def claim(event: APIGatewayProxyEvent, body: Any) -> Claim | None:

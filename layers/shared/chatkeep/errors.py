@@ -9,6 +9,7 @@ ChatkeepError
         ContextLengthExceededError
         TurnTooLargeError
     UnauthorizedError
+    AccessDeniedError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
@@ -97,13 +98,13 @@ class IdempotencyKeyReusedError(InvalidFieldError):
 
 
 class ModelNotSupportedError(InvalidFieldError):
-    """The session's `model_name` names no provider that this deployment can call."""
+    """The name is of no provider that this deployment can call, or of a model that it does not allow."""
 
     code = "model_not_supported"
     title = "The model cannot be called here"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(FieldProblem("model_name", detail))
+    def __init__(self, detail: str, field: str = "model_name") -> None:
+        super().__init__(FieldProblem(field, detail))
 
 
 class ModelNotFoundError(InvalidFieldError):
@@ -163,6 +164,14 @@ class UnauthorizedError(ChatkeepError):
     status = 401
     code = "unauthorized"
     title = "Unauthorized"
+
+
+class AccessDeniedError(ChatkeepError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "access_denied"
+    title = "Access denied"
 
 
 class NotFoundError(ChatkeepError):

@@ -28,6 +28,8 @@ from chatkeep.log_lines import UnspokenError, named
 from chatkeep.telemetry import logger, metrics
 
 CONTENT_TYPE = "application/problem+json"
+MOST_PROBLEMS = 100
+"""What one answer lists: a body of 6 MB can have a million unknown fields, and an answer is bounded as well."""
 PASSING_CODES = {
     "InternalServerError",
     "LimitExceededException",
@@ -116,12 +118,12 @@ def _answer_invalid(app: APIGatewayRestResolver, error: RequestValidationError) 
     problems = error.errors()
     if any(one["loc"][:1] == ("response",) for one in problems):  # no fault of the caller's
         _fail(app, error)
-    return answer(app, InvalidFieldError(*(_field_problem(one) for one in problems)))
+    return answer(app, InvalidFieldError(*(_field_problem(one) for one in problems[:MOST_PROBLEMS])))
 
 
 def _field_problem(error: dict[str, Any]) -> FieldProblem:
     path = [str(part) for part in error["loc"]]
-    name = ".".join(path[1:]) or (path[0] if path else "body")
+    name = (".".join(path[1:]) or (path[0] if path else "body"))[: bodies.LONGEST_NAME]
     if error["type"] == "extra_forbidden":
         return FieldProblem(name, "is unknown or cannot be set")
     return FieldProblem(name, error["msg"].removeprefix("Value error, "))

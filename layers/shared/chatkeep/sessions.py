@@ -1,5 +1,6 @@
 """Sessions, as every function reads them."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -70,12 +71,12 @@ def ready(user_id: str, session_id: str) -> Session:
     return session
 
 
-def load_details(sessions: list[Session]) -> None:
-    """Fill in what is too long for the headers, in one batch; costs nothing where nothing is."""
+def load_details(sessions: list[Session], names: Sequence[str] = LONG) -> None:
+    """Fill in what is too long for the headers, in one batch; costs nothing where nothing of these `names` is."""
     missing = {
         Details(one.user_id, one.session_id).pk: one
         for one in sessions
-        if any(getattr(one, name) is None for name in LONG)
+        if any(getattr(one, name) is None for name in names)
     }
     for details in fetch(Details, [(pk, "DETAILS") for pk in missing]):
         session = missing[details.pk]

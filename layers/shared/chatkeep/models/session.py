@@ -53,7 +53,7 @@ class LeasesIndex(GlobalSecondaryIndex["Session"]):
 class Session(SessionsTable):
     """The header of a session, kept under 1 KB: each write of a turn pays for all of it.
 
-    The fields of `Details` are None here when they are long and lie there.
+    The fields of `Details` are None here when there is no room for them and they lie there.
     """
 
     activity = ActivityIndex()
@@ -62,8 +62,8 @@ class Session(SessionsTable):
     list_pk = UnicodeAttribute()
     list_sk = UnicodeAttribute()
 
-    title = UnicodeAttribute()
-    model_name = UnicodeAttribute()
+    title = UnicodeAttribute(null=True)
+    model_name = UnicodeAttribute(null=True)
     temperature = NumberAttribute()
     max_tokens = NumberAttribute()
     enable_summarization = BooleanAttribute()
@@ -129,6 +129,8 @@ SessionsTable._connection = connected(Session._get_connection(), settings().dyna
 class Details(SessionsTable):
     """What a session has too long for its header; read only where the header says so."""
 
+    model_name = UnicodeAttribute(null=True)
+    title = UnicodeAttribute(null=True)
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
     model_options = JSONAttribute(null=True)
@@ -139,8 +141,10 @@ class Details(SessionsTable):
         super().__init__(**attributes)
 
 
-LONG = ("custom_system_prompt", "metadata", "model_options")
-"""What may lie in the details."""
+LONG = ("model_name", "title", "model_options", "custom_system_prompt", "metadata")
+"""What may lie in the details; the first are the last to."""
+OF_A_TURN = ("model_name", "model_options", "custom_system_prompt")
+"""Those of them that a turn needs."""
 
 
 def list_partition(user_id: str, status: Status) -> str:

@@ -22,7 +22,7 @@ from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline, time_of_day
 from chatkeep.errors import LeaseLostError, NoTurnRunningError
-from chatkeep.models.session import Session, lease_shard
+from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
@@ -88,7 +88,7 @@ def expiry(deadline: Deadline) -> int:
 
 
 def acquire(sender: Sender, ticket: Ticket | None) -> Session:
-    """Take the lease for `sender` and return the session with its details.
+    """Take the lease for `sender` and return the session with what turns need of its details.
 
     Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
     while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
@@ -100,7 +100,7 @@ def acquire(sender: Sender, ticket: Ticket | None) -> Session:
             session = sessions.ready(sender.user_id, sender.session_id)
             if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
-        sessions.load_details([session])
+        sessions.load_details([session], OF_A_TURN)
     except (PynamoDBException, BotoCoreError):
         # The lease may have been taken all the same; nobody would use it.
         with suppress(PynamoDBException, BotoCoreError):

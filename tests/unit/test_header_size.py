@@ -1,0 +1,98 @@
+"""A session's header stays under 1 KB, counted as DynamoDB does, whatever its settings say and while a turn runs."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatkeep import ids
+from chatkeep.clock import now, stamp
+from chatkeep.models.session import LONG, Session, lease_shard
+from functions.sessions import placing
+
+KILOBYTE = 1024
+RESERVE = 25
+"""For a setting or two that are still to come."""
+TITLE, MODEL = "漢" * 200, "bedrock:" + "m" * 192
+texts = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("漢😀"), max_size=200)
+objects = st.dictionaries(texts, texts, max_size=3)
+long_settings = st.fixed_dictionaries(
+    {"title": texts, "model_name": texts, "custom_system_prompt": texts, "metadata": objects, "model_options": objects}
+)
+
+
+def item_bytes(session: Session) -> int:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+    return sum(len(name.encode()) + value_bytes(value) for name, value in session.serialize().items())
+
+
+def value_bytes(value: dict[str, Any]) -> int:
+    ((kind, stored),) = value.items()
+    if kind == "N":
+        return len(stored.strip("-0.")) // 2 + 2 + stored.startswith("-")
+    return len(stored.encode()) if kind == "S" else 1
+
+
+def header(settings: dict[str, Any]) -> Session:
+    """The longest that there is of a session while a turn runs: every counter large, every time set."""
+    at, session_id = stamp(now()), ids.new()
+    outside = placing.apart(settings)
+    session = Session(
+        ids.new(),
+        session_id,
+        **(settings | dict.fromkeys(outside)),
+        **dict.fromkeys(("created_at", "updated_at", "last_message_at"), at),
+        **dict.fromkeys(("enable_summarization", "is_archived", "is_pinned", "written_ahead"), True),
+        **dict.fromkeys(("message_count", "timed_turns", "thumbs_up", "thumbs_down", "lease_fence"), 10**7 - 1),
+        **dict.fromkeys(("total_tokens", "total_cost", "response_ms"), 10**13 - 1),
+        **dict.fromkeys(("last_message_id", "lease_turn_id", "lease_owner"), session_id),
+        temperature=1.234567,
+        max_tokens=199_999,
+        lease_expires_at=1_999_999_999_999,
+        lease_shard=lease_shard(session_id),
+    )
+    session.place_in_list()
+    return session
+
+
+@given(long_settings)
+def test_the_header_of_a_running_turn_is_within_a_kilobyte_whatever_the_settings(settings: dict[str, Any]) -> None:
+    assert item_bytes(header(settings)) <= KILOBYTE - RESERVE
+
+
+@pytest.mark.parametrize("prompt", ["", "p" * 100, "p" * 20_000])
+def test_a_long_title_and_a_long_model_name_leave_it_within_a_kilobyte(prompt: str) -> None:
+    settings = {
+        "title": TITLE,
+        "model_name": MODEL,
+        "custom_system_prompt": prompt,
+        "metadata": {},
+        "model_options": {},
+    }
+    assert item_bytes(header(settings)) <= KILOBYTE
+
+
+def test_what_turns_and_lists_need_most_stays_in_the_header() -> None:
+    settings = {
+        "title": "Where to travel in winter",
+        "model_name": "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "custom_system_prompt": "You are brief.",
+        "metadata": {"team": "Nordics"},
+        "model_options": {"reasoning_effort": "low"},
+    }
+    assert placing.apart(settings) == {}
+    assert list(placing.apart({**settings, "metadata": {"a": "x" * 200}})) == ["metadata"]
+
+
+@given(long_settings, long_settings, st.sets(st.sampled_from(LONG)))
+def test_a_change_puts_no_more_into_the_header_than_there_is_room_for(
+    before: dict[str, Any], after: dict[str, Any], names: set[str]
+) -> None:
+    session = header(before)
+    changes = {name: after[name] for name in names}
+    outside = placing.apart(changes, placing.room_in(session, changes))
+    inside = {name: getattr(session, name) for name in LONG} | changes | dict.fromkeys(outside)
+    sizes = [len(one if isinstance(one, str) else json.dumps(one)) for one in inside.values() if one]
+    assert sum(sizes) <= placing.ROOM_BYTES
