@@ -1,0 +1,108 @@
+"""An emulator of AWS in a process of its own: IAM enforced, a free port, and all that it keeps in one folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from infra.build import ROOT
+
+PROGRAM = ROOT / ".venv" / "emulator" / "bin" / "ministack"
+REGION = "eu-central-1"
+ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+SECONDS_TO_START = 60
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """An emulator that answers at `port`."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which SAM deploys to the emulator, as the account's root and whatever the machine's own
+        account is."""
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ}
+        return plain | ROOT_CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.url}
+
+    def client(self, service: str) -> Any:
+        """A client of one of AWS's services, as the account's root."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Emulator]:
+    """An emulator that has nothing yet; it and the functions it runs are gone afterwards."""
+    emulator = Emulator(_free_port())
+    with (folder / "emulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [PROGRAM], env=_environment(emulator, folder), stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
+    try:
+        _wait_for(emulator, process, folder / "emulator.log")
+        yield emulator
+    finally:
+        _end(process)
+
+
+def _environment(emulator: Emulator, folder: Path) -> dict[str, str]:
+    """Functions inherit the emulator's variables, so it has none of the tests'."""
+    return ROOT_CREDENTIALS | {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(emulator.port),
+        "IOT_MTLS_ENABLED": "0",  # it would take a port that everybody's emulator takes
+        "MINISTACK_REGION": REGION,
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(emulator: Emulator, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{emulator.url}/_ministack/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise RuntimeError(f"the emulator did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The functions' processes are in the emulator's group."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue

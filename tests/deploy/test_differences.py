@@ -1,0 +1,135 @@
+"""The list of what the emulator does otherwise is true: each is tried, and fails here once the emulator has learnt it."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import WaiterError
+
+from tests.deploy.deployment import PASSWORD, Deployment
+from tests.deploy.differences import DIFFERENCES
+from tests.deploy.emulator import Emulator
+
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "DeletionPolicy": "Retain",
+    "Properties": {
+        "TableName": "left-by-a-nested-stack",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    },
+}
+ALARM = {
+    "Type": "AWS::CloudWatch::Alarm",
+    "Properties": {
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Metrics": [{"Id": "total", "Expression": "TIME_SERIES(1)"}],
+    },
+}
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_the_emulator_is_still_different_in(difference: str, development: Deployment, ada: httpx.Client) -> None:
+    assert TRIED[difference](development, ada)
+
+
+def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
+    with pytest.raises(WaiterError):
+        made(deployment.emulator, "an-alarm", {"Alarm": ALARM})
+    return True
+
+
+def converse_has_an_action_of_its_own(deployment: Deployment, client: httpx.Client) -> bool:
+    actions = [action for one in deployment.statements("ChatFunction") for action in one["Action"]]
+    granted_beside = deployment.emulator.client("iam").list_role_policies(
+        RoleName=deployment.physical("ChatFunctionRole")
+    )["PolicyNames"]
+    return "bedrock:ConverseStream" in actions and len(granted_beside) == 2
+
+
+def anybody_signs_up(deployment: Deployment, client: httpx.Client) -> bool:
+    cognito, pool_client = deployment.emulator.client("cognito-idp"), deployment.outputs["UserPoolClientId"]
+    return "UserSub" in cognito.sign_up(ClientId=pool_client, Username="eve@example.com", Password=PASSWORD)
+
+
+def gateway_answers_by_itself(deployment: Deployment, client: httpx.Client) -> bool:
+    return client.get("/nowhere").status_code == 403
+
+
+def preflight_lacks_headers(deployment: Deployment, client: httpx.Client) -> bool:
+    return "Access-Control-Allow-Methods" not in client.options("/sessions").headers
+
+
+def stage_logs_nothing(deployment: Deployment, client: httpx.Client) -> bool:
+    api = httpx.URL(deployment.outputs["ApiUrl"]).host.split(".")[0]
+    stage = deployment.emulator.client("apigateway").get_stage(restApiId=api, stageName="v1")
+    return not stage.get("accessLogSettings")
+
+
+def tables_lack_features(deployment: Deployment, client: httpx.Client) -> bool:
+    dynamodb, table = deployment.emulator.client("dynamodb"), deployment.nested("Storage")["SessionsTableName"]
+    backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    return {
+        backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+        dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"],
+        dynamodb.describe_table(TableName=table)["Table"].get("SSEDescription", {}).get("Status", "DISABLED"),
+    } == {"DISABLED"}
+
+
+def restores_to_any_time(deployment: Deployment, client: httpx.Client) -> bool:
+    dynamodb, table = deployment.emulator.client("dynamodb"), deployment.nested("Storage")["CheckpointsTableName"]
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=table, TargetTableName="restored-from-2001", RestoreDateTime=long_ago
+    )
+    return "restored-from-2001" in dynamodb.list_tables()["TableNames"]
+
+
+def nested_deletion_ignores_policies(deployment: Deployment, client: httpx.Client) -> bool:
+    emulator = deployment.emulator
+    emulator.client("s3").create_bucket(
+        Bucket="templates", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    emulator.client("s3").put_object(Bucket="templates", Key="nested", Body=json.dumps({"Resources": {"Table": TABLE}}))
+    url = {"TemplateURL": f"{emulator.url}/templates/nested"}
+    made(emulator, "a-parent", {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": url}})
+    assert TABLE["Properties"]["TableName"] in tables(emulator)
+    cloudformation = emulator.client("cloudformation")
+    cloudformation.delete_stack(StackName="a-parent")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="a-parent", WaiterConfig={"Delay": 1})
+    return TABLE["Properties"]["TableName"] not in tables(emulator)
+
+
+def no_metric_arrives(deployment: Deployment, client: httpx.Client) -> bool:
+    return deployment.emulator.client("cloudwatch").list_metrics(Namespace="Chatkeep")["Metrics"] == []
+
+
+def made(emulator: Emulator, name: str, resources: dict[str, Any]) -> None:
+    """Create a stack. Raises WaiterError."""
+    cloudformation = emulator.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+def tables(emulator: Emulator) -> list[str]:
+    return list(emulator.client("dynamodb").list_tables()["TableNames"])
+
+
+TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
+    "metric-math alarms": alarm_is_refused,
+    "action of ConverseStream": converse_has_an_action_of_its_own,
+    "sign-up": anybody_signs_up,
+    "gateway responses": gateway_answers_by_itself,
+    "preflights": preflight_lacks_headers,
+    "access log": stage_logs_nothing,
+    "table features": tables_lack_features,
+    "time of a restore": restores_to_any_time,
+    "deletion of nested stacks": nested_deletion_ignores_policies,
+    "metrics": no_metric_arrives,
+}
