@@ -2,6 +2,7 @@
 BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+EXPANDED := .aws-sam/expanded
 ARGS ?=
 SEED ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
@@ -11,7 +12,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy check format lint types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +56,12 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/cfn-lint template.yaml infra/*.yaml
+	$(BIN)/python -m infra.expansion $(EXPANDED)
+	$(BIN)/cfn-lint --ignore-checks W3002 -- $(EXPANDED)/template.json # W3002: nested templates are not uploaded yet
+
+lint-deployment: $(SETUP) .venv/checkov/.ready ## what checkov says of the expanded template; needs no network
+	$(BIN)/python -m infra.expansion $(EXPANDED)
+	.venv/checkov/bin/checkov --config-file infra/checkov.yaml --directory $(EXPANDED)
 
 types: $(SETUP)
 	$(BIN)/mypy
@@ -69,13 +76,14 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
 	$(BIN)/python -m infra.build
 
-.venv/sam/.ready: infra/sam-requirements.txt $(SETUP)
-	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/sam
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/sam/bin/python infra/sam-requirements.txt
+.venv/%/.ready: infra/%-requirements.txt $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/$*
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
 	@touch $@
 
 test-deploy: build .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest

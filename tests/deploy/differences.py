@@ -36,7 +36,7 @@ DIFFERENCES = {
     ),
     "gateway responses": Difference(
         "the gateway's own answers have the emulator's status and body: 403 for an unknown route",
-        "the local runner answers with the template's, tests/unit/test_template.py compares them with the API's document",
+        "the local runner answers with the template's; tests/unit/test_template.py holds them to the API's document",
     ),
     "preflights": Difference(
         "an OPTIONS request is answered without CORS headers", "the local runner: tests/integration/test_cors.py"

@@ -1,4 +1,4 @@
-"""The list of what the emulator does otherwise is true: each is tried, and fails here once the emulator has learnt it."""
+"""The list of what the emulator does otherwise is true: what it has learnt since fails here."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,15 @@ from botocore.exceptions import WaiterError
 
 from tests.deploy.deployment import PASSWORD, Deployment
 from tests.deploy.differences import DIFFERENCES
-from tests.deploy.emulator import Emulator
+from tests.deploy.emulator import REGION, Emulator
+from tests.deploy.policies import policy_without
 
+LEFT = "left-by-a-nested-stack"
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
     "DeletionPolicy": "Retain",
     "Properties": {
-        "TableName": "left-by-a-nested-stack",
+        "TableName": LEFT,
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -46,11 +48,10 @@ def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
 
 
 def converse_has_an_action_of_its_own(deployment: Deployment, client: httpx.Client) -> bool:
-    actions = [action for one in deployment.statements("ChatFunction") for action in one["Action"]]
-    granted_beside = deployment.emulator.client("iam").list_role_policies(
-        RoleName=deployment.physical("ChatFunctionRole")
-    )["PolicyNames"]
-    return "bedrock:ConverseStream" in actions and len(granted_beside) == 2
+    session_id = client.post("/sessions", json={}).json()["session_id"]
+    with policy_without(deployment, "ChatFunction", "bedrock:ConverseStream"):
+        refused = client.post(f"/sessions/{session_id}/messages", json={"content": "May I?"})
+    return bool(refused.json()["code"] == "model_access_denied")
 
 
 def anybody_signs_up(deployment: Deployment, client: httpx.Client) -> bool:
@@ -93,21 +94,33 @@ def restores_to_any_time(deployment: Deployment, client: httpx.Client) -> bool:
 
 def nested_deletion_ignores_policies(deployment: Deployment, client: httpx.Client) -> bool:
     emulator = deployment.emulator
-    emulator.client("s3").create_bucket(
-        Bucket="templates", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    emulator.client("s3").create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
     emulator.client("s3").put_object(Bucket="templates", Key="nested", Body=json.dumps({"Resources": {"Table": TABLE}}))
     url = {"TemplateURL": f"{emulator.url}/templates/nested"}
     made(emulator, "a-parent", {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": url}})
-    assert TABLE["Properties"]["TableName"] in tables(emulator)
+    assert LEFT in tables(emulator)
     cloudformation = emulator.client("cloudformation")
     cloudformation.delete_stack(StackName="a-parent")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="a-parent", WaiterConfig={"Delay": 1})
-    return TABLE["Properties"]["TableName"] not in tables(emulator)
+    return LEFT not in tables(emulator)
 
 
 def no_metric_arrives(deployment: Deployment, client: httpx.Client) -> bool:
-    return deployment.emulator.client("cloudwatch").list_metrics(Namespace="Chatkeep")["Metrics"] == []
+    return not deployment.emulator.client("cloudwatch").list_metrics(Namespace="Chatkeep")["Metrics"]
+
+
+def update_replaces_an_api(deployment: Deployment, client: httpx.Client) -> bool:
+    cloudformation, stack = deployment.emulator.client("cloudformation"), Deployment(deployment.emulator, "an-api")
+    made(deployment.emulator, "an-api", {"Api": api("before")})
+    before = stack.physical("Api")
+    cloudformation.update_stack(StackName="an-api", TemplateBody=json.dumps({"Resources": {"Api": api("after")}}))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="an-api", WaiterConfig={"Delay": 1})
+    return stack.physical("Api") != before
+
+
+def api(title: str) -> dict[str, Any]:
+    body = {"openapi": "3.0.1", "info": {"title": title, "version": "1"}, "paths": {}}
+    return {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "an-api", "Body": body}}
 
 
 def made(emulator: Emulator, name: str, resources: dict[str, Any]) -> None:
@@ -132,4 +145,5 @@ TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "time of a restore": restores_to_any_time,
     "deletion of nested stacks": nested_deletion_ignores_policies,
     "metrics": no_metric_arrives,
+    "address after an update": update_replaces_an_api,
 }

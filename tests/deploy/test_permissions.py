@@ -1,8 +1,6 @@
 """IAM is enforced: what a function may do it may do because of the template's policy, and nothing else."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -11,32 +9,7 @@ from chatkeep.models.session import lease_shard
 from infra.build import ROOT
 from tests.deploy.conftest import Talk
 from tests.deploy.deployment import Deployment
-
-
-@contextmanager
-def policy_without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
-    """The function's role with one action less, wherever it stands."""
-    iam, role = deployment.emulator.client("iam"), deployment.physical(f"{function}Role")
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    before = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
-    try:
-        for name, document in before.items():
-            put(iam, role, name, [less(statement, action) for statement in document["Statement"]])
-        yield
-    finally:
-        for name, document in before.items():
-            put(iam, role, name, document["Statement"])
-
-
-def less(statement: dict[str, Any], action: str) -> dict[str, Any]:
-    """A statement has at least one action, so one that is AWS's and does nothing here takes the place of the last."""
-    kept = [one for one in statement["Action"] if one != action]
-    return statement | {"Action": kept or ["dynamodb:ListTables"]}
-
-
-def put(iam: Any, role: str, name: str, statements: list[dict[str, Any]]) -> None:
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+from tests.deploy.policies import policy_without
 
 
 def test_a_function_without_an_action_fails_and_works_again_with_it(
@@ -67,10 +40,10 @@ def leave_a_lease(deployment: Deployment, session_id: str) -> None:
     dynamodb.update_item(
         TableName=table,
         Key=header | {"pk": found[0]["pk"]},
-        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :turn, lease_expires_at = :then, lease_shard = :shard",
+        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :turn, lease_expires_at = :at, lease_shard = :shard",
         ExpressionAttributeValues={
             ":turn": {"S": "01900000-0000-7000-8000-000000000000"},
-            ":then": {"N": "1"},
+            ":at": {"N": "1"},
             ":shard": {"S": lease_shard(session_id)},
         },
     )

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.deploy.deployment import PASSWORD, Deployment
+from tests.deploy.deployment import Deployment
 
 
 def test_only_an_administrator_makes_users(development: Deployment, production: Deployment) -> None:

@@ -3,11 +3,17 @@
 import boto3
 import pytest
 
+from infra.deployment import Deployment
+from infra.expansion import TEMPLATE, expand
+from infra.local.intrinsics import load
+from infra.local.stack import Stack
 from tests.client import STACK
 from tests.engines import Engine
 from tests.permissions import AccessDeniedError, granted, only, statements
 
 STATEMENTS = statements(STACK)
+EXPANDED = expand(load(TEMPLATE))
+ROLES = Deployment(EXPANDED, {}).resources
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 SESSIONS_TABLE = "chatkeep-SessionsTable"
 
@@ -39,6 +45,37 @@ def test_only_chat_may_call_models_and_only_models() -> None:
     (models,) = [one for one in STATEMENTS["ChatFunction"] if one["Action"][0].startswith("bedrock:")]
     assert set(models["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
     assert all(":foundation-model/" in one or ":inference-profile/" in one for one in models["Resource"])
+
+
+@pytest.mark.parametrize("function", STATEMENTS)
+def test_a_function_may_decrypt_with_the_key_that_is_named_and_do_nothing_else_with_it(function: str) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+    given = statements(Stack(STACK.path, {"KmsKeyArn": key}))[function]
+    added = {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key]}
+    assert given == [*STATEMENTS[function], added]
+
+
+@pytest.mark.parametrize("function", STATEMENTS)
+def test_a_role_is_the_functions_alone_and_holds_its_policy_its_log_and_its_traces(function: str) -> None:
+    role = ROLES[f"{function}Role"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["lambda.amazonaws.com"]}
+    assert {arn.rpartition("/")[2] for arn in role["ManagedPolicyArns"]} == {
+        "AWSLambdaBasicExecutionRole",
+        "AWSXrayWriteOnlyAccess",
+    }
+    assert len(role["Policies"]) == 1
+    assert not [one for one in STATEMENTS[function] if "*" in one["Resource"] or one["Effect"] != "Allow"]
+
+
+def test_only_this_api_and_the_schedule_may_invoke_a_function() -> None:
+    for permission in Deployment(EXPANDED, {}).of_type("AWS::Lambda::Permission").values():
+        source = permission["SourceArn"]
+        if permission["Principal"] == "events.amazonaws.com":
+            assert source == "SweepFunctionEveryFiveMinutes.Arn"
+        else:
+            assert permission["Principal"] == "apigateway.amazonaws.com"
+            assert ":123456789012:Api.Ref/" in source
 
 
 def test_only_chat_reaches_the_checkpoints() -> None:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import pytest
+
 from chatkeep.checkpoint_items import table as checkpoints
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.session import Session
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
+from infra.local.template import load_functions
 from tests.client import STACK
+from tests.permissions import statements
 
 TABLES = {name.rpartition("-")[2]: properties for name, properties in STACK.tables()}
 SESSIONS, CHECKPOINTS = TABLES["SessionsTable"], TABLES["CheckpointsTable"]
@@ -68,3 +72,47 @@ def test_a_table_outlives_its_stack_in_production_and_only_there() -> None:
         if resource["Type"] == "AWS::DynamoDB::Table":
             kept = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
             assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, kept)
+
+
+def test_a_named_table_takes_the_place_of_one_of_the_stacks_own() -> None:
+    given = Stack(STACK.path, {"ExistingSessionsTable": "restored"})
+    storage = given.nested("Storage")
+    assert [name for name, _ in given.tables()] == ["chatkeep-CheckpointsTable"]
+    assert storage.output("SessionsTableName") == "restored"
+    assert storage.output("SessionsTableArn") == "arn:aws:dynamodb:us-east-1:123456789012:table/restored"
+
+
+@pytest.mark.parametrize(
+    ("table", "variable", "functions"),
+    [
+        ("ExistingSessionsTable", "SESSIONS_TABLE", set(load_functions(STACK))),
+        ("ExistingCheckpointsTable", "CHECKPOINTS_TABLE", {"ChatFunction"}),
+    ],
+)
+def test_functions_policies_and_dashboard_follow_a_named_table(table: str, variable: str, functions: set[str]) -> None:
+    given = Stack(STACK.path, {table: "restored"})
+    using = {name for name, one in load_functions(given).items() if one.environment.get(variable) == "restored"}
+    reaching = {name for name, granted in statements(given).items() if "table/restored" in str(granted)}
+    assert using == reaching == functions
+    own = f"chatkeep-{table.removeprefix('Existing')}"
+    ((_, dashboard),) = given.nested("Monitoring").of_type("AWS::CloudWatch::Dashboard")
+    assert '"restored"' in dashboard["DashboardBody"]
+    assert own not in dashboard["DashboardBody"]
+    assert own not in str(statements(given)) + str(load_functions(given))
+
+
+def test_the_indexes_of_a_named_table_are_reached_too() -> None:
+    granted = statements(Stack(STACK.path, {"ExistingSessionsTable": "restored"}))
+    for function, index in (("SessionsFunction", "ActivityIndex"), ("SweepFunction", "LeasesIndex")):
+        resources = [resource for one in granted[function] for resource in one["Resource"]]
+        assert f"arn:aws:dynamodb:us-east-1:123456789012:table/restored/index/{index}" in resources
+
+
+@pytest.mark.parametrize("key", ["", "arn:aws:kms:us-east-1:123456789012:key/0a1b"])
+def test_tables_and_secret_are_encrypted_with_the_key_that_is_named(key: str) -> None:
+    storage = Stack(STORAGE, {"KmsKeyArn": key})
+    ((_, secret),) = storage.of_type("AWS::SecretsManager::Secret")
+    assert secret.get("KmsKeyId", "") == key
+    for _, table in storage.of_type("AWS::DynamoDB::Table"):
+        assert table["SSESpecification"]["SSEEnabled"]
+        assert table["SSESpecification"].get("KMSMasterKeyId", "") == key

@@ -1,0 +1,125 @@
+"""What a stack costs a month while nobody uses it, counted from the templates: `python -m infra.idle_cost`.
+
+Prices are those of us-east-1 in US dollars, without the free tier: https://aws.amazon.com/cloudwatch/pricing/,
+https://aws.amazon.com/secrets-manager/pricing/, https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/xray/pricing/
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra.deployment import Deployment, stacks
+
+ALARM_METRIC = 0.10
+DASHBOARD = 3.00
+CUSTOM_METRIC = 0.30
+SECRET = 0.40
+INVOCATION = 0.20 / 1_000_000
+TRACE = 5.00 / 1_000_000
+GB_SECOND = 0.0000166667
+SECONDS_A_RUN = 0.2
+"""What a scheduled run that finds nothing takes, on the safe side."""
+
+PRICED = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::SecretsManager::Secret")
+FREE_WHILE_IDLE = {
+    "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::BasePathMapping",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::DomainName",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
+    "AWS::CloudFormation::Stack",
+    "AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::DynamoDB::Table",  # on demand; storage and its backup by the gigabyte
+    "AWS::IAM::Role",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",  # by the gigabyte
+    "AWS::WAFv2::WebACLAssociation",  # the ACL itself is not the stack's
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of the bill; `each` is its price a month."""
+
+    what: str
+    count: int
+    each: float
+
+    @property
+    def dollars(self) -> float:
+        return self.count * self.each
+
+
+def bill(deployments: Iterable[Deployment]) -> list[Item]:
+    """What the stacks cost. Raises ValueError for a type of resource whose price is not known here."""
+    resources = [pair for deployment in deployments for pair in deployment.resources.items()]
+    alarms, dashboards, rules, secrets = (dict(_of_type(resources, kind)) for kind in PRICED)
+    if unknown := {one["Type"] for _, one in resources} - FREE_WHILE_IDLE - set(PRICED):
+        raise ValueError(f"what {', '.join(sorted(unknown))} costs is not known")
+    functions = dict(_of_type(resources, "AWS::Lambda::Function"))
+    scheduled = {_target(rule): runs_a_month(rule["ScheduleExpression"]) for rule in rules.values()}
+    services = {functions[name]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for name in scheduled}
+    sent = {metric for dashboard in dashboards.values() for metric in _metrics_of(services, dashboard)}
+    return [
+        Item("metrics that alarms watch", sum(map(_watched, alarms.values())), ALARM_METRIC),
+        Item("dashboards", len(dashboards), DASHBOARD),
+        Item("metrics that scheduled functions send", len(sent), CUSTOM_METRIC),
+        Item("secrets", len(secrets), SECRET),
+        *(Item(f"runs of {name}", runs, _run(functions[name]["MemorySize"])) for name, runs in scheduled.items()),
+    ]
+
+
+def _of_type(resources: list[tuple[str, Any]], kind: str) -> Iterator[tuple[str, Any]]:
+    return ((name, one["Properties"]) for name, one in resources if one["Type"] == kind)
+
+
+def _watched(alarm: dict[str, Any]) -> int:
+    """An alarm on a sum is paid for each metric in it."""
+    return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
+
+
+def _target(rule: dict[str, Any]) -> str:
+    (target,) = rule["Targets"]
+    return str(target["Arn"]).removesuffix(".Arn")
+
+
+def runs_a_month(schedule: str) -> int:
+    """How often a schedule such as rate(5 minutes) runs in a month of 730 hours."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule)
+    if rate is None:
+        raise ValueError(f"how often {schedule} runs is not known")
+    return 730 * 60 // (int(rate[1]) * {"minute": 1, "hour": 60, "day": 1440}[rate[2]])
+
+
+def _metrics_of(services: set[str], dashboard: dict[str, Any]) -> Iterator[str]:
+    """The dashboard shows each metric of our own, so it tells which ones a service sends."""
+    for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+        for _, name, *rest in (metric for metric in widget["properties"].get("metrics", []) if len(metric) > 1):
+            if rest[:1] == ["service"] and rest[1] in services:
+                yield name
+
+
+def _run(memory_mb: int) -> float:
+    return INVOCATION + TRACE + SECONDS_A_RUN * memory_mb / 1024 * GB_SECOND
+
+
+def total(items: Iterable[Item]) -> float:
+    """Dollars a month, to the cent."""
+    return round(sum(item.dollars for item in items), 2)
+
+
+def main() -> None:
+    items = bill(stacks({"Environment": "production"}))
+    for item in items:
+        print(f"{item.count:6} {item.what:40} ${item.dollars:.2f}")
+    print(f"{'':6} {'together':40} ${total(items):.2f}")
+
+
+if __name__ == "__main__":
+    main()

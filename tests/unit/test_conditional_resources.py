@@ -1,0 +1,72 @@
+"""Whatever parameters a deployment has, no template refers to a resource that it then does not create."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.deployment import AbsentError, Deployment
+from infra.expansion import ROOT, TEMPLATE, expand, nested
+from infra.local.intrinsics import load
+from tests.deployment import combinations
+
+EXPANDED = expand(load(TEMPLATE))
+TEMPLATES = {"template.yaml": EXPANDED} | {path: load(ROOT / path) for path in nested(EXPANDED)}
+
+BROKEN: dict[str, Any] = {
+    "Parameters": {"ApiLogging": {"Type": "String", "AllowedValues": ["off", "manage"]}},
+    "Conditions": {"Manages": {"Fn::Equals": [{"Ref": "ApiLogging"}, "manage"]}},
+    "Resources": {"Role": {"Type": "AWS::IAM::Role", "Condition": "Manages"}},
+}
+
+
+def missing(template: dict[str, Any]) -> list[str]:
+    """What a combination of parameters would leave a reference to, but not create."""
+    found = []
+    for parameters in combinations(template):
+        deployment = Deployment(template, parameters)
+        try:
+            there, _ = deployment.resources, deployment.outputs
+        except AbsentError as error:
+            found.append(f"{error} with {parameters}")
+            continue
+        found += [f"{one} with {parameters}" for resource in there.values() for one in depends(resource) - set(there)]
+    return found
+
+
+def depends(resource: dict[str, Any]) -> set[str]:
+    on = resource.get("DependsOn", [])
+    return {on} if isinstance(on, str) else set(on)
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_what_a_template_refers_to_is_there_in_each_combination_of_parameters(path: str) -> None:
+    assert missing(TEMPLATES[path]) == []
+
+
+def test_the_nested_templates_are_all_there_are() -> None:
+    files = {str(path.relative_to(ROOT)) for path in Path(ROOT / "infra").glob("*.yaml")}
+    assert {path for path in files if "Resources" in load(ROOT / path)} == set(TEMPLATES) - {"template.yaml"}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"DependsOn": "Role"},
+        {"DependsOn": ["Role"]},
+        {"Properties": {"Role": {"Ref": "Role"}}},
+        {"Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}},
+        {"Properties": {"Role": {"Fn::Sub": "${Role.Arn}/*"}}},
+        {"Properties": {"Roles": [{"Fn::If": ["Manages", "a role", {"Ref": "Role"}]}]}},
+    ],
+    ids=str,
+)
+def test_a_reference_to_what_is_not_there_is_found(reference: dict[str, Any]) -> None:
+    resources = BROKEN["Resources"] | {"Api": {"Type": "AWS::ApiGateway::RestApi"} | reference}
+    assert missing(BROKEN | {"Resources": resources}) == ["Role with {'ApiLogging': 'off'}"]
+
+
+def test_a_reference_under_the_same_condition_is_none() -> None:
+    logged = {"Fn::If": ["Manages", {"Ref": "Role"}, {"Ref": "AWS::NoValue"}]}
+    resources = BROKEN["Resources"] | {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Role": logged}}}
+    assert missing(BROKEN | {"Resources": resources}) == []

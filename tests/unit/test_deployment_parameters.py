@@ -1,0 +1,128 @@
+"""What a deployment may be told: wrong values are refused by name, and no environment is assumed."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from infra.expansion import ROOT, TEMPLATE
+from infra.local.intrinsics import load
+from tests.deployment import VALUES
+
+SOURCE = load(TEMPLATE)
+PARAMETERS = SOURCE["Parameters"]
+CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+TEXTS = {name: one for name, one in PARAMETERS.items() if one["Type"] == "String" and "AllowedValues" not in one}
+
+ACCEPTED = [
+    *VALUES.items(),
+    ("AllowedOrigin", "*"),
+    ("AllowedOrigin", "https://chat.example.com"),
+    ("AllowedOrigin", "http://localhost:5173"),
+    ("BedrockModels", "anthropic.*"),
+    ("BedrockModels", "amazon.nova-lite-v1:0"),
+    ("CertificateArn", "arn:aws-us-gov:acm:us-gov-west-1:123456789012:certificate/1f3a-77"),
+    ("DefaultModel", "openai:gpt-4o-mini"),
+    ("DefaultModel", "bedrock:eu.anthropic.claude-sonnet-4-20250514-v1:0"),
+    ("DefaultSystemPrompt", "You are brief.\nYou are kind."),
+    ("Graph", "chatbot.graphs.support:build_graph"),
+    ("OpenAiBaseUrl", "http://models.internal:8000/v1"),
+    ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
+]
+REFUSED = [
+    ("AlarmTopicArn", "alarms"),
+    ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms.fifo"),
+    ("AllowedOrigin", "chat.example.com"),
+    ("AllowedOrigin", "https://chat.example.com/"),
+    ("AllowedOrigin", "https://a.example,https://b.example"),
+    ("AllowedOrigin", "https://a.example'"),
+    ("BedrockModels", ""),
+    ("BedrockModels", "anthropic.*, amazon.*"),
+    ("CertificateArn", "arn:aws:iam::123456789012:server-certificate/chat"),
+    ("DefaultModel", "gpt-4o-mini"),
+    ("DefaultModel", "openai: gpt-4o-mini"),
+    ("DomainName", "https://chat.example.com"),
+    ("DomainName", "chat.example.com/v1"),
+    ("DomainName", "Chat.example.com"),
+    ("DomainName", "localhost"),
+    ("ExistingCheckpointsTable", "t"),
+    ("ExistingSessionsTable", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
+    ("ExistingUserPoolClientId", "a client"),
+    ("ExistingUserPoolId", "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_AbC"),
+    ("Graph", "chatbot/graphs.py:build_graph"),
+    ("Graph", "chatbot.graphs"),
+    ("KmsKeyArn", "alias/chat"),
+    ("KmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:alias/chat"),
+    ("OpenAiBaseUrl", "models.internal/v1"),
+    ("OpenAiKeyArn", "sk-proj-abc"),
+    ("OpenAiOptions", "[]"),
+    ("OpenAiOptions", ""),
+    ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/0a1b-22"),
+]
+
+
+def takes(parameter: dict[str, Any], value: str) -> bool:
+    """Whether CloudFormation takes the value, which it holds to the whole of a pattern."""
+    fits = re.fullmatch(parameter.get("AllowedPattern", r"[\s\S]*"), value) is not None
+    return fits and len(value) <= parameter.get("MaxLength", 4096)
+
+
+@pytest.mark.parametrize(("name", "value"), ACCEPTED)
+def test_a_value_that_makes_sense_is_taken(name: str, value: str) -> None:
+    assert takes(PARAMETERS[name], value)
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_a_value_that_does_not_is_refused(name: str, value: str) -> None:
+    assert not takes(PARAMETERS[name], value)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_held_to_a_form_and_a_refusal_says_which(name: str) -> None:
+    assert "AllowedPattern" in TEXTS[name] or "MaxLength" in TEXTS[name]
+    assert TEXTS[name]["ConstraintDescription"].startswith(f"{name} ")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_default_is_a_value_that_is_taken(name: str) -> None:
+    assert takes(TEXTS[name], TEXTS[name]["Default"])
+
+
+def test_an_optional_part_is_off_unless_asked_for() -> None:
+    assert {name: PARAMETERS[name]["Default"] for name in VALUES} == dict.fromkeys(VALUES, "") | {"ChatConcurrency": 0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "second"),
+    [
+        ("DomainWithCertificate", "DomainName", "CertificateArn"),
+        ("PoolWithClient", "ExistingUserPoolId", "ExistingUserPoolClientId"),
+    ],
+)
+def test_two_parameters_go_together(rule: str, first: str, second: str) -> None:
+    (assertion,) = SOURCE["Rules"][rule]["Assertions"]
+    assert first in assertion["AssertDescription"]
+    assert second in assertion["AssertDescription"]
+    for one, other in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
+        assert holds(assertion["Assert"], {first: one, second: other}) is (bool(one) == bool(other))
+
+
+def holds(assertion: Any, parameters: dict[str, str]) -> bool:
+    ((name, parts),) = assertion.items()
+    if name == "Fn::Equals":
+        left, right = (parameters[part["Ref"]] if isinstance(part, dict) else part for part in parts)
+        return left == right
+    met = [holds(part, parameters) for part in parts]
+    return not met[0] if name == "Fn::Not" else {"Fn::And": all, "Fn::Or": any}[name](met)
+
+
+def test_only_the_environment_has_to_be_named_and_both_configurations_name_it() -> None:
+    """`--parameter-overrides` replaces samconfig's list; a new stack is then refused, not made without protection."""
+    assert [name for name, parameter in PARAMETERS.items() if "Default" not in parameter] == ["Environment"]
+    for configuration, environment in (("default", "development"), ("production", "production")):
+        given = dict(
+            one.split("=") for one in CONFIG[configuration]["deploy"]["parameters"]["parameter_overrides"].split()
+        )
+        assert given["Environment"] == environment
+        assert set(given) <= set(PARAMETERS)

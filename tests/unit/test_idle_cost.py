@@ -1,0 +1,75 @@
+"""What an idle stack costs is counted from what it is made of, and the README says no other sum."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from infra.deployment import Deployment, stacks
+from infra.expansion import ROOT
+from infra.idle_cost import Item, bill, runs_a_month, total
+
+METRIC = {"MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}}}
+WIDGETS = [
+    {"type": "text", "properties": {"markdown": "## Usage"}},
+    {"type": "metric", "properties": {"metrics": [[{"expression": "a / b"}], ["Ours", "Swept", "service", "sweep"]]}},
+    {"type": "metric", "properties": {"metrics": [["Ours", "Turns", "service", "chat"], ["AWS/Lambda", "Errors"]]}},
+]
+RESOURCES: dict[str, Any] = {
+    "OfOne": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "5XXError"}},
+    "OfTwo": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "SUM"}, METRIC, METRIC]}},
+    "Shown": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": json.dumps({"widgets": WIDGETS})}},
+    "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {}},
+    "Sweep": {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"MemorySize": 512, "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "sweep"}}},
+    },
+    "Hourly": {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"ScheduleExpression": "rate(1 hour)", "Targets": [{"Arn": {"Fn::GetAtt": ["Sweep", "Arn"]}}]},
+    },
+}
+
+
+def counts(resources: dict[str, Any]) -> dict[str, int]:
+    return {item.what: item.count for item in bill([Deployment({"Resources": resources}, {})])}
+
+
+def test_what_is_paid_for_is_counted() -> None:
+    assert counts(RESOURCES) == {
+        "metrics that alarms watch": 3,
+        "dashboards": 1,
+        "metrics that scheduled functions send": 1,
+        "secrets": 1,
+        "runs of Sweep": 730,
+    }
+
+
+def test_what_a_condition_leaves_out_is_not_paid_for() -> None:
+    template = {"Conditions": {"Has": {"Fn::Equals": ["a", "b"]}}, "Resources": RESOURCES}
+    template["Resources"] = RESOURCES | {"Secret": RESOURCES["Secret"] | {"Condition": "Has"}}
+    assert [item.count for item in bill([Deployment(template, {})]) if item.what == "secrets"] == [0]
+
+
+def test_a_resource_of_an_unknown_price_is_named() -> None:
+    with pytest.raises(ValueError, match=r"AWS::EC2::NatGateway costs is not known"):
+        counts(RESOURCES | {"Nat": {"Type": "AWS::EC2::NatGateway"}})
+
+
+@pytest.mark.parametrize(
+    ("schedule", "runs"), [("rate(1 minute)", 43800), ("rate(5 minutes)", 8760), ("rate(1 hour)", 730)]
+)
+def test_a_schedule_runs_so_often_a_month(schedule: str, runs: int) -> None:
+    assert runs_a_month(schedule) == runs
+
+
+def test_a_sum_is_to_the_cent() -> None:
+    assert total([Item("alarms", 22, 0.1), Item("runs", 1000, 0.0000066)]) == 2.21
+
+
+def test_production_without_traffic_costs_what_the_readme_says() -> None:
+    said = re.findall(r"without traffic\s+costs\s+\$(\d+\.\d\d)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    costs = total(bill(stacks({"Environment": "production"})))
+    assert 0 < costs < 20
+    assert set(said) <= {f"{costs:.2f}"}
