@@ -5,7 +5,6 @@ The tests change the stacks as their owner would, so they run in the order of `C
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 
 from tests.deploy.deployment import REQUESTS, Deployment, Package, package
 from tests.deploy.emulator import Emulator, running
+from tests.deploy.talk import PROMPT, Talk, hold
 
 CHAPTERS = ("users", "conversation", "permissions", "update", "differences", "restore", "deletion")
 STARTED = time.monotonic()
@@ -66,27 +66,10 @@ def ada(development: Deployment, ada_token: str) -> httpx.Client:
     return development.client(ada_token)
 
 
-@dataclass(frozen=True)
-class Talk:
-    """A session of Ada's and the answers to its turns."""
-
-    session_id: str
-    answers: list[dict[str, Any]]
-
-    @property
-    def path(self) -> str:
-        return f"/sessions/{self.session_id}"
-
-
 @pytest.fixture(scope="session")
 def talk(development: Deployment, ada_token: str) -> Talk:
     """The conversation of the README."""
     ada = development.client(ada_token)
-    ada.put("/preferences", json={"default_temperature": 0.2, "custom_system_prompt": "You are brief."})
-    created = ada.post("/sessions", json={"title": "Holidays", "metadata": {"team": "Nordics"}})
-    talk = Talk(created.json()["session_id"], [])
-    for question in ("My name is Ada. Where should I travel?", "And in winter?", "What is my name?"):
-        answer = ada.post(f"{talk.path}/messages", json={"content": question}, headers={"Idempotency-Key": question})
-        assert answer.status_code == 200, answer.text
-        talk.answers.append(answer.json())
-    return talk
+    ada.put("/preferences", json={"default_temperature": 0.2, "custom_system_prompt": PROMPT})
+    questions = ("My name is Ada. Where should I travel?", "And in winter?", "What is my name?")
+    return hold(ada, questions, title="Holidays", metadata={"team": "Nordics"})

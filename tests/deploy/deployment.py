@@ -15,7 +15,7 @@ import yaml
 from infra.build import BUILT, ROOT, SAM
 from infra.local.intrinsics import load
 from tests.deploy.differences import without_metric_math
-from tests.deploy.emulator import Emulator
+from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
 
 PASSWORD = "Correct-horse-7-battery"
 REQUESTS: Counter[str] = Counter()
@@ -118,13 +118,13 @@ class Deployment:
         return str(signed_in["AuthenticationResult"]["IdToken"])
 
     def client(self, token: str | None, stage: str = "v1") -> httpx.Client:
-        """Requests through the gateway. A cold start on a busy machine takes its time."""
+        """Requests through the gateway."""
         api = httpx.URL(self.outputs["ApiUrl"]).host.split(".")[0]
         headers = {"Host": f"{api}.execute-api.localhost:{self.emulator.port}"}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         hooks = {"response": [lambda response: REQUESTS.update([str(response.status_code)])]}
         url = f"{self.emulator.url}/{stage}"
-        return httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=120)
+        return httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=SECONDS_TO_ANSWER)
 
     def statements(self, function: str) -> Iterator[dict[str, Any]]:
         """What the template lets a function do."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from infra.build import ROOT
 
@@ -21,6 +22,8 @@ PROGRAM = ROOT / ".venv" / "emulator" / "bin" / "ministack"
 REGION = "eu-central-1"
 ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 SECONDS_TO_START = 60
+SECONDS_TO_ANSWER = 300
+"""A cold start unpacks a function's layers and compiles them, beside whatever else the machine has to do."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Emulator:
             service,
             endpoint_url=self.url,
             region_name=REGION,
+            config=Config(read_timeout=SECONDS_TO_ANSWER, retries={"total_max_attempts": 1}),
             aws_access_key_id=ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )

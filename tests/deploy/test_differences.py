@@ -106,7 +106,8 @@ def nested_deletion_ignores_policies(deployment: Deployment, client: httpx.Clien
 
 
 def no_metric_arrives(deployment: Deployment, client: httpx.Client) -> bool:
-    return not deployment.emulator.client("cloudwatch").list_metrics(Namespace="Chatkeep")["Metrics"]
+    metrics = deployment.emulator.client("cloudwatch").list_metrics()["Metrics"]
+    return all(metric["Namespace"].startswith("AWS/") for metric in metrics)
 
 
 def update_replaces_an_api(deployment: Deployment, client: httpx.Client) -> bool:

@@ -7,9 +7,9 @@ import httpx
 
 from chatkeep.models.session import lease_shard
 from infra.build import ROOT
-from tests.deploy.conftest import Talk
 from tests.deploy.deployment import Deployment
 from tests.deploy.policies import policy_without
+from tests.deploy.talk import Talk
 
 
 def test_a_function_without_an_action_fails_and_works_again_with_it(

@@ -1,12 +1,13 @@
 """The runbook's restore, on the production stack: both tables come back under new names, and the stack takes those."""
 
-from hashlib import sha256
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.deploy.deployment import Deployment, Package
+from tests.deploy.talk import PROMPT, Talk, answers, hold
 
 TABLES = ("SessionsTable", "CheckpointsTable")
 
@@ -17,36 +18,33 @@ def carol_token(production: Deployment) -> str:
 
 
 @pytest.fixture(scope="module")
-def lost(production: Deployment, carol_token: str) -> dict[str, Any]:
-    """A turn that is in no table any more: the session's id, and what was said."""
-    client = production.client(carol_token)
-    session_id = client.post("/sessions", json={"custom_system_prompt": "You are brief."}).json()["session_id"]
-    answer = client.post(f"/sessions/{session_id}/messages", json={"content": "My name is Carol."}).json()
-    return {
-        "path": f"/sessions/{session_id}",
-        "said": [answer["user_message"]["content"], answer["message"]["content"]],
-    }
+def talk(production: Deployment, carol_token: str) -> Talk:
+    return hold(production.client(carol_token), ["My name is Carol."], custom_system_prompt=PROMPT)
 
 
 @pytest.fixture(scope="module")
-def restored(packaged: Package, production: Deployment, lost: dict[str, Any]) -> Deployment:
-    """Point-in-time recovery of both tables; an accident; and the stack updated to the restored tables."""
+def restored(packaged: Package, production: Deployment, talk: Talk) -> Deployment:
+    """Both tables as they were at one moment, as a turn is written to both at once; an accident; and the update."""
     dynamodb, storage = production.emulator.client("dynamodb"), production.nested("Storage")
+    moment = datetime.now(UTC)
     names = {table: f"restored-{table}" for table in TABLES}
     for table, name in names.items():
-        dynamodb.restore_table_to_point_in_time(
-            SourceTableName=storage[f"{table}Name"], TargetTableName=name, UseLatestRestorableTime=True
-        )
-        dynamodb.get_waiter("table_exists").wait(TableName=name)
-        dynamodb.update_continuous_backups(
-            TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-        )
-        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)
-    enabled = {"AttributeName": "expires_at", "Enabled": True}
-    dynamodb.update_time_to_live(TableName=names["SessionsTable"], TimeToLiveSpecification=enabled)
-    for table in TABLES:
+        restore(dynamodb, storage[f"{table}Name"], name, moment)
         empty(dynamodb, storage[f"{table}Name"])
-    return packaged.deploy("production", **{f"Existing{table}": name for table, name in names.items()})
+    answers_expire = {"AttributeName": "expires_at", "Enabled": True}
+    dynamodb.update_time_to_live(TableName=names["SessionsTable"], TimeToLiveSpecification=answers_expire)
+    restored = packaged.deploy("production", **{f"Existing{table}": name for table, name in names.items()})
+    restored.grant_converse()
+    return restored
+
+
+def restore(dynamodb: Any, source: str, target: str, moment: datetime) -> None:
+    """A restored table has its items and indexes, and none of its protection."""
+    dynamodb.restore_table_to_point_in_time(SourceTableName=source, TargetTableName=target, RestoreDateTime=moment)
+    dynamodb.get_waiter("table_exists").wait(TableName=target)
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=target, PointInTimeRecoverySpecification=recovery)
+    dynamodb.update_table(TableName=target, DeletionProtectionEnabled=True)
 
 
 def empty(dynamodb: Any, table: str) -> None:
@@ -59,23 +57,24 @@ def test_the_stack_uses_the_restored_tables(restored: Deployment) -> None:
     assert [storage[f"{table}Name"] for table in TABLES] == ["restored-SessionsTable", "restored-CheckpointsTable"]
 
 
-def test_the_conversation_is_back(restored: Deployment, carol_token: str, lost: dict[str, Any]) -> None:
-    messages = restored.client(carol_token).get(f"{lost['path']}/messages").json()["messages"]
-    assert [message["content"] for message in messages] == lost["said"]
+@pytest.fixture
+def carol(restored: Deployment, carol_token: str) -> httpx.Client:
+    return restored.client(carol_token)
 
 
-def test_the_conversation_goes_on_from_its_thread(restored: Deployment, carol_token: str, lost: dict[str, Any]) -> None:
-    client: httpx.Client = restored.client(carol_token)
-    restored.grant_converse()
-    answer = client.post(f"{lost['path']}/messages", json={"content": "What is my name?"})
-    asked = "\n".join(["You are brief.", *lost["said"], "What is my name?"])
+def test_the_conversation_is_back(carol: httpx.Client, talk: Talk) -> None:
+    messages = carol.get(f"{talk.path}/messages").json()["messages"]
+    assert [message["content"] for message in messages] == talk.said
+
+
+def test_the_list_is_back_with_its_index(carol: httpx.Client, talk: Talk) -> None:
+    assert [session["session_id"] for session in carol.get("/sessions").json()["sessions"]] == [talk.session_id]
+
+
+def test_the_conversation_goes_on_from_its_thread(carol: httpx.Client, talk: Talk) -> None:
+    answer = carol.post(f"{talk.path}/messages", json={"content": "What is my name?"})
     assert answer.status_code == 200, answer.text
-    assert answer.json()["message"]["content"].endswith("#" + sha256(asked.encode()).hexdigest()[:8])
-
-
-def test_the_list_is_restored_with_its_index(restored: Deployment, carol_token: str, lost: dict[str, Any]) -> None:
-    sessions = restored.client(carol_token).get("/sessions").json()["sessions"]
-    assert [f"/sessions/{one['session_id']}" for one in sessions] == [lost["path"]]
+    assert answers(answer.json()["message"]["content"], [*talk.said, "What is my name?"])
 
 
 def test_the_damaged_tables_are_kept_for_whoever_looks_into_it(production: Deployment, restored: Deployment) -> None:

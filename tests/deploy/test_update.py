@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.deploy.conftest import Talk
 from tests.deploy.deployment import Deployment, Package
+from tests.deploy.talk import Talk
 
 ORIGIN = "https://chat.example.com"
 
