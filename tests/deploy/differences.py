@@ -60,6 +60,14 @@ DIFFERENCES = {
         "the log's metric lines do not become metrics, so no alarm ever fires",
         "tests/unit/test_monitoring_template.py compares emitted, shown and watched metrics",
     ),
+    "log levels": Difference(
+        "a function's lines are kept at every level and as they are",
+        "the functions' own logger has the same level, by LOG_LEVEL; Lambda's filter was not tried here",
+    ),
+    "what a function can import": Difference(
+        "a function sees the emulator's packages behind its own",
+        "tests/build/test_built_functions.py runs each one with its own folders alone",
+    ),
     "address after an update": Difference(
         "an update replaces the REST API, so that its address changes: the tests ask for it again",
         "AWS updates a REST API's body in place (documentation)",

@@ -1,6 +1,8 @@
 """The list of what the emulator does otherwise is true: what it has learnt since fails here."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +46,8 @@ def test_the_emulator_is_still_different_in(difference: str, development: Deploy
 def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
     with pytest.raises(WaiterError):
         made(deployment.emulator, "an-alarm", {"Alarm": ALARM})
-    return True
+    events = deployment.emulator.client("cloudformation").describe_stack_events(StackName="an-alarm")["StackEvents"]
+    return any("metric math" in event.get("ResourceStatusReason", "") for event in events)
 
 
 def converse_has_an_action_of_its_own(deployment: Deployment, client: httpx.Client) -> bool:
@@ -124,6 +127,35 @@ def api(title: str) -> dict[str, Any]:
     return {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "an-api", "Body": body}}
 
 
+def lines_pass_below_the_level(deployment: Deployment, client: httpx.Client) -> bool:
+    logs = {"LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "LogGroup": "/a-talkative-function"}
+    run(deployment, "talkative", "__import__('logging').warning('below the level')", LoggingConfig=logs)
+    events = deployment.emulator.client("logs").filter_log_events(logGroupName=logs["LogGroup"])["events"]
+    return any("below the level" in event["message"] for event in events)
+
+
+def functions_import_the_emulator(deployment: Deployment, client: httpx.Client) -> bool:
+    return bool(run(deployment, "curious", "__import__('ministack').__name__") == "ministack")
+
+
+def run(deployment: Deployment, name: str, expression: str, **configuration: Any) -> Any:
+    """What a new function returns that is nothing but this expression."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("code_of_it.py", f"def handler(event, context):\n    return {expression}\n")
+    lambda_, role = deployment.emulator.client("lambda"), deployment.functions["StatsFunction"]["Role"]
+    lambda_.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="code_of_it.handler",
+        Code={"ZipFile": code.getvalue()},
+        **configuration,
+    )
+    lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+    return json.load(lambda_.invoke(FunctionName=name)["Payload"])
+
+
 def made(emulator: Emulator, name: str, resources: dict[str, Any]) -> None:
     """Create a stack. Raises WaiterError."""
     cloudformation = emulator.client("cloudformation")
@@ -146,5 +178,7 @@ TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "time of a restore": restores_to_any_time,
     "deletion of nested stacks": nested_deletion_ignores_policies,
     "metrics": no_metric_arrives,
+    "log levels": lines_pass_below_the_level,
+    "what a function can import": functions_import_the_emulator,
     "address after an update": update_replaces_an_api,
 }
