@@ -1,6 +1,6 @@
 """What the emulator does otherwise than AWS, in one place: what the tests do about it, and what shows it instead.
 
-`test_differences.py` tries each one, so that a new version of the emulator that has learnt it is noticed.
+`probes.py` tries each one, so that a new version of the emulator that has learnt it is noticed.
 """
 
 from dataclasses import dataclass
