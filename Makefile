@@ -61,7 +61,7 @@ lint: $(SETUP)
 
 lint-deployment: $(SETUP) .venv/checkov/.ready ## what checkov says of the expanded template; needs no network
 	$(BIN)/python -m infra.expansion $(EXPANDED)
-	.venv/checkov/bin/checkov --config-file infra/checkov.yaml --directory $(EXPANDED)
+	.venv/checkov/bin/checkov --config-file infra/checkov.yml --directory $(EXPANDED)
 
 types: $(SETUP)
 	$(BIN)/mypy

@@ -91,6 +91,13 @@ def test_tables_of_nested_stacks_have_names(tmp_path: Path) -> None:
     assert [name for name, _ in stack(tmp_path).tables()] == ["table-of-dev", "chatkeep-Unnamed"]
 
 
+def test_tables_of_a_nested_stack_whose_condition_is_false_are_not_there(tmp_path: Path) -> None:
+    nested = (
+        "  GoneToo: {Type: AWS::CloudFormation::Stack, Condition: IsNotDev, Properties: {TemplateURL: nested.yaml}}\n"
+    )
+    assert len(list(stack(tmp_path, resources=nested).tables())) == 2
+
+
 @pytest.mark.parametrize(("rate", "seconds"), [("1 minute", 60), ("5 minutes", 300), ("2 hours", 7200)])
 def test_a_schedule_is_its_seconds(tmp_path: Path, rate: str, seconds: int) -> None:
     events = f"Events: {{Sweep: {{Type: Schedule, Properties: {{Schedule: rate({rate})}}}}}},"
