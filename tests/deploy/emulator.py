@@ -1,9 +1,10 @@
-"""An emulator of AWS in a process of its own: IAM enforced, a free port, and all that it keeps in one folder."""
+"""An emulator of AWS in a process of its own: IAM enforced, a free port, and a folder that goes when it goes."""
 
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -55,18 +56,23 @@ class Emulator:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Emulator]:
-    """An emulator that has nothing yet; it and the functions it runs are gone afterwards."""
+def running(log: Path) -> Iterator[Emulator]:
+    """An emulator that has nothing yet. It, its functions and what it kept are gone afterwards; its log stays."""
     emulator = Emulator(_free_port())
-    with (folder / "emulator.log").open("wb") as log:
+    with tempfile.TemporaryDirectory(prefix="chatkeep-", ignore_cleanup_errors=True) as folder, log.open("wb") as lines:
         process = subprocess.Popen(
-            [PROGRAM], env=_environment(emulator, folder), stdout=log, stderr=log, cwd=folder, start_new_session=True
+            [PROGRAM],
+            env=_environment(emulator, Path(folder)),
+            cwd=folder,
+            stdout=lines,
+            stderr=lines,
+            start_new_session=True,
         )
-    try:
-        _wait_for(emulator, process, folder / "emulator.log")
-        yield emulator
-    finally:
-        _end(process)
+        try:
+            _wait_for(emulator, process, log)
+            yield emulator
+        finally:
+            _end(process)
 
 
 def _environment(emulator: Emulator, folder: Path) -> dict[str, str]:
