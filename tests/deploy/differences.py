@@ -53,8 +53,8 @@ DIFFERENCES = {
         "a point-in-time restore copies what is there now", "nothing; restore to a time was never tried"
     ),
     "deletion of nested stacks": Difference(
-        "ignores DeletionPolicy when the parent is deleted: the tests delete the nested stack itself, where it holds",
-        "tests/unit/test_storage_template.py reads the policies",
+        "ignores DeletionPolicy when the parent is deleted",
+        "tests/deploy/test_deletion.py deletes the same stacks where they are nobody's; there it holds",
     ),
     "metrics": Difference(
         "the log's metric lines do not become metrics, so no alarm ever fires",

@@ -1,48 +1,57 @@
-"""What the deletion of a stack leaves: in production tables and users, in development nothing."""
+"""What the deletion of a stack leaves: in production tables and users, in development nothing.
+
+The nested stacks stand alone here, as the emulator heeds a nested stack's DeletionPolicy only then.
+"""
+
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.build import BUILT
 from tests.deploy.deployment import Deployment
+from tests.deploy.emulator import Emulator
+
+PARAMETERS = {"Storage": {}, "Identity": {"SelfSignUp": "false", "Mfa": "OFF"}}
 
 
-def delete(deployment: Deployment, nested: str) -> None:
-    """Delete a nested stack by itself, as the emulator heeds its policies only then."""
-    cloudformation, stack = deployment.emulator.client("cloudformation"), deployment.physical(nested)
-    cloudformation.delete_stack(StackName=stack)
-    cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+def left_by(emulator: Emulator, nested: str, environment: str) -> dict[str, str]:
+    """Create and delete a stack: what is still there of its resources, by type, with CloudFormation's names."""
+    cloudformation, name = emulator.client("cloudformation"), f"{nested}-alone-{environment}"
+    parameters = PARAMETERS[nested] | {"Environment": environment}
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=(BUILT / nested / "template.yaml").read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_AUTO_EXPAND"],
     )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    made = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    there = existing(emulator)
+    return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in made if one["PhysicalResourceId"] in there}
 
 
-def tables(deployment: Deployment) -> list[str]:
-    names = deployment.emulator.client("dynamodb").list_tables()["TableNames"]
-    return [name for name in names if name.startswith(f"{deployment.name}-Storage")]
+def existing(emulator: Emulator) -> set[Any]:
+    pools = emulator.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+    return {*emulator.client("dynamodb").list_tables()["TableNames"], *(pool["Id"] for pool in pools)}
+
+
+def test_a_production_stack_leaves_its_tables_and_its_users(emulator: Emulator) -> None:
+    assert set(left_by(emulator, "Storage", "production")) == {"SessionsTable", "CheckpointsTable"}
+    assert set(left_by(emulator, "Identity", "production")) == {"UserPool"}
+
+
+def test_a_development_stack_leaves_neither(emulator: Emulator) -> None:
+    assert left_by(emulator, "Storage", "development") == {}
+    assert left_by(emulator, "Identity", "development") == {}
 
 
 def test_a_production_table_refuses_to_be_deleted(production: Deployment) -> None:
-    for name in tables(production):
+    dynamodb = production.emulator.client("dynamodb")
+    own = [name for name in dynamodb.list_tables()["TableNames"] if name.startswith(f"{production.name}-Storage")]
+    assert len(own) == 2
+    for table in own:
         with pytest.raises(ClientError, match="deletion protection"):
-            production.emulator.client("dynamodb").delete_table(TableName=name)
-
-
-def test_a_production_stack_leaves_its_tables(production: Deployment) -> None:
-    before = tables(production)
-    delete(production, "Storage")
-    assert tables(production) == before != []
-
-
-def test_a_production_stack_leaves_its_users(production: Deployment) -> None:
-    pool = production.outputs["UserPoolId"]
-    delete(production, "Identity")
-    assert production.emulator.client("cognito-idp").describe_user_pool(UserPoolId=pool)["UserPool"]["Id"] == pool
-
-
-def test_a_development_stack_leaves_neither(development: Deployment) -> None:
-    pool = development.outputs["UserPoolId"]
-    assert len(tables(development)) == 2
-    for nested in ("Storage", "Identity"):
-        delete(development, nested)
-    assert tables(development) == []
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        development.emulator.client("cognito-idp").describe_user_pool(UserPoolId=pool)
+            dynamodb.delete_table(TableName=table)
