@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from infra.build import ROOT
+from infra.local.lifeline import start_guarded
 
 PROGRAM = ROOT / ".venv" / "emulator" / "bin" / "ministack"
 REGION = "eu-central-1"
@@ -59,15 +60,9 @@ class Emulator:
 def running(log: Path) -> Iterator[Emulator]:
     """An emulator that has nothing yet. It, its functions and what it kept are gone afterwards; its log stays."""
     emulator = Emulator(_free_port())
-    with tempfile.TemporaryDirectory(prefix="chatkeep-", ignore_cleanup_errors=True) as folder, log.open("wb") as lines:
-        process = subprocess.Popen(
-            [PROGRAM],
-            env=_environment(emulator, Path(folder)),
-            cwd=folder,
-            stdout=lines,
-            stderr=lines,
-            start_new_session=True,
-        )
+    with tempfile.TemporaryDirectory(prefix="chatkeep-emulator-", ignore_cleanup_errors=True) as folder:
+        with log.open("wb") as lines:
+            process = start_guarded(["env", "-i", *_variables(emulator, Path(folder)), PROGRAM], lines)
         try:
             _wait_for(emulator, process, log)
             yield emulator
@@ -75,9 +70,9 @@ def running(log: Path) -> Iterator[Emulator]:
             _end(process)
 
 
-def _environment(emulator: Emulator, folder: Path) -> dict[str, str]:
+def _variables(emulator: Emulator, folder: Path) -> list[str]:
     """Functions inherit the emulator's variables, so it has none of the tests'."""
-    return ROOT_CREDENTIALS | {
+    variables = ROOT_CREDENTIALS | {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "TMPDIR": str(folder),
@@ -89,6 +84,7 @@ def _environment(emulator: Emulator, folder: Path) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",  # it would take a port that everybody's emulator takes
         "MINISTACK_REGION": REGION,
     }
+    return [f"{name}={value}" for name, value in variables.items()]
 
 
 def _free_port() -> int:
