@@ -3,6 +3,7 @@ BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
 EXPANDED := .aws-sam/expanded
+EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
 SEED ?=
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
@@ -56,11 +57,11 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/cfn-lint template.yaml infra/*.yaml
-	$(BIN)/python -m infra.expansion $(EXPANDED)
+	$(EXPAND)
 	$(BIN)/cfn-lint --ignore-checks W3002 -- $(EXPANDED)/template.json # W3002: nested templates are not uploaded yet
 
 lint-deployment: $(SETUP) .venv/checkov/.ready ## what checkov says of the expanded template; needs no network
-	$(BIN)/python -m infra.expansion $(EXPANDED)
+	$(EXPAND)
 	.venv/checkov/bin/checkov --config-file infra/checkov.yml --directory $(EXPANDED)
 
 types: $(SETUP)

@@ -26,6 +26,7 @@ ACCEPTED = [
     ("DefaultModel", "openai:gpt-4o-mini"),
     ("DefaultModel", "bedrock:eu.anthropic.claude-sonnet-4-20250514-v1:0"),
     ("DefaultSystemPrompt", "You are brief.\nYou are kind."),
+    ("DomainName", "plausch.beispiel.xn--p1ai"),
     ("Graph", "chatbot.graphs.support:build_graph"),
     ("OpenAiBaseUrl", "http://models.internal:8000/v1"),
     ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
@@ -46,6 +47,8 @@ REFUSED = [
     ("DomainName", "chat.example.com/v1"),
     ("DomainName", "Chat.example.com"),
     ("DomainName", "localhost"),
+    ("DomainName", "chat.example.com."),
+    ("DomainName", "*.example.com"),
     ("ExistingCheckpointsTable", "t"),
     ("ExistingSessionsTable", "arn:aws:dynamodb:eu-central-1:123456789012:table/restored"),
     ("ExistingUserPoolClientId", "a client"),
@@ -106,6 +109,18 @@ def test_two_parameters_go_together(rule: str, first: str, second: str) -> None:
     assert second in assertion["AssertDescription"]
     for one, other in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
         assert holds(assertion["Assert"], {first: one, second: other}) is (bool(one) == bool(other))
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_taken"),
+    [({}, True), ({"Mfa": "ON"}, False), ({"Mfa": "OPTIONAL"}, False), ({"SelfSignUp": "true"}, False)],
+)
+def test_what_an_existing_pool_decides_itself_cannot_be_asked_for(changed: dict[str, str], is_taken: bool) -> None:
+    rule = SOURCE["Rules"]["ExistingPoolAsItIs"]
+    given = {name: PARAMETERS[name]["Default"] for name in ("ExistingUserPoolId", "Mfa", "SelfSignUp")}
+    assert not holds(rule["RuleCondition"], given)
+    assert holds(rule["RuleCondition"], given | {"ExistingUserPoolId": VALUES["ExistingUserPoolId"]})
+    assert holds(rule["Assertions"][0]["Assert"], given | changed) is is_taken
 
 
 def holds(assertion: Any, parameters: dict[str, str]) -> bool:

@@ -41,6 +41,20 @@ def test_the_stage_throttles_every_route_and_pays_for_no_metrics_of_each() -> No
     assert not settings.get("MetricsEnabled")
 
 
+def test_what_is_looked_at_of_the_api_is_sent_without_metrics_of_each_method() -> None:
+    """API Gateway sends an API's and a stage's by itself, those with Method and Resource only where it is paid to."""
+    monitoring = STACK.nested("Monitoring")
+    ((_, dashboard),) = monitoring.of_type("AWS::CloudWatch::Dashboard")
+    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+    shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
+    of_the_api = [words[2::2] for words in shown if words[0] == "AWS/ApiGateway"]
+    names = {name for words in of_the_api for name in words if isinstance(name, str)}
+    for _, alarm in monitoring.of_type("AWS::CloudWatch::Alarm"):
+        if alarm.get("Namespace") == "AWS/ApiGateway":
+            names |= {one["Name"] for one in alarm["Dimensions"]}
+    assert names == {"ApiName", "Stage"}
+
+
 def test_every_deployment_reaches_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a changed parameter, such as AllowedOrigin, would change the API and not what the stage serves."""
     deployments = []

@@ -34,6 +34,12 @@ def test_a_policy_names_each_table_it_is_about(function: str) -> None:
     assert not any("*" in resource for statement in in_dynamodb for resource in statement["Resource"])
 
 
+@pytest.mark.parametrize("function", STATEMENTS)
+def test_an_index_is_only_queried(function: str) -> None:
+    of_indexes = [one for one in STATEMENTS[function] if any("/index/" in resource for resource in one["Resource"])]
+    assert {action for one in of_indexes for action in one["Action"]} <= {"dynamodb:Query"}
+
+
 def test_stats_only_reads() -> None:
     assert actions("StatsFunction") <= READS
 
