@@ -13,7 +13,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -91,6 +91,7 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
+	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
@@ -99,6 +100,16 @@ build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and prin
 .venv/%/.ready: infra/%-requirements.txt $(SETUP)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/$*
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
+	@touch $@
+
+test-deploy: build .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest
+	$(BIN)/python -m pytest -q tests/deploy $(ARGS)
+
+# The emulator runs the functions with its own Python, so that has to be Lambda's; without one the build has said so.
+.venv/emulator/.ready: tests/deploy/requirements.txt $(SETUP) | build
+	$(BIN)/uv venv --quiet --allow-existing .venv/emulator \
+		--python "$$($(BIN)/python -c 'from infra.build import find_python; print(find_python())')"
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/emulator/bin/python tests/deploy/requirements.txt
 	@touch $@
 
 bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-checkpoint-aws
