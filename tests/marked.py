@@ -88,7 +88,12 @@ def _deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str,
 def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engine) -> Deployment:
     """The functions as they ended, after the conversation; `code` says where each has its code."""
     with openai.serve() as endpoint:
-        variables = {"DYNAMODB_ENDPOINT": tables.endpoint or "", "OPENAI_BASE_URL": endpoint.url, "GRAPH": graph}
+        variables = {
+            "DYNAMODB_ENDPOINT": tables.endpoint or "",
+            "OPENAI_BASE_URL": endpoint.url,
+            "GRAPH": graph,
+            "ALLOWED_MODELS": "*",
+        }
         with _deployed(stack, code, {**variables, **SECRETS}) as deployment:
             _converse(deployment, endpoint)
     return deployment

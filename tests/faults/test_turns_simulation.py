@@ -60,7 +60,7 @@ def scenario(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("botocore.endpoint.time", Impatient())
     monkeypatch.setattr("chatkeep.retrying.time", Impatient())
     if "several" in request.param:  # the limits, made small enough to be met three times by one turn
-        monkeypatch.setattr(ahead, "MOST_BYTES", 16_000)
+        monkeypatch.setattr(ahead, "MOST_BYTES", 20_000)
         monkeypatch.setattr(parts, "INLINE_BYTES", 4_000)
         monkeypatch.setattr(parts, "PART_BYTES", 2_000)
     settings.cache_clear()

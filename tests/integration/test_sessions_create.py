@@ -100,7 +100,7 @@ def test_creating_counts_in_the_users_totals(api: Client, user_id: str) -> None:
 
 
 def test_a_session_whose_texts_are_short_is_one_item_under_a_kilobyte(api: Client, user_id: str, dynamodb: Any) -> None:
-    session = api.post("/sessions", json={"title": "t" * 60, "custom_system_prompt": "p" * 128}).json
+    session = api.post("/sessions", json={"title": "t" * 60, "custom_system_prompt": "p" * 100}).json
     stored = Session.get(f"USER#{user_id}", f"SESSION#{session['session_id']}")
     sizes = [len(name) + sum(len(str(value)) for value in typed.values()) for name, typed in stored.serialize().items()]
     assert sum(sizes) < 1024

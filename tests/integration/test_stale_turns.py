@@ -321,7 +321,7 @@ def test_a_lease_whose_first_answer_was_lost_is_its_takers(key: tuple[str, str],
 
 
 def test_a_lease_of_who_cannot_read_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise PynamoDBException("down")
 
     with monkeypatch.context() as outage:
