@@ -107,7 +107,8 @@ class Deployment:
         """A user, made as the README makes one; the id token."""
         pool, client = self.outputs["UserPoolId"], self.outputs["UserPoolClientId"]
         cognito = self.emulator.client("cognito-idp")
-        cognito.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS")
+        verified = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+        cognito.admin_create_user(UserPoolId=pool, Username=email, MessageAction="SUPPRESS", UserAttributes=verified)
         cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=PASSWORD, Permanent=True)
         signed_in = cognito.admin_initiate_auth(
             UserPoolId=pool,

@@ -70,3 +70,11 @@ def test_a_reference_under_the_same_condition_is_none() -> None:
     logged = {"Fn::If": ["Manages", {"Ref": "Role"}, {"Ref": "AWS::NoValue"}]}
     resources = BROKEN["Resources"] | {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Role": logged}}}
     assert missing(BROKEN | {"Resources": resources}) == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_a_resource_with_a_computed_deletion_policy_is_always_there(path: str) -> None:
+    # https://github.com/aws-cloudformation/cfn-language-discussion/issues/124: it fails the change set where it is not.
+    resources = TEMPLATES[path]["Resources"].items()
+    computed = [name for name, one in resources if not isinstance(one.get("DeletionPolicy", ""), str)]
+    assert [name for name in computed if "Condition" in TEMPLATES[path]["Resources"][name]] == []

@@ -61,6 +61,7 @@ REFUSED = [
     ("OpenAiKeyArn", "sk-proj-abc"),
     ("OpenAiOptions", "[]"),
     ("OpenAiOptions", ""),
+    ("OpenAiOptions", f'{{"user": "{"a" * 2000}"}}'),
     ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/0a1b-22"),
 ]
 

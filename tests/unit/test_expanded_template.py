@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.deployment import Deployment
-from infra.expansion import TEMPLATE, expand, nested, write
+from infra.expansion import ROOT, TEMPLATE, expand, nested, write
 from infra.local.intrinsics import load
 from infra.local.template import load_api, load_routes
 from tests.client import STACK
@@ -192,3 +192,13 @@ def test_the_expansion_is_written_with_the_templates_nested_in_it_where_it_names
     assert len(nested(written)) == len(list(tmp_path.rglob("*.yaml"))) > 0
     for path in nested(written):
         assert (tmp_path / path).read_bytes() == (TEMPLATE.parent / path).read_bytes()
+
+
+def test_a_nested_template_with_a_transform_is_given_nothing_that_only_the_deployment_finds_out() -> None:
+    # The transform refuses GetAtt: https://github.com/aws-cloudformation/cfn-language-discussion/issues/152
+    stacks = deployment(ApiLogging="manage").of_type("AWS::CloudFormation::Stack")
+    transformed = [name for name, one in stacks.items() if "Transform" in load(ROOT / one["TemplateURL"])]
+    assert sorted(transformed) == ["Identity", "Storage"]
+    for name in transformed:
+        given = EXPANDED["Resources"][name]["Properties"]["Parameters"].values()
+        assert all(isinstance(value, str) or value.get("Ref") in EXPANDED["Parameters"] for value in given)

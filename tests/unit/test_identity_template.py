@@ -41,8 +41,12 @@ def test_a_client_keeps_no_secret_and_does_not_tell_who_has_an_account() -> None
 
 
 @pytest.mark.parametrize(("environment", "protection"), [("production", "ACTIVE"), ("development", "INACTIVE")])
-def test_a_pool_outlives_its_stack_in_production_and_only_there(environment: str, protection: str) -> None:
+def test_a_pool_is_protected_from_deletion_in_production_and_only_there(environment: str, protection: str) -> None:
     assert pool(Environment=environment)["DeletionProtection"] == protection
-    resource = load(IDENTITY)["Resources"]["UserPool"]
+
+
+@pytest.mark.parametrize("name", ["UserPool", "UserPoolClient"])
+def test_a_pool_and_its_client_outlive_their_stack_in_production_and_only_there(name: str) -> None:
+    resource = load(IDENTITY)["Resources"][name]
     kept = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, kept)
+    assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == (kept, kept)

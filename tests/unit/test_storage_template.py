@@ -74,12 +74,15 @@ def test_a_table_outlives_its_stack_in_production_and_only_there() -> None:
             assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, kept)
 
 
-def test_a_named_table_takes_the_place_of_one_of_the_stacks_own() -> None:
-    given = Stack(STACK.path, {"ExistingSessionsTable": "restored"})
-    storage = given.nested("Storage")
-    assert [name for name, _ in given.tables()] == ["chatkeep-CheckpointsTable"]
+def test_a_named_table_is_used_instead_of_the_stacks_own() -> None:
+    storage = Stack(STACK.path, {"ExistingSessionsTable": "restored"}).nested("Storage")
     assert storage.output("SessionsTableName") == "restored"
     assert storage.output("SessionsTableArn") == "arn:aws:dynamodb:us-east-1:123456789012:table/restored"
+
+
+def test_the_stacks_own_tables_stay_when_others_are_used() -> None:
+    others = {"ExistingSessionsTable": "restored", "ExistingCheckpointsTable": "restored-too"}
+    assert dict(Stack(STACK.path, others).tables()) == dict(STACK.tables())
 
 
 @pytest.mark.parametrize(
