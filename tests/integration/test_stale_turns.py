@@ -20,6 +20,7 @@ from chatkeep.errors import (
     SessionArchivedError,
     SessionDeletedError,
     SessionNotFoundError,
+    StorageUnavailableError,
     TurnInProgressError,
 )
 from chatkeep.models.message import Message, Role
@@ -320,13 +321,16 @@ def test_a_lease_whose_first_answer_was_lost_is_its_takers(key: tuple[str, str],
     assert take(key).lease_turn_id == "turn"
 
 
-def test_a_lease_of_who_cannot_read_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
-    def fail(_: object) -> None:
-        raise PynamoDBException("down")
+@pytest.mark.parametrize("failure", [PynamoDBException("down"), StorageUnavailableError("left unprocessed")])
+def test_a_lease_of_who_cannot_read_the_settings_is_given_up(
+    key: tuple[str, str], monkeypatch: Any, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
 
     with monkeypatch.context() as outage:
         outage.setattr(sessions, "load_details", fail)
-        with pytest.raises(PynamoDBException):
+        with pytest.raises(type(failure)):
             take(key)
     assert sessions.header(*key).lease_turn_id is None
 
