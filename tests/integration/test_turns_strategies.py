@@ -337,6 +337,24 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
     assert [turn["status"] for name, turn in after.turns.items() if name not in before.turns] == ["failed"]
 
 
+@pytest.mark.parametrize("body", ["first", "another"])
+def test_a_turn_that_lost_its_lease_to_a_repetition_pays_for_itself(
+    room: Room, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    late = room.running(key="k")
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    graphs.meanwhile[:] = [lambda: None]
+    again = room.send(body, key="k").result()
+    room.gate.set()
+    if body == "first":
+        assert late.result().message.message_id == again.message.message_id
+    else:
+        assert isinstance(late.exception(), IdempotencyKeyReusedError)
+    assert sorted(turn["status"] for turn in room.settled().turns.values()) == ["completed", "failed"]
+
+
 def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Room) -> None:
     imported = threading.Event()
 
