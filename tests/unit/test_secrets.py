@@ -143,6 +143,16 @@ def test_a_cursor_survives_one_rotation_and_not_two(signed: Vault) -> None:
         cursor.open_sealed(sealed, "a list")
 
 
+def test_a_cursor_survives_a_rotation_after_the_version_before_was_looked_at(signed: Vault) -> None:
+    sealed = cursor.seal("here", "a list")
+    with pytest.raises(InvalidFieldError):
+        cursor.open_sealed("nonsense", "a list")
+    signed.rotate("second")
+    signed.wait(PAUSE_SECONDS)
+    assert cursor.open_sealed(str(cursor._serializer("second", ("a list",)).dumps("there")), "a list") == "there"
+    assert cursor.open_sealed(sealed, "a list") == "here"
+
+
 def test_a_cursor_of_a_process_that_knows_the_new_secret_already_is_opened(signed: Vault) -> None:
     cursor.seal("here", "a list")
     signed.rotate("second")

@@ -73,13 +73,20 @@ class Secret:
         if now >= self._next_read.get(version, 0):
             self._last_read[version], self._next_read[version] = now, now + PAUSE_SECONDS
             try:
-                self._values[version] = _fetched(self._arn, version)
+                self._keep(version, _fetched(self._arn, version))
                 self._next_read[version] = now + MAX_AGE_SECONDS
             except (BotoCoreError, ClientError, LookupError) as error:
                 logger.warning("secret unavailable", exc_info=error)
         if version not in self._values:
             raise UnavailableError("a secret of this deployment cannot be read now")
         return self._values[version]
+
+    def _keep(self, version: Version, value: str | None) -> None:
+        """Keep a version's value; what was the current one until now is the one before, whatever that was when read."""
+        before = self._values.get(version)
+        self._values[version] = value
+        if version is Version.CURRENT and before not in (None, value):
+            self._values[Version.PREVIOUS] = before
 
 
 def _fetched(arn: str, version: Version) -> str | None:
