@@ -1,6 +1,7 @@
 """Secrets under rotation and without Secrets Manager: what is read, when, and what holds where it cannot be."""
 
 import json
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,14 +10,16 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chatkeep import secrets
+from chatkeep import deadline, secrets
+from chatkeep.deadline import RESERVE_SECONDS
 from chatkeep.errors import InvalidFieldError, UnavailableError
-from chatkeep.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, Secret
+from chatkeep.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, READ_SECONDS, Secret
 from functions.chat import runtime
 from functions.chat.models.redaction import redacted
 from functions.chat.settings import settings as chat_settings
 from functions.sessions import cursor
 from functions.sessions.settings import settings
+from infra.local.events import LambdaContext
 from tests.chat import deployment
 
 
@@ -25,8 +28,13 @@ class Vault:
 
     def __init__(self, client: Any, clock: SimpleNamespace) -> None:
         self.client, self.clock, self.reads, self.is_down = client, clock, 0, False
+        self.patience: float | None = None
         self.arn = client.create_secret(Name="a-secret", SecretString="first")["ARN"]
         client.meta.events.register_first("before-send.secrets-manager.GetSecretValue", self._meet)
+        client.meta.events.register("before-send.secrets-manager", self._note)
+
+    def _note(self, request: Any, **_: Any) -> None:
+        self.patience = request.context.get("read_timeout")
 
     def _meet(self, **_: Any) -> None:
         self.reads += 1
@@ -83,6 +91,31 @@ def test_without_any_value_the_caller_is_told_to_come_back(vault: Vault) -> None
     vault.is_down = False
     vault.wait(PAUSE_SECONDS)
     assert secret.current() == "first"
+
+
+@pytest.mark.parametrize(("seconds", "patience"), [(28, READ_SECONDS), (3, 1.5), (1.5, None)])
+def test_a_secret_is_waited_for_until_the_deadline_and_no_longer(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float | None
+) -> None:
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + seconds)):
+        vault.patience = None
+        if patience:
+            assert Secret("", vault.arn).current() == "first"
+        else:
+            with pytest.raises(UnavailableError):
+                Secret("", vault.arn).current()
+    assert vault.patience == pytest.approx(patience, abs=0.1)
+
+
+def test_a_known_value_is_not_read_anew_in_the_time_for_storing(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Secret("", vault.arn)
+    assert secret.current() == "first"
+    vault.wait(MAX_AGE_SECONDS)
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + RESERVE_SECONDS)):
+        assert (secret.current(), vault.reads) == ("first", 1)
+    assert (secret.current(), vault.reads) == ("first", 2)
 
 
 def test_a_value_that_was_refused_is_read_anew_once(vault: Vault) -> None:
