@@ -3,13 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chatkeep.errors import ConflictError, InvalidFieldError, ModelAccountError, NotFoundError, TurnTimedOutError
+from chatkeep.errors import (
+    ConflictError,
+    InvalidFieldError,
+    ModelAccountError,
+    NotFoundError,
+    TooManyTurnsError,
+    TurnTimedOutError,
+)
 from chatkeep.models.turn import TurnStatus
 from chatkeep.telemetry import metrics
 from chatkeep.turns.attempt import Answer
 from functions.chat import prices
 
-NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError)
+NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError, TooManyTurnsError)
 ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}
 
 
