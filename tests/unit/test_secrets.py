@@ -108,6 +108,17 @@ def test_a_secret_is_waited_for_until_the_deadline_and_no_longer(
     assert vault.patience == pytest.approx(patience, abs=0.1)
 
 
+def test_a_request_without_time_to_read_a_secret_spoils_it_for_no_other(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = Secret("", vault.arn)
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    context = LambdaContext("a-function", "a-request", time.monotonic() + 1)
+    with deadline.kept({}, context), pytest.raises(UnavailableError):
+        secret.current()
+    assert secret.current() == "first"
+
+
 def test_a_known_value_is_not_read_anew_in_the_time_for_storing(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = Secret("", vault.arn)
     assert secret.current() == "first"

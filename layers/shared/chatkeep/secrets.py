@@ -80,6 +80,8 @@ class Secret:
             try:
                 self._keep(version, _fetched(self._arn, version))
                 self._next_read[version] = now + MAX_AGE_SECONDS
+            except OutOfTimeError:
+                self._next_read[version] = now  # nobody was asked
             except (BotoCoreError, ClientError, LookupError) as error:
                 logger.warning("secret unavailable", exc_info=error)
         if version not in self._values:
