@@ -25,13 +25,14 @@ from chatkeep.errors import (
     TurnRolledBackError,
 )
 from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn
 from chatkeep.transaction import Transaction
 from chatkeep.turns import engine, lease, queue, repair, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.lease import CancelAction, Ticket
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
-from functions.sessions import cancelling
+from functions.sessions import cancelling, writing
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.checkpoint_threads import TABLE
@@ -353,6 +354,22 @@ def test_a_turn_that_lost_its_lease_to_a_repetition_pays_for_itself(
     else:
         assert isinstance(late.exception(), IdempotencyKeyReusedError)
     assert sorted(turn["status"] for turn in room.settled().turns.values()) == ["completed", "failed"]
+
+
+def test_what_was_used_without_an_answer_is_metered_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Turn] = []
+    tools = replace(runtime.tools(), meter=seen.append)
+    with monkeypatch.context() as metered:
+        metered.setattr(runtime, "tools", lambda: tools)
+        first = room.running()
+        room.ask(CancelAction.ROLL_BACK)
+        assert isinstance(first.exception(), TurnRolledBackError)
+        assert [turn.status for turn in seen] == ["rolled_back"]
+        late = room.running()
+        writing.soft_delete(room.user_id, room.session_id)
+        room.gate.set()
+        assert isinstance(late.exception(), SessionDeletedError)
+    assert [(turn.status, turn.output_tokens > 0) for turn in seen[1:]] == [("failed", True)]
 
 
 def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Room) -> None:
