@@ -7,7 +7,7 @@ from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import Session
 from chatkeep.turns.attempt import Tools
-from functions.chat import agent, prices, providers
+from functions.chat import agent, prices, providers, telemetry
 from functions.chat.models import failures
 from functions.chat.settings import settings
 
@@ -30,6 +30,7 @@ def tools() -> Tools:
         turns_per_user=settings().turns_per_user,
         load=load,
         explain=explain,
+        meter=telemetry.count_usage,
     )
 
 

@@ -3,13 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chatkeep.errors import ConflictError, InvalidFieldError, ModelAccountError, NotFoundError, TurnTimedOutError
-from chatkeep.models.turn import TurnStatus
+from chatkeep.errors import (
+    ConflictError,
+    InvalidFieldError,
+    ModelAccountError,
+    NotFoundError,
+    TooManyTurnsError,
+    TurnTimedOutError,
+)
+from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import metrics
 from chatkeep.turns.attempt import Answer
 from functions.chat import prices
 
-NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError)
+NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError, TooManyTurnsError)
 ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}
 
 
@@ -35,13 +42,18 @@ def _count(answer: Answer) -> None:
         _count_failure((turn.error or {}).get("code"))
     else:
         metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
-    metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
-    metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
-    metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
+    count_usage(turn)
     metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
     metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
     if any(call["cost"] is None and prices.are_listed(call.get("model_name", "")) for call in turn.calls):
         metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)
+
+
+def count_usage(turn: Turn) -> None:
+    """Count what was used, whatever became of the turn: the alarm on the models' cost looks at it."""
+    metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
+    metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
+    metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
 
 
 def _count_failure(code: str | None) -> None:

@@ -6,7 +6,7 @@ from functions.sessions.settings import settings
 
 
 def get(user_id: str) -> PreferencesView:
-    """What the user chose, and the deployment's defaults for the rest."""
+    """What the user chose, and the deployment's defaults for the rest and for a model that is no longer allowed."""
     try:
         chosen = Preferences.get(*Preferences.key(user_id), consistent_read=True)
     except Preferences.DoesNotExist:
@@ -35,6 +35,8 @@ def _over_defaults(chosen: Preferences) -> PreferencesView:
         "custom_system_prompt": settings().default_system_prompt,
     }
     values = {name: getattr(chosen, name) for name in defaults}
+    if chosen.default_model is not None and not settings().allowed_models.allows(chosen.default_model):
+        values["default_model"] = None
     return PreferencesView.model_validate(
         {name: defaults[name] if value is None else value for name, value in values.items()}
     )

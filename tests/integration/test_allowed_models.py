@@ -52,3 +52,16 @@ def test_a_session_with_a_model_that_is_no_longer_allowed_takes_turns_with_anoth
     assert api.patch(f"/sessions/{old_session}", json={"title": "still mine"}).status == 200
     assert api.patch(f"/sessions/{old_session}", json={"model_name": ALLOWED}).status == 200
     assert sent(api, old_session, "hello")["message"]["content"] == "echo: hello"
+
+
+def test_new_sessions_of_who_prefers_a_model_that_is_no_longer_allowed_start_with_the_default_one(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.put("/preferences", json={"default_model": REFUSED, "default_temperature": 0})
+    with deployment(monkeypatch, {"ALLOWED_MODELS": ""}):
+        settings.cache_clear()
+        preferred = api.get("/preferences").json
+        assert (preferred["default_model"], preferred["default_temperature"]) == (ALLOWED, 0)
+        assert sent(api, new_session(api), "hello")["message"]["model_name"] == ALLOWED
+    settings.cache_clear()
+    assert api.get("/preferences").json["default_model"] == REFUSED

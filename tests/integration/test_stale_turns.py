@@ -20,6 +20,7 @@ from chatkeep.errors import (
     SessionArchivedError,
     SessionDeletedError,
     SessionNotFoundError,
+    StorageUnavailableError,
     TurnInProgressError,
 )
 from chatkeep.models.message import Message, Role
@@ -327,6 +328,17 @@ def test_a_lease_of_who_cannot_read_the_settings_is_given_up(key: tuple[str, str
     with monkeypatch.context() as outage:
         outage.setattr(sessions, "load_details", fail)
         with pytest.raises(PynamoDBException):
+            take(key)
+    assert sessions.header(*key).lease_turn_id is None
+
+
+def test_a_lease_of_who_is_left_without_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
+    def fail(*_: object) -> None:
+        raise StorageUnavailableError("left unprocessed")
+
+    with monkeypatch.context() as throttled:
+        throttled.setattr(sessions, "load_details", fail)
+        with pytest.raises(StorageUnavailableError):
             take(key)
     assert sessions.header(*key).lease_turn_id is None
 

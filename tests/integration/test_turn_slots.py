@@ -106,6 +106,16 @@ def test_the_answer_to_one_turn_too_many_says_when_to_try_again(crowd: Crowd) ->
     assert sent(crowd.api, session_id, "quick", key="k")["status"] == "completed"
 
 
+def test_one_turn_too_many_is_no_failure_of_the_deployment(crowd: Crowd, capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [crowd.running() for _ in range(LIMIT)]
+    session_id = new_session(crowd.api)
+    capsys.readouterr()
+    assert send(crowd.api, session_id, "quick").status == 429
+    assert "TurnsFailed" not in capsys.readouterr().out
+    crowd.gate.set()
+    assert [one.result().turn.status for one in turns] == ["completed"] * LIMIT
+
+
 def test_one_user_takes_no_slots_of_another(crowd: Crowd) -> None:
     turns = [crowd.running() for _ in range(LIMIT)]
     other = Client(f"{crowd.api.user_id}-2")

@@ -92,6 +92,18 @@ def test_a_turn_that_nothing_can_store_is_an_error_by_name_and_billed_once(
 
 
 @pytest.mark.usefixtures("hall")
+def test_what_nothing_can_store_counts_among_what_the_models_cost(
+    api: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = new_session(api)
+    capsys.readouterr()
+    assert send(api, session_id, "too much").status == 422
+    told = capsys.readouterr().out
+    assert all(f'"{name}":[' in told for name in ("InputTokens", "OutputTokens", "CostMicroDollars"))
+    assert "TurnsFailed" not in told
+
+
+@pytest.mark.usefixtures("hall")
 def test_each_try_of_what_nothing_can_store_is_billed_and_the_session_takes_the_next_turn(
     api: Client, dynamodb: Any, user_id: str
 ) -> None:

@@ -25,13 +25,14 @@ from chatkeep.errors import (
     TurnRolledBackError,
 )
 from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn
 from chatkeep.transaction import Transaction
 from chatkeep.turns import engine, lease, queue, repair, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.lease import CancelAction, Ticket
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
-from functions.sessions import cancelling
+from functions.sessions import cancelling, writing
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.checkpoint_threads import TABLE
@@ -335,6 +336,40 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
     after = room.settled()
     assert (after.transcript, after.memory) == (before.transcript, before.memory)
     assert [turn["status"] for name, turn in after.turns.items() if name not in before.turns] == ["failed"]
+
+
+@pytest.mark.parametrize("body", ["first", "another"])
+def test_a_turn_that_lost_its_lease_to_a_repetition_pays_for_itself(
+    room: Room, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    late = room.running(key="k")
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    graphs.meanwhile[:] = [lambda: None]
+    again = room.send(body, key="k").result()
+    room.gate.set()
+    if body == "first":
+        assert late.result().message.message_id == again.message.message_id
+    else:
+        assert isinstance(late.exception(), IdempotencyKeyReusedError)
+    assert sorted(turn["status"] for turn in room.settled().turns.values()) == ["completed", "failed"]
+
+
+def test_what_was_used_without_an_answer_is_metered_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Turn] = []
+    tools = replace(runtime.tools(), meter=seen.append)
+    with monkeypatch.context() as metered:
+        metered.setattr(runtime, "tools", lambda: tools)
+        first = room.running()
+        room.ask(CancelAction.ROLL_BACK)
+        assert isinstance(first.exception(), TurnRolledBackError)
+        assert [turn.status for turn in seen] == ["rolled_back"]
+        late = room.running()
+        writing.soft_delete(room.user_id, room.session_id)
+        room.gate.set()
+        assert isinstance(late.exception(), SessionDeletedError)
+    assert [(turn.status, turn.output_tokens > 0) for turn in seen[1:]] == [("failed", True)]
 
 
 def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Room) -> None:

@@ -1,6 +1,7 @@
 """Secrets under rotation and without Secrets Manager: what is read, when, and what holds where it cannot be."""
 
 import json
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,14 +10,16 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chatkeep import secrets
+from chatkeep import deadline, secrets
+from chatkeep.deadline import RESERVE_SECONDS
 from chatkeep.errors import InvalidFieldError, UnavailableError
-from chatkeep.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, Secret
+from chatkeep.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, READ_SECONDS, Secret
 from functions.chat import runtime
 from functions.chat.models.redaction import redacted
 from functions.chat.settings import settings as chat_settings
 from functions.sessions import cursor
 from functions.sessions.settings import settings
+from infra.local.events import LambdaContext
 from tests.chat import deployment
 
 
@@ -25,8 +28,13 @@ class Vault:
 
     def __init__(self, client: Any, clock: SimpleNamespace) -> None:
         self.client, self.clock, self.reads, self.is_down = client, clock, 0, False
+        self.patience: float | None = None
         self.arn = client.create_secret(Name="a-secret", SecretString="first")["ARN"]
         client.meta.events.register_first("before-send.secrets-manager.GetSecretValue", self._meet)
+        client.meta.events.register("before-send.secrets-manager", self._note)
+
+    def _note(self, request: Any, **_: Any) -> None:
+        self.patience = request.context.get("read_timeout")
 
     def _meet(self, **_: Any) -> None:
         self.reads += 1
@@ -85,6 +93,42 @@ def test_without_any_value_the_caller_is_told_to_come_back(vault: Vault) -> None
     assert secret.current() == "first"
 
 
+@pytest.mark.parametrize(("seconds", "patience"), [(28, READ_SECONDS), (3, 1.5), (1.5, None)])
+def test_a_secret_is_waited_for_until_the_deadline_and_no_longer(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float | None
+) -> None:
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + seconds)):
+        vault.patience = None
+        if patience:
+            assert Secret("", vault.arn).current() == "first"
+        else:
+            with pytest.raises(UnavailableError):
+                Secret("", vault.arn).current()
+    assert vault.patience == pytest.approx(patience, abs=0.1)
+
+
+def test_a_request_without_time_to_read_a_secret_spoils_it_for_no_other(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = Secret("", vault.arn)
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    context = LambdaContext("a-function", "a-request", time.monotonic() + 1)
+    with deadline.kept({}, context), pytest.raises(UnavailableError):
+        secret.current()
+    assert secret.current() == "first"
+
+
+def test_a_known_value_is_not_read_anew_in_the_time_for_storing(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Secret("", vault.arn)
+    assert secret.current() == "first"
+    vault.wait(MAX_AGE_SECONDS)
+    monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
+    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + RESERVE_SECONDS)):
+        assert (secret.current(), vault.reads) == ("first", 1)
+    assert (secret.current(), vault.reads) == ("first", 2)
+
+
 def test_a_value_that_was_refused_is_read_anew_once(vault: Vault) -> None:
     secret = Secret("", vault.arn)
     assert secret.current() == "first"
@@ -141,6 +185,16 @@ def test_a_cursor_survives_one_rotation_and_not_two(signed: Vault) -> None:
             assert cursor.open_sealed(sealed, "a list") == "here"
     with pytest.raises(InvalidFieldError):
         cursor.open_sealed(sealed, "a list")
+
+
+def test_a_cursor_survives_a_rotation_after_the_version_before_was_looked_at(signed: Vault) -> None:
+    sealed = cursor.seal("here", "a list")
+    with pytest.raises(InvalidFieldError):
+        cursor.open_sealed("nonsense", "a list")
+    signed.rotate("second")
+    signed.wait(PAUSE_SECONDS)
+    assert cursor.open_sealed(str(cursor._serializer("second", ("a list",)).dumps("there")), "a list") == "there"
+    assert cursor.open_sealed(sealed, "a list") == "here"
 
 
 def test_a_cursor_of_a_process_that_knows_the_new_secret_already_is_opened(signed: Vault) -> None:

@@ -13,6 +13,7 @@ from chatkeep.errors import TooManyTurnsError
 from chatkeep.models.totals import Totals
 from chatkeep.turns import slots
 from chatkeep.turns.lease import Sender
+from tests.wire import refused, refusing
 
 SENDERS = 6
 SECONDS = st.integers(min_value=1, max_value=60)
@@ -73,3 +74,29 @@ def stored(user_id: str) -> set[str]:
     key = Totals.of(user_id)
     found = list(Totals.query(key.pk, Totals.sk == key.sk, consistent_read=True))
     return set(found[0].slots or ()) if found else set()
+
+
+def sender(user_id: str, seconds: float = 60) -> Sender:
+    return Sender(user_id, "session", "turn", clock.milliseconds(clock.now() + timedelta(seconds=seconds)))
+
+
+def test_a_slot_is_given_back_though_a_turn_of_the_users_is_being_stored(engine: Any, user_id: str) -> None:
+    mine = sender(user_id)
+    slots.take(mine, 1)
+    with refusing("UpdateItem", *[refused("TransactionConflictException")] * 2) as left:
+        slots.release(user_id, mine.owner, mine.expires_at)
+    assert (left, stored(user_id)) == ([], set())
+
+
+def test_the_dead_are_removed_though_a_turn_of_the_users_is_being_stored(engine: Any, user_id: str) -> None:
+    slots.take(sender(user_id, -1), 1)
+    mine = sender(user_id)
+    full = refused("ConditionalCheckFailedException")
+    with refusing("UpdateItem", full, refused("TransactionConflictException")) as left:
+        slots.take(mine, 1)
+    assert (left, stored(user_id)) == ([], {f"{mine.owner}@{mine.expires_at}"})
+
+
+def test_who_gives_back_a_slot_that_was_never_taken_leaves_no_item(engine: Any, user_id: str) -> None:
+    slots.release(user_id, "owner", 0)
+    assert list(Totals.query(Totals.of(user_id).pk)) == []

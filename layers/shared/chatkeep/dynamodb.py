@@ -35,7 +35,7 @@ DELETES_A_BATCH = 25
 class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
     """The request was not sent: its answer could not come before the deadline."""
 
-    fmt = "no time is left for a request to DynamoDB"
+    fmt = "no time is left for a request"
 
 
 class PunctualConnection(Connection):

@@ -37,10 +37,10 @@ class AllowedModels:
 
     def check(self, model_name: str, field: str = "model_name") -> None:
         """Raises ModelNotSupportedError naming `field` where the deployment does not allow the model."""
-        if not self._allows(model_name):
+        if not self.allows(model_name):
             raise ModelNotSupportedError(f"{model_name!r} is not a model that this deployment allows", field)
 
-    def _allows(self, model_name: str) -> bool:
+    def allows(self, model_name: str) -> bool:
         if model_name == self.default_model:
             return True
         if not self.patterns:

@@ -11,17 +11,22 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from chatkeep import deadline
+from chatkeep.dynamodb import OutOfTimeError
 from chatkeep.errors import UnavailableError
 from chatkeep.telemetry import logger
 
 MAX_AGE_SECONDS = 300
 PAUSE_SECONDS = 10
 """The least time between two reads of one version, whoever asks for it and whether it could be read or not."""
-CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+CONNECT_SECONDS, READ_SECONDS = 1.0, 2.0
+SHORTEST_READ_SECONDS = 0.25
+CONFIG = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2})
 MEMBER = "api_key"
 
 
@@ -69,17 +74,26 @@ class Secret:
 
     def _version(self, version: Version) -> str | None:
         """The value of a version, or None where there is none."""
-        now = time.monotonic()
-        if now >= self._next_read.get(version, 0):
+        now, hurried = time.monotonic(), deadline.current().seconds_left() <= 0
+        if now >= self._next_read.get(version, 0) and not (hurried and version in self._values):
             self._last_read[version], self._next_read[version] = now, now + PAUSE_SECONDS
             try:
-                self._values[version] = _fetched(self._arn, version)
+                self._keep(version, _fetched(self._arn, version))
                 self._next_read[version] = now + MAX_AGE_SECONDS
+            except OutOfTimeError:
+                self._next_read[version] = now  # nobody was asked
             except (BotoCoreError, ClientError, LookupError) as error:
                 logger.warning("secret unavailable", exc_info=error)
         if version not in self._values:
             raise UnavailableError("a secret of this deployment cannot be read now")
         return self._values[version]
+
+    def _keep(self, version: Version, value: str | None) -> None:
+        """Keep a version's value; what was the current one until now is the one before, whatever that was when read."""
+        before = self._values.get(version)
+        self._values[version] = value
+        if version is Version.CURRENT and before not in (None, value):
+            self._values[Version.PREVIOUS] = before
 
 
 def _fetched(arn: str, version: Version) -> str | None:
@@ -107,4 +121,14 @@ def _text(stored: str) -> str:
 
 @cache
 def _client() -> Any:
-    return get_session().create_client("secretsmanager", config=CONFIG)
+    client = get_session().create_client("secretsmanager", config=CONFIG)
+    client.meta.events.register_first("before-send.secrets-manager", _limit)
+    return client
+
+
+def _limit(request: AWSPreparedRequest, **_: Any) -> None:
+    """Raises OutOfTimeError where no answer could come before the request's deadline."""
+    left = deadline.current().storage_seconds_left() - CONNECT_SECONDS
+    if left < SHORTEST_READ_SECONDS:
+        raise OutOfTimeError
+    request.context["read_timeout"] = min(READ_SECONDS, left)

@@ -61,7 +61,8 @@ class Tools:
     """What a turn runs with: the saver of its thread, the graph and the prices of its function.
 
     At most `turns_per_user` of a user's requests run or wait at once. `load` imports what the graph of a session needs,
-    which may take seconds; `explain` says what a model's error is for whoever sent the turn to the model of that name.
+    which may take seconds; `explain` says what a model's error is for whoever sent the turn to the model of that name;
+    `meter` is told what was used by a turn that has no answer to tell it.
     """
 
     saver: DynamoDBSaver
@@ -70,6 +71,7 @@ class Tools:
     turns_per_user: int
     load: Callable[[Session], None] = lambda _: None
     explain: Callable[[Exception, str], ChatkeepError] = no_answer
+    meter: Callable[[Turn], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,10 @@ class Attempt:
         It gets an id of its own, so that the same request may try again.
         """
         if self._used():
+            turn = self._turn(ids.new(), TurnStatus.FAILED)
+            self.tools.meter(turn)
             try:
-                bill(self.session, self._turn(ids.new(), TurnStatus.FAILED))
+                bill(self.session, turn)
             except STORAGE:
                 self.log_usage()
 
@@ -245,6 +249,7 @@ class Attempt:
     def _roll_back(self) -> Answer:
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
         commit(self.session, turn, [], NoCheckpoint())
+        self.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)
 
     def _store(

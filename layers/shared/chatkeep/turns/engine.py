@@ -8,7 +8,7 @@ from pynamodb.exceptions import PynamoDBException
 from chatkeep import ids, messages
 from chatkeep.caller import Claim
 from chatkeep.deadline import Deadline
-from chatkeep.errors import SessionNotFoundError, TurnInProgressError, TurnRolledBackError
+from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError, TurnInProgressError, TurnRolledBackError
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
@@ -90,7 +90,7 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
 
 
 def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error: Exception) -> Answer:
-    """The answer of the turn where it is recorded in spite of `error`; else bill what it has used and raise `error`."""
+    """The answer of the turn where it is recorded in spite of `error`, else raise it; bill what is in no record."""
     # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only the
     # answer of the storage lost.
     ended_here = _release_if_possible(session)
@@ -99,8 +99,12 @@ def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error
     except STORAGE:
         attempt.log_usage()
         raise
-    if recorded is None:
+    except IdempotencyKeyReusedError:
         attempt.bill()
+        raise
+    if recorded is None or recorded.fence != session.lease_fence:  # else what was used is in the record
+        attempt.bill()
+    if recorded is None:
         raise error
     return _answer(request, recorded)
 

@@ -21,7 +21,7 @@ from pynamodb.expressions.update import Action
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline, time_of_day
-from chatkeep.errors import LeaseLostError, NoTurnRunningError
+from chatkeep.errors import LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 from chatkeep.transaction import Transaction, update_if
 
@@ -101,7 +101,7 @@ def acquire(sender: Sender, ticket: Ticket | None) -> Session:
             if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
         sessions.load_details([session], OF_A_TURN)
-    except (PynamoDBException, BotoCoreError):
+    except (PynamoDBException, BotoCoreError, StorageUnavailableError):
         # The lease may have been taken all the same; nobody would use it.
         with suppress(PynamoDBException, BotoCoreError):
             mine: Condition = Session.lease_owner == sender.owner

@@ -41,8 +41,9 @@ def giving_back(session: Session) -> list[Action]:
 
 def release(user_id: str, owner: str, expires_at: int) -> None:
     """Give back the slot of the sender `owner`, or leave it to expire where the storage does not answer."""
+    taken = _slot(owner, expires_at)
     try:
-        Totals.of(user_id).update([Totals.slots.delete({_slot(owner, expires_at)})])
+        update_if(Totals.of(user_id), [Totals.slots.delete({taken})], Totals.slots.contains(taken))
     except (PynamoDBException, BotoCoreError):
         logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
 
@@ -59,7 +60,7 @@ def _take(user_id: str, wanted: str, limit: int) -> None:
         if len(taken - dead) >= limit:
             break
         if dead:
-            Totals.of(user_id).update([Totals.slots.delete(dead)])
+            update_if(Totals.of(user_id), [Totals.slots.delete(dead)], Totals.slots.exists())
     raise TooManyTurnsError(limit)
 
 
