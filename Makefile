@@ -10,7 +10,7 @@ JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 # The local runner brings its own engine, so its tests need no second run.
 PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' \
-	--ignore-glob='*/test_hammer.py' $(ARGS)
+	--ignore-glob='*/test_hammer.py' -m '' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean

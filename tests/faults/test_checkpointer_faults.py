@@ -113,6 +113,8 @@ RUNS = {
     "interrupted subgraph": (nested, interrupted),
     "DeltaChannel": (logging, over_a_snapshot),
 }
+LONG = ("subgraph", "interrupted subgraph", "DeltaChannel")
+MARKS = {name: [pytest.mark.thorough] if name in LONG else [] for name in RUNS}
 
 
 def whole(saver: Recording, config: Any) -> None:
@@ -154,7 +156,7 @@ def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "strict", [pytest.param(False, id="plain", marks=pytest.mark.thorough), pytest.param(True, id="strict")]
 )
-@pytest.mark.parametrize(("make", "run"), RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize(("make", "run"), [pytest.param(*RUNS[name], id=name, marks=MARKS[name]) for name in RUNS])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_run_survives_a_fault_at_any_request(
     dynamodb: Any,

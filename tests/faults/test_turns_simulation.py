@@ -51,7 +51,10 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(params=SCENARIOS)
+LONG = ("an agent with tools", "a state of several transactions")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.thorough] if name in LONG else []) for name in SCENARIOS])
 def scenario(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     found = SCENARIOS[request.param]
     monkeypatch.setenv("GRAPH", found.graph)

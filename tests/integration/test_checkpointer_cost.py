@@ -57,6 +57,7 @@ def test_each_turn_costs_as_little_as_the_first(
     assert sum(usage.written for usage in late) <= 1.1 * sum(usage.written for usage in early)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("graph", ["DeltaChannel", "subgraph"])
 def test_a_turn_costs_no_more_writing_where_each_has_a_process_of_its_own(
     metered: tuple[DynamoDBSaver, Meter], user_id: str, graph: str
@@ -90,6 +91,7 @@ def test_a_value_that_does_not_change_is_not_written_again(metered: tuple[Dynamo
     assert len(thread.values()["fixed"]) == 900
 
 
+@pytest.mark.thorough
 def test_a_thread_of_a_hundred_turns_is_deleted_in_thirty_requests(
     metered: tuple[DynamoDBSaver, Meter], user_id: str
 ) -> None:

@@ -27,7 +27,7 @@ def tables() -> Iterator[Engine]:
     engine.end()
 
 
-@pytest.fixture(scope="module", params=["DEBUG", "ERROR"])
+@pytest.fixture(scope="module", params=["DEBUG", pytest.param("ERROR", marks=pytest.mark.thorough)])
 def level(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

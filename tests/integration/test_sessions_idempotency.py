@@ -125,6 +125,7 @@ def test_repetitions_at_the_same_moment_count_once(user_id: str, session_id: str
     assert Session.count(session.pk, Session.sk.startswith("SESSION#")) == 5
 
 
+@pytest.mark.thorough
 def test_two_hundred_requests_sent_twice_count_as_two_hundred(api: Client, session_id: str) -> None:
     def send(number: int) -> Any:
         headers = {"Idempotency-Key": f"request {number}"}

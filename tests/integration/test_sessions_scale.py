@@ -50,6 +50,7 @@ def page(api: Client, **params: Any) -> tuple[list[str], str | None, list[str]]:
     return titles, response.json["next_cursor"], [f"{name} {asked.get('IndexName')}" for name, asked in sent]
 
 
+@pytest.mark.thorough
 def test_a_page_costs_one_query_wherever_it_is_and_a_search_is_right(
     api: Client, user_id: str, newest_first: list[tuple[str, str]]
 ) -> None:

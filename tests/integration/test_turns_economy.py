@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from chatkeep.deadline import Deadline
@@ -26,6 +27,7 @@ def test_a_turn_stays_within_its_budget_of_requests_and_capacity_as_the_thread_g
     assert [row for row in rows if not turns.within_budget(row)] == []
 
 
+@pytest.mark.thorough
 def test_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(engine: Engine, user_id: str, api: Client) -> None:
     """A thousand turns, but on moto, which takes twice the time, a quarter of them."""
     users = [f"{user_id}-{number}" for number in range(5 if engine.endpoint is None else 20)]

@@ -39,6 +39,7 @@ def counted(user_id: str, session_id: str) -> tuple[Any, Any, Any, Any]:
     )
 
 
+@pytest.mark.thorough
 def test_thirty_two_reporters_at_once_lose_nothing(user_id: str, session_id: str) -> None:
     used = NewUsage(message_count=1, tokens_used=7, cost=0.000003)
 
