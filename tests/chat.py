@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.chat import agent, runtime
+from functions.chat import agent
 from functions.chat.settings import settings
 from tests.client import Client, Response
 
@@ -24,6 +24,8 @@ def deployment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) ->
 
 
 def _forget() -> None:
+    from functions.chat import runtime  # it imports the models, which read the engine's address
+
     settings.cache_clear()
     runtime.tools.cache_clear()
     agent.factory.cache_clear()

@@ -1,6 +1,7 @@
 """What `make build` left in .aws-sam, deployed to the emulator by SAM, and a user's requests through its gateway."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -134,13 +135,28 @@ class Deployment:
             yield from iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
 
     def grant_converse(self) -> None:
-        """Let chat do under the emulator's name for it what the template lets it do under AWS's."""
+        """Let chat do under the emulator's names for it what the template lets it do under AWS's.
+
+        The emulator takes an inference profile for a foundation model of that name.
+        """
         allowed = [
             one for one in self.statements("ChatFunction") if "bedrock:InvokeModelWithResponseStream" in one["Action"]
         ]
-        statements = [one | {"Action": ["bedrock:ConverseStream"]} for one in allowed]
+        statements = [
+            one | {"Action": ["bedrock:ConverseStream"], "Resource": [*one["Resource"], *_profiles(one["Resource"])]}
+            for one in allowed
+        ]
         self.emulator.client("iam").put_role_policy(
             RoleName=self.physical("ChatFunctionRole"),
             PolicyName="the-emulators-action",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
         )
+
+
+def _profiles(resources: list[str]) -> list[str]:
+    """The inference profiles among `resources`, as foundation models."""
+    return [
+        re.sub(":[^:]*:inference-profile/", "::foundation-model/", one)
+        for one in resources
+        if "inference-profile" in one
+    ]

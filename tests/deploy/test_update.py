@@ -17,7 +17,9 @@ def before(development: Deployment, talk: Talk) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def updated(packaged: Package, development: Deployment, before: dict[str, str]) -> Deployment:
     assert development.functions["StatsFunction"]["Environment"]["Variables"]["ALLOWED_ORIGIN"] == "*"
-    updated = packaged.deploy("default", AllowedOrigin=ORIGIN, BedrockModels="*anthropic.*", ApiLogging="manage")
+    updated = packaged.deploy(
+        "default", AllowedOrigin=ORIGIN, AllowedModels="bedrock:*", BedrockModels="anthropic.*", ApiLogging="manage"
+    )
     updated.grant_converse()
     return updated
 
