@@ -44,7 +44,7 @@ def packaged(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def development(packaged: Package) -> Deployment:
     """`sam deploy`, as the README has it."""
     deployment = packaged.deploy("default")
-    deployment.grant_converse()
+    deployment.grant()
     return deployment
 
 
@@ -52,7 +52,7 @@ def development(packaged: Package) -> Deployment:
 def production(packaged: Package, development: Deployment) -> Deployment:
     """`sam deploy --config-env production`, beside the other."""
     deployment = packaged.deploy("production")
-    deployment.grant_converse()
+    deployment.grant()
     return deployment
 
 

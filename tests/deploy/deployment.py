@@ -134,7 +134,26 @@ class Deployment:
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             yield from iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
 
-    def grant_converse(self) -> None:
+    @property
+    def cursor_secret(self) -> str:
+        """What the sessions function is told of its secret."""
+        return str(self.functions["SessionsFunction"]["Environment"]["Variables"]["CURSOR_SECRET_ARN"])
+
+    def grant(self) -> None:
+        """Let the functions do under the emulator's names what the template lets them do under AWS's."""
+        self._grant_converse()
+        arn = self.emulator.client("secretsmanager").describe_secret(SecretId=self.cursor_secret)["ARN"]
+        statement = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [arn]}
+        self._put_policy("SessionsFunction", "the-secrets-arn", [statement])
+
+    def _put_policy(self, function: str, name: str, statements: list[dict[str, Any]]) -> None:
+        self.emulator.client("iam").put_role_policy(
+            RoleName=self.physical(f"{function}Role"),
+            PolicyName=name,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )
+
+    def _grant_converse(self) -> None:
         """Let chat do under the emulator's names for it what the template lets it do under AWS's.
 
         The emulator takes an inference profile for a foundation model of that name.
@@ -146,11 +165,7 @@ class Deployment:
             one | {"Action": ["bedrock:ConverseStream"], "Resource": [*one["Resource"], *_profiles(one["Resource"])]}
             for one in allowed
         ]
-        self.emulator.client("iam").put_role_policy(
-            RoleName=self.physical("ChatFunctionRole"),
-            PolicyName="the-emulators-action",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-        )
+        self._put_policy("ChatFunction", "the-emulators-action", statements)
 
 
 def _profiles(resources: list[str]) -> list[str]:

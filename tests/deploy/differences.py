@@ -30,8 +30,12 @@ DIFFERENCES = {
     "action of ConverseStream": Difference(
         "asks for bedrock:ConverseStream, which AWS does not have: chat's role gets it on the resources on which the "
         "template allows bedrock:InvokeModelWithResponseStream, AWS's action for it, with inference profiles as "
-        "foundation models, which they are to it: `Deployment.grant_converse`",
+        "foundation models, which they are to it: `Deployment.grant`",
         "the rest of the policy is the template's own; Bedrock's access check was never run",
+    ),
+    "reference to a secret": Difference(
+        "a secret's Ref is its name, on AWS its ARN, which the sessions function's role gets: `Deployment.grant`",
+        "AWS's reference of AWS::SecretsManager::Secret, and tests/unit/test_policies.py",
     ),
     "sign-up": Difference(
         "lets anybody sign up, unconfirmed, whatever the pool says",

@@ -44,6 +44,10 @@ def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
     return any("metric math" in event.get("ResourceStatusReason", "") for event in events)
 
 
+def secret_is_referred_to_by_name(deployment: Deployment, client: httpx.Client) -> bool:
+    return not deployment.cursor_secret.startswith("arn:")
+
+
 def converse_has_an_action_of_its_own(deployment: Deployment, client: httpx.Client) -> bool:
     session_id = client.post("/sessions", json={}).json()["session_id"]
     with policy_without(deployment, "ChatFunction", "bedrock:ConverseStream"):
@@ -164,6 +168,7 @@ def tables(emulator: Emulator) -> list[str]:
 TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "metric-math alarms": alarm_is_refused,
     "action of ConverseStream": converse_has_an_action_of_its_own,
+    "reference to a secret": secret_is_referred_to_by_name,
     "sign-up": anybody_signs_up,
     "gateway responses": gateway_answers_by_itself,
     "preflights": preflight_lacks_headers,

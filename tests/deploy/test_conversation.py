@@ -38,8 +38,9 @@ def test_the_transcript_has_what_was_said_in_order(ada: httpx.Client, talk: Talk
 
 
 def contents(client: httpx.Client, path: str, **params: Any) -> list[str]:
-    page = client.get(f"{path}/messages", params=params).json()
-    return [message["content"] for message in page["messages"]]
+    page = client.get(f"{path}/messages", params=params)
+    assert page.status_code == 200, page.text
+    return [message["content"] for message in page.json()["messages"]]
 
 
 def test_an_answer_is_rated(ada: httpx.Client, talk: Talk) -> None:

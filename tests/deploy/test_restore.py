@@ -34,7 +34,7 @@ def restored(packaged: Package, production: Deployment, talk: Talk) -> Deploymen
     answers_expire = {"AttributeName": "expires_at", "Enabled": True}
     dynamodb.update_time_to_live(TableName=names["SessionsTable"], TimeToLiveSpecification=answers_expire)
     restored = packaged.deploy("production", **{f"Existing{table}": name for table, name in names.items()})
-    restored.grant_converse()
+    restored.grant()
     return restored
 
 

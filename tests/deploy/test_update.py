@@ -20,7 +20,7 @@ def updated(packaged: Package, development: Deployment, before: dict[str, str]) 
     updated = packaged.deploy(
         "default", AllowedOrigin=ORIGIN, AllowedModels="bedrock:*", BedrockModels="anthropic.*", ApiLogging="manage"
     )
-    updated.grant_converse()
+    updated.grant()
     return updated
 
 
