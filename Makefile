@@ -59,7 +59,7 @@ test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Pytho
 	@touch $@
 
 test-setup: $(SETUP) ## set up and run a copy of the tree with each Python at hand and little else; ARGS for others
-	$(BIN)/python -m tests.bare_setup $(ARGS)
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(BIN)/python -m tests.bare_setup $(ARGS)
 
 check: lint types test ## what has to hold before a change lands
 
