@@ -47,7 +47,7 @@ class Story:
 
     def release(self, number: int, _: int) -> None:
         if sender := self.held.pop(number, None):
-            slots.release(self.user_id, sender.owner, sender.expires_at)
+            slots.release(sender)
 
     def wait(self, _: int, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
@@ -84,7 +84,7 @@ def test_a_slot_is_given_back_though_a_turn_of_the_users_is_being_stored(engine:
     mine = sender(user_id)
     slots.take(mine, 1)
     with refusing("UpdateItem", *[refused("TransactionConflictException")] * 2) as left:
-        slots.release(user_id, mine.owner, mine.expires_at)
+        slots.release(mine)
     assert (left, stored(user_id)) == ([], set())
 
 
@@ -98,5 +98,5 @@ def test_the_dead_are_removed_though_a_turn_of_the_users_is_being_stored(engine:
 
 
 def test_who_gives_back_a_slot_that_was_never_taken_leaves_no_item(engine: Any, user_id: str) -> None:
-    slots.release(user_id, "owner", 0)
+    slots.release(sender(user_id, 0))
     assert list(Totals.query(Totals.of(user_id).pk)) == []

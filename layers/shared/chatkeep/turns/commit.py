@@ -60,13 +60,12 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     """
     with ahead.limits_named():
         writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
-    at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
-    for _ in attempts(ATTEMPTS):
-        try:
-            with ahead.limits_named():
+        at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
+        for _ in attempts(ATTEMPTS):
+            try:
                 return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
-        except _MovedError:
-            session = _still_ours(session, turn)
+            except _MovedError:
+                session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
 
 
@@ -89,7 +88,7 @@ def _store(session: Session, at: str, turn: Turn, messages: list[Message], write
         )
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
-        counters.add_to_totals(transaction, session.user_id, turn, *slots.giving_back(session))
+        counters.add_to_totals(transaction, session.user_id, turn, slots.giving_back(lease.holder(session)))
         counters.add_to_day(transaction, session.user_id, turn, now())
 
 

@@ -86,7 +86,7 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
         try:
             return _answer_or_raise(request, session, attempt, error)
         finally:
-            slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
+            slots.release(lease.holder(session))
 
 
 def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error: Exception) -> Answer:

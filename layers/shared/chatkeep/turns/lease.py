@@ -82,6 +82,12 @@ class Ticket:
         return Session.interrupting if self.interrupts else Session.waiting
 
 
+def holder(session: Session) -> Sender:
+    """The sender that `session`'s lease was acquired for."""
+    expires_at = int(session.lease_expires_at)
+    return Sender(session.user_id, session.session_id, session.lease_turn_id, expires_at, session.lease_owner)
+
+
 def expiry(deadline: Deadline) -> int:
     """When a lease expires whose holder has this deadline, in milliseconds since the epoch."""
     return milliseconds(time_of_day(deadline.dies) + MARGIN)

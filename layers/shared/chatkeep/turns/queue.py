@@ -60,7 +60,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> 
     try:
         return _in_line(sender, strategy, start_by, refusal)
     except BaseException:
-        slots.release(sender.user_id, sender.owner, sender.expires_at)
+        slots.release(sender)
         raise
 
 
@@ -75,7 +75,7 @@ def wait_for_twin(sender: Sender, until: float, limit: int) -> None:
             if not _nap(until):
                 raise TurnInProgressError(sender.turn_id)
     finally:
-        slots.release(sender.user_id, sender.owner, sender.expires_at)
+        slots.release(sender)
 
 
 def without_dead(session: Session) -> Session:

@@ -41,7 +41,7 @@ def _repair(found: Session) -> bool:
         session = queue.without_dead(sessions.header(found.user_id, found.session_id))
         if session.lease_turn_id is None or lease.running_turn(session) is not None:
             return False
-        slots.release(session.user_id, session.lease_owner, int(session.lease_expires_at))
+        slots.release(lease.holder(session))
         return lease.release(session)
     except SessionNotFoundError:  # the index lags behind a purge
         return False

@@ -12,7 +12,6 @@ from pynamodb.expressions.update import Action
 
 from chatkeep.clock import milliseconds, now
 from chatkeep.errors import TooManyTurnsError
-from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
 from chatkeep.retrying import attempts
 from chatkeep.telemetry import logger
@@ -28,22 +27,21 @@ def take(sender: Sender, limit: int) -> None:
     Costs one request and 1 WCU where there is room. Raises TooManyTurnsError while `limit` slots are taken.
     """
     try:
-        _take(sender.user_id, _slot(sender.owner, sender.expires_at), limit)
+        _take(sender.user_id, _slot(sender), limit)
     except (PynamoDBException, BotoCoreError):  # it may be taken all the same
-        release(sender.user_id, sender.owner, sender.expires_at)
+        release(sender)
         raise
 
 
-def giving_back(session: Session) -> list[Action]:
-    """The actions on the user's totals that give back the slot of the request that acquired `session`'s lease."""
-    return [Totals.slots.delete({_slot(session.lease_owner, int(session.lease_expires_at))})]
+def giving_back(sender: Sender) -> Action:
+    """The action on the user's totals that gives back the sender's slot."""
+    return Totals.slots.delete({_slot(sender)})
 
 
-def release(user_id: str, owner: str, expires_at: int) -> None:
-    """Give back the slot of the sender `owner`, or leave it to expire where the storage does not answer."""
-    taken = _slot(owner, expires_at)
+def release(sender: Sender) -> None:
+    """Give back the sender's slot, or leave it to expire where the storage does not answer."""
     try:
-        update_if(Totals.of(user_id), [Totals.slots.delete({taken})], Totals.slots.contains(taken))
+        update_if(Totals.of(sender.user_id), [giving_back(sender)], Totals.slots.contains(_slot(sender)))
     except (PynamoDBException, BotoCoreError):
         logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
 
@@ -64,8 +62,8 @@ def _take(user_id: str, wanted: str, limit: int) -> None:
     raise TooManyTurnsError(limit)
 
 
-def _slot(owner: str, expires_at: int) -> str:
-    return f"{owner}@{expires_at}"
+def _slot(sender: Sender) -> str:
+    return f"{sender.owner}@{sender.expires_at}"
 
 
 def _taken(user_id: str) -> set[str]:
