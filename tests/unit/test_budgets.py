@@ -8,15 +8,9 @@ from pynamodb.exceptions import GetError
 
 from chatkeep import deadline, dynamodb
 from chatkeep.deadline import ANSWERING_SECONDS, GATEWAY_SECONDS, RESERVE_SECONDS, Deadline
-from chatkeep.dynamodb import (
-    CONNECT_SECONDS,
-    MOST_ATTEMPTS,
-    READ_SECONDS,
-    SILENT_ATTEMPTS,
-    OutOfTimeError,
-    longest_pause,
-)
+from chatkeep.dynamodb import MOST_ATTEMPTS, READ_SECONDS, SILENT_ATTEMPTS, longest_pause
 from chatkeep.models.session import Session
+from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.retrying import ATTEMPT_SECONDS
 from infra.local.template import Function, load_functions, load_routes
 from tests.client import STACK

@@ -24,10 +24,12 @@ MAY_IMPORT = {  # of ours, itself aside
     "chatkeep.errors": set(),
     "chatkeep.settings": set(),
     "chatkeep.deadline": {"chatkeep.clock"},
-    "chatkeep.retrying": {"chatkeep.deadline", "chatkeep.errors"},
-    "chatkeep.dynamodb": {"chatkeep.deadline", "chatkeep.retrying"},
+    "chatkeep.retrying": {"chatkeep.deadline"},
+    "chatkeep.batches": {"chatkeep.errors", "chatkeep.retrying"},
+    "chatkeep.punctual": {"chatkeep.deadline", "chatkeep.retrying"},
+    "chatkeep.dynamodb": {"chatkeep.batches", "chatkeep.deadline", "chatkeep.punctual", "chatkeep.retrying"},
     "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
-    "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.retrying"},
+    "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.batches"},
 }
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")

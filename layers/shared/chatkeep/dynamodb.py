@@ -1,23 +1,19 @@
-"""The connection to DynamoDB: how long it waits for an answer, which is never past the request's deadline.
+"""The connection to DynamoDB: how long it waits for an answer, which is never past the request's deadline."""
 
-PynamoDB's private parts are used here alone.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from pynamodb.connection import Connection, TableConnection
 from pynamodb.models import Model
 
-from chatkeep import deadline
-from chatkeep.retrying import ATTEMPT_SECONDS, until_processed
+from chatkeep import batches, deadline, punctual
+from chatkeep.punctual import CONNECT_SECONDS
+from chatkeep.retrying import ATTEMPT_SECONDS
 
 Item = TypeVar("Item", bound=Model)
 
-CONNECT_SECONDS = 1.0
-"""A process's first TLS handshake takes long where the processor is a third of one."""
 READ_SECONDS = 1.2
 """Of silence, not of the whole answer. DynamoDB answers within milliseconds, a transaction of 4 MB within a second; one
 that takes longer goes on, and the same request, sent again with its token, gets its outcome."""
@@ -28,14 +24,6 @@ MOST_ATTEMPTS = 4
 CONNECTIONS = 50
 RETRY_AFTER = "x-amz-retry-after"
 """A header with which AWS asks botocore to pause longer, by up to five seconds."""
-READS_A_BATCH = 100
-DELETES_A_BATCH = 25
-
-
-class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
-    """The request was not sent: its answer could not come before the deadline."""
-
-    fmt = "no time is left for a request"
 
 
 class PunctualConnection(Connection):
@@ -85,7 +73,7 @@ def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:
         found.extend(model.from_raw_data(item) for item in answer["Responses"].get(table.table_name, []))
         return list(answer.get("UnprocessedKeys", {}).get(table.table_name, {}).get("Keys", []))
 
-    _in_batches(send, [{"pk": pk, "sk": sk} for pk, sk in dict.fromkeys(keys)], READS_A_BATCH)
+    batches.send_all(send, [{"pk": pk, "sk": sk} for pk, sk in dict.fromkeys(keys)], batches.READS)
     return found
 
 
@@ -98,20 +86,11 @@ def remove(model: type[Model], items: Iterable[Any]) -> None:
         left = answer.get("UnprocessedItems", {}).get(table.table_name, [])
         return [one["DeleteRequest"]["Key"] for one in left]
 
-    _in_batches(send, [{"pk": item.pk, "sk": item.sk} for item in items], DELETES_A_BATCH)
-
-
-def _in_batches(send: Callable[[list[Any]], list[Any]], keys: list[Any], size: int) -> None:
-    for start in range(0, len(keys), size):
-        until_processed(send, keys[start : start + size])
+    batches.send_all(send, [{"pk": item.pk, "sk": item.sk} for item in items], batches.WRITES)
 
 
 def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    """Raises OutOfTimeError where the attempt could not end in time."""
-    left = deadline.current().storage_seconds_left()
-    if left < ATTEMPT_SECONDS:
-        raise OutOfTimeError
-    request.context["read_timeout"] = min(READ_SECONDS, left - CONNECT_SECONDS)
+    punctual.limit(request, READ_SECONDS)
 
 
 def _allow(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> bool | None:

@@ -6,18 +6,12 @@ https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 from chatkeep import deadline
-from chatkeep.errors import StorageUnavailableError
-
-Item = TypeVar("Item")
 
 FIRST_SECONDS = 0.02
 LONGEST_SECONDS = 1.0
-STALLS = 10
-LONGEST_OF_BATCH_SECONDS = 2.0
 ATTEMPT_SECONDS = 1.25
 """The time that a request to the storage is given; a pause that would leave less is not made."""
 
@@ -41,20 +35,6 @@ def pause(failures: int, *, first: float = FIRST_SECONDS, longest: float = LONGE
     """
     ceiling = min(longest, first * 2.0 ** min(failures - 1, 64))
     return nap(ceiling, deadline.current().storage_seconds_left() - ATTEMPT_SECONDS)
-
-
-def until_processed(send: Callable[[list[Item]], list[Item]], pending: list[Item]) -> None:
-    """Send a batch, and again what `send` says is left of it, until nothing is.
-
-    Raises StorageUnavailableError where nothing of it has been taken `STALLS` times, or at the deadline.
-    """
-    stalls = 0
-    while left := send(pending):
-        # A large answer comes in several rounds, which is progress and not throttling.
-        stalls = 0 if len(left) < len(pending) else stalls + 1
-        if stalls >= STALLS or (stalls and not pause(stalls, longest=LONGEST_OF_BATCH_SECONDS)):
-            raise StorageUnavailableError(f"DynamoDB left {len(left)} items unprocessed {stalls} times")
-        pending = left
 
 
 def nap(longest: float, seconds_left: float) -> bool:

@@ -16,16 +16,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from chatkeep import deadline
-from chatkeep.dynamodb import OutOfTimeError
+from chatkeep import deadline, punctual
 from chatkeep.errors import UnavailableError
+from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.telemetry import logger
 
 MAX_AGE_SECONDS = 300
 PAUSE_SECONDS = 10
 """The least time between two reads of one version, whoever asks for it and whether it could be read or not."""
-CONNECT_SECONDS, READ_SECONDS = 1.0, 2.0
-SHORTEST_READ_SECONDS = 0.25
+READ_SECONDS = 2.0
 CONFIG = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2})
 MEMBER = "api_key"
 
@@ -127,8 +126,4 @@ def _client() -> Any:
 
 
 def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    """Raises OutOfTimeError where no answer could come before the request's deadline."""
-    left = deadline.current().storage_seconds_left() - CONNECT_SECONDS
-    if left < SHORTEST_READ_SECONDS:
-        raise OutOfTimeError
-    request.context["read_timeout"] = min(READ_SECONDS, left)
+    punctual.limit(request, READ_SECONDS)

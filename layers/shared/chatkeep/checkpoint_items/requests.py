@@ -1,16 +1,12 @@
 """Requests to DynamoDB for many items: pages, batches, and unprocessed items sent again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
+from chatkeep import batches
 from chatkeep.checkpoint_items.table import PARTITION, SORT
-from chatkeep.retrying import until_processed
 
 Item = dict[str, Any]
-T = TypeVar("T")
-_WRITES_A_BATCH = 25
-_READS_A_BATCH = 100
 
 
 def key(thread_id: str, sort_key: str) -> Item:
@@ -73,13 +69,11 @@ def delete_all(client: Any, table: str, keys: Iterable[Item]) -> None:
 
 
 def _write_all(client: Any, table: str, writes: Iterable[Item]) -> None:
-    for batch in _batches(writes, _WRITES_A_BATCH):
+    def send(pending: list[Item]) -> list[Item]:
+        left = client.batch_write_item(RequestItems={table: pending}).get("UnprocessedItems", {})
+        return list(left.get(table, []))
 
-        def send(pending: list[Item]) -> list[Item]:
-            left = client.batch_write_item(RequestItems={table: pending}).get("UnprocessedItems", {})
-            return list(left.get(table, []))
-
-        until_processed(send, batch)
+    batches.send_all(send, writes, batches.WRITES)
 
 
 def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -> dict[str, Item]:
@@ -91,12 +85,6 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
         found.update((item[SORT]["S"], item) for item in answer["Responses"].get(table, []))
         return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []))
 
-    for batch in _batches((key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys)), _READS_A_BATCH):
-        until_processed(send, batch)
+    wanted = (key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys))
+    batches.send_all(send, wanted, batches.READS)
     return found
-
-
-def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(values)
-    while batch := list(islice(iterator, size)):
-        yield batch

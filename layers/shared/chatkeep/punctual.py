@@ -1,0 +1,25 @@
+"""Requests to AWS whose answer is waited for no longer than the caller's deadline allows."""
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import BotoCoreError
+
+from chatkeep import deadline
+from chatkeep.retrying import ATTEMPT_SECONDS
+
+CONNECT_SECONDS = 1.0
+"""A process's first TLS handshake takes long where the processor is a third of one."""
+
+
+class OutOfTimeError(BotoCoreError):  # type: ignore[misc]
+    """The request was not sent: its answer could not come before the deadline."""
+
+    fmt = "no time is left for a request"
+
+
+def limit(request: AWSPreparedRequest, read_seconds: float) -> None:
+    """Before an attempt is sent: wait at most `read_seconds` for it. Raises OutOfTimeError where it could not end in
+    time."""
+    left = deadline.current().storage_seconds_left()
+    if left < ATTEMPT_SECONDS:
+        raise OutOfTimeError
+    request.context["read_timeout"] = min(read_seconds, left - CONNECT_SECONDS)
