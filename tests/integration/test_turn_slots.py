@@ -1,62 +1,38 @@
 """One user's share: how many of their turns run or wait at once, over all their sessions."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from concurrent.futures import Future, as_completed
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 import pytest
 
-from chatkeep import clock, ids
-from chatkeep.caller import Claim
-from chatkeep.deadline import Deadline
+from chatkeep import clock
 from chatkeep.errors import TooManyTurnsError, TurnInProgressError
 from chatkeep.models.totals import Totals
-from chatkeep.turns import engine, queue, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.queue import Strategy
-from functions.chat import runtime
-from tests import graphs
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
+from tests.senders import Senders, gated
 from tests.views import views
 
 LIMIT = 3
 CROWD = 12
 
 
-@dataclass
-class Crowd:
-    """One user's senders; a turn that is not `quick` runs until `gate` is opened."""
-
-    api: Client
-    pool: ThreadPoolExecutor
-    started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    gate: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        graphs.meanwhile[:] = [self._hold]
-
-    def _hold(self) -> None:
-        self.started.release()
-        self.gate.wait(20)
+class Crowd(Senders):
+    """Senders to many sessions of one user."""
 
     def send(
         self, session_id: str, content: str = "long", strategy: Strategy = Strategy.REJECT, key: str | None = None
     ) -> Future[Answer]:
-        """Send in a thread of its own, as another function would."""
-        claim = Claim(ids.derived(session_id, key), content) if key else None
-        request = engine.Request(str(self.api.user_id), session_id, content, strategy, claim, Deadline.within(60))
-        return self.pool.submit(engine.send, request, runtime.tools())
+        return self.send_to(session_id, content, strategy, key)
 
     def running(self, session_id: str | None = None, key: str | None = None) -> Future[Answer]:
         """A turn that has reached its model, on a session of its own if none is given."""
-        one = self.send(session_id or new_session(self.api), key=key)
-        assert self.started.acquire(timeout=20)
-        return one
+        return self.reach_the_model(self.send(session_id or new_session(self.api), key=key))
 
     def slots(self) -> set[str]:
         totals = Totals.of(str(self.api.user_id))
@@ -69,11 +45,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(api: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
-    variables = {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": str(LIMIT)}
-    with deployment(monkeypatch, variables), ThreadPoolExecutor(32) as pool:
+    with gated(monkeypatch, turns_per_user=LIMIT) as pool:
         made = Crowd(api, pool)
         yield made
         made.gate.set()

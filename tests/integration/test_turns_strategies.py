@@ -2,15 +2,14 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chatkeep import clock, ids, sessions
-from chatkeep.caller import Claim
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline
@@ -37,44 +36,25 @@ from tests import graphs
 from tests.chat import deployment, new_session
 from tests.checkpoint_threads import TABLE
 from tests.client import Client
+from tests.senders import Senders, gated
 from tests.views import Views, views
 
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass
-class Room:
-    """A session that several senders use at once; a turn that is not `quick` runs until `gate` is opened."""
+@dataclass(kw_only=True)
+class Room(Senders):
+    """A session that several senders use at once."""
 
-    api: Client
     dynamodb: Any
-    pool: ThreadPoolExecutor
     session_id: str
-    started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    gate: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        graphs.meanwhile[:] = [self._hold]
-
-    @property
-    def user_id(self) -> str:
-        return str(self.api.user_id)
-
-    def _hold(self) -> None:
-        self.started.release()
-        self.gate.wait(20)
 
     def send(self, content: str, strategy: Strategy = Strategy.REJECT, key: str | None = None) -> Future[Answer]:
-        """Send in a thread of its own, as another function would."""
-        claim = Claim(ids.derived(self.session_id, key), content) if key else None
-        request = engine.Request(self.user_id, self.session_id, content, strategy, claim, Deadline.within(60))
-        return self.pool.submit(engine.send, request, runtime.tools())
+        return self.send_to(self.session_id, content, strategy, key)
 
     def running(self, content: str = "first", **options: Any) -> Future[Answer]:
         """A turn that has reached its model."""
-        sent = self.send(content, **options)
-        assert self.started.acquire(timeout=20)
-        return sent
+        return self.reach_the_model(self.send(content, **options))
 
     def waiting(self, content: str, strategy: Strategy, key: str | None = None) -> Future[Answer]:
         """A sender that has joined a queue."""
@@ -110,14 +90,8 @@ class Room:
 
 @pytest.fixture
 def room(api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
-    with (
-        deployment(monkeypatch, {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": "32"}),
-        ThreadPoolExecutor(32) as pool,
-    ):
-        made = Room(api, dynamodb, pool, new_session(api))
+    with gated(monkeypatch, turns_per_user=32) as pool:
+        made = Room(api, pool, dynamodb=dynamodb, session_id=new_session(api))
         yield made
         made.gate.set()
 

@@ -1,0 +1,62 @@
+"""Senders of one user, each in a thread of its own, as each has a function of its own."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from chatkeep import ids
+from chatkeep.caller import Claim
+from chatkeep.deadline import Deadline
+from chatkeep.turns import engine, queue, thread
+from chatkeep.turns.attempt import Answer
+from chatkeep.turns.queue import Strategy
+from functions.chat import runtime
+from tests import graphs
+from tests.chat import deployment
+from tests.client import Client
+
+
+@dataclass
+class Senders:
+    """A turn that is not `quick` runs until `gate` is opened; `started` counts those that have reached their model."""
+
+    api: Client
+    pool: ThreadPoolExecutor
+    started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        graphs.meanwhile[:] = [self._hold]
+
+    @property
+    def user_id(self) -> str:
+        return str(self.api.user_id)
+
+    def _hold(self) -> None:
+        self.started.release()
+        self.gate.wait(20)
+
+    def send_to(self, session_id: str, content: str, strategy: Strategy, key: str | None) -> Future[Answer]:
+        claim = Claim(ids.derived(session_id, key), content) if key else None
+        request = engine.Request(self.user_id, session_id, content, strategy, claim, Deadline.within(60))
+        return self.pool.submit(engine.send, request, runtime.tools())
+
+    def reach_the_model(self, sent: Future[Answer]) -> Future[Answer]:
+        """What was sent, once its turn has reached its model."""
+        assert self.started.acquire(timeout=20)
+        return sent
+
+
+@contextmanager
+def gated(monkeypatch: pytest.MonkeyPatch, turns_per_user: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for senders to a deployment whose turns wait for the gate, and which looks for changes all the time."""
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
+    variables = {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": str(turns_per_user)}
+    with deployment(monkeypatch, variables), ThreadPoolExecutor(32) as pool:
+        yield pool
