@@ -36,7 +36,7 @@ token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds] [G
 test: $(SETUP) ## all tests on moto but the thorough ones; ARGS for pytest
 	$(PYTEST) $(ARGS)
 
-test-thorough: $(SETUP) ## the tests that take long: hundreds of turns by many clients at once, faults of the saver on its own
+test-thorough: $(SETUP) ## the tests that take long: many clients at once, long lists, a fault at each request of large graphs and turns
 	$(PYTEST) -m thorough $(ARGS)
 
 test-hostile: $(SETUP) ## 2,000 sessions with models that send anything; SEED for others

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.deployment import Deployment, stacks
+from infra.expanded_stack import ExpandedStack, stacks
 
 ALARM_METRIC = 0.10
 DASHBOARD = 3.00
@@ -56,7 +56,7 @@ class Item:
         return self.count * self.each
 
 
-def bill(deployments: Iterable[Deployment]) -> list[Item]:
+def bill(deployments: Iterable[ExpandedStack]) -> list[Item]:
     """What the stacks cost. Raises ValueError for a type of resource whose price is not known here."""
     resources = [pair for deployment in deployments for pair in deployment.resources.items()]
     alarms, dashboards, rules, secrets = (dict(_of_type(resources, kind)) for kind in PRICED)

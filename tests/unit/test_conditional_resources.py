@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from infra.deployment import AbsentError, Deployment
+from infra.expanded_stack import AbsentError, ExpandedStack
 from infra.expansion import ROOT, TEMPLATE, expand, nested
 from infra.local.intrinsics import load
-from tests.deployment import combinations
+from tests.parameter_values import combinations
 
 EXPANDED = expand(load(TEMPLATE))
 TEMPLATES = {"template.yaml": EXPANDED} | {path: load(ROOT / path) for path in nested(EXPANDED)}
@@ -24,7 +24,7 @@ def missing(template: dict[str, Any]) -> list[str]:
     """What a combination of parameters would leave a reference to, but not create."""
     found = []
     for parameters in combinations(template):
-        deployment = Deployment(template, parameters)
+        deployment = ExpandedStack(template, parameters)
         try:
             there, _ = deployment.resources, deployment.outputs
         except AbsentError as error:

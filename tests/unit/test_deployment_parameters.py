@@ -8,7 +8,7 @@ import pytest
 
 from infra.expansion import ROOT, TEMPLATE
 from infra.local.intrinsics import load
-from tests.deployment import VALUES
+from tests.parameter_values import VALUES
 
 SOURCE = load(TEMPLATE)
 PARAMETERS = SOURCE["Parameters"]

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from infra.deployment import Deployment
+from infra.expanded_stack import ExpandedStack
 from infra.expansion import ROOT, TEMPLATE, expand, nested, write
 from infra.local.intrinsics import load
 from infra.local.template import load_api, load_routes
 from tests.client import STACK
-from tests.deployment import VALUES
+from tests.parameter_values import VALUES
 
 EXPANDED = expand(load(TEMPLATE))
 
 
-def deployment(**parameters: Any) -> Deployment:
-    return Deployment(EXPANDED, parameters)
+def deployment(**parameters: Any) -> ExpandedStack:
+    return ExpandedStack(EXPANDED, parameters)
 
 
 def the_only(kind: str, **parameters: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def test_every_deployment_reaches_the_stage(monkeypatch: pytest.MonkeyPatch) -> 
     deployments = []
     for moment in (1_000_000, 1_000_060):
         monkeypatch.setattr(time, "time", lambda moment=moment: moment)
-        later = Deployment(expand(load(TEMPLATE)), {})
+        later = ExpandedStack(expand(load(TEMPLATE)), {})
         (made,) = later.of_type("AWS::ApiGateway::Deployment")
         (stage,) = later.of_type("AWS::ApiGateway::Stage").values()
         assert stage["DeploymentId"] == f"{made}.Ref"
@@ -89,7 +89,7 @@ def test_every_route_asks_the_user_pool_and_no_preflight_does() -> None:
 def test_the_authorizer_is_the_user_pool(pool: str, arn: str) -> None:
     template = load(TEMPLATE)
     template["Parameters"]["ExistingUserPoolId"]["Default"] = pool  # SAM writes parameters' values into the authorizer
-    (api,) = Deployment(expand(template), {}).of_type("AWS::ApiGateway::RestApi").values()
+    (api,) = ExpandedStack(expand(template), {}).of_type("AWS::ApiGateway::RestApi").values()
     (scheme,) = api["Body"]["components"]["securitySchemes"].values()
     assert (scheme["in"], scheme["name"]) == ("header", "Authorization")
     assert scheme["x-amazon-apigateway-authorizer"] == {"type": "cognito_user_pools", "providerARNs": [arn]}
@@ -138,7 +138,7 @@ def test_the_stage_waits_for_the_role_because_the_output_is_that_of_the_roles_st
     assert deployment(ApiLogging="manage").resources["LogRole"]["Properties"]["Parameters"] == {
         "LogGroupArn": "ApiLogGroup.Arn"
     }
-    assert Deployment(role, {"LogGroupArn": "an arn"}).outputs == {"LogGroupArn": "an arn"}
+    assert ExpandedStack(role, {"LogGroupArn": "an arn"}).outputs == {"LogGroupArn": "an arn"}
 
 
 def test_a_domain_is_mapped_whole_and_its_outputs_say_where_it_has_to_point() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.deployment import Deployment, stacks
+from infra.expanded_stack import ExpandedStack, stacks
 from infra.expansion import ROOT
 from infra.idle_cost import Item, bill, runs_a_month, total
 
@@ -33,7 +33,7 @@ RESOURCES: dict[str, Any] = {
 
 
 def counts(resources: dict[str, Any]) -> dict[str, int]:
-    return {item.what: item.count for item in bill([Deployment({"Resources": resources}, {})])}
+    return {item.what: item.count for item in bill([ExpandedStack({"Resources": resources}, {})])}
 
 
 def test_what_is_paid_for_is_counted() -> None:
@@ -49,7 +49,7 @@ def test_what_is_paid_for_is_counted() -> None:
 def test_what_a_condition_leaves_out_is_not_paid_for() -> None:
     template = {"Conditions": {"Has": {"Fn::Equals": ["a", "b"]}}, "Resources": RESOURCES}
     template["Resources"] = RESOURCES | {"Secret": RESOURCES["Secret"] | {"Condition": "Has"}}
-    assert [item.count for item in bill([Deployment(template, {})]) if item.what == "secrets"] == [0]
+    assert [item.count for item in bill([ExpandedStack(template, {})]) if item.what == "secrets"] == [0]
 
 
 def test_a_resource_of_an_unknown_price_is_named() -> None:

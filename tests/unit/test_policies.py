@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from infra.deployment import Deployment
+from infra.expanded_stack import ExpandedStack
 from infra.expansion import TEMPLATE, expand
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
@@ -13,7 +13,7 @@ from tests.permissions import AccessDeniedError, granted, only, statements
 
 STATEMENTS = statements(STACK)
 EXPANDED = expand(load(TEMPLATE))
-ROLES = Deployment(EXPANDED, {}).resources
+ROLES = ExpandedStack(EXPANDED, {}).resources
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 GET_SECRET = "secretsmanager:GetSecretValue"
 SESSIONS_TABLE = "chatkeep-SessionsTable"
@@ -88,7 +88,7 @@ def test_a_role_is_the_functions_alone_and_holds_its_policy_its_log_and_its_trac
 
 
 def test_only_this_api_and_the_schedule_may_invoke_a_function() -> None:
-    for permission in Deployment(EXPANDED, {}).of_type("AWS::Lambda::Permission").values():
+    for permission in ExpandedStack(EXPANDED, {}).of_type("AWS::Lambda::Permission").values():
         source = permission["SourceArn"]
         if permission["Principal"] == "events.amazonaws.com":
             assert source == "SweepFunctionEveryFiveMinutes.Arn"

@@ -14,7 +14,7 @@ class AbsentError(Exception):
 
 
 @dataclass(frozen=True)
-class Deployment:
+class ExpandedStack:
     """A template without SAM's types, and the values of its parameters."""
 
     template: Mapping[str, Any]
@@ -50,9 +50,9 @@ class Deployment:
         return {name: one.get("Properties", {}) for name, one in self.resources.items() if one["Type"] == kind}
 
 
-def stacks(parameters: Mapping[str, Any]) -> Iterator[Deployment]:
+def stacks(parameters: Mapping[str, Any]) -> Iterator[ExpandedStack]:
     """The stack of template.yaml, expanded, and those nested in it."""
-    root = Deployment(expand(load(TEMPLATE)), parameters)
+    root = ExpandedStack(expand(load(TEMPLATE)), parameters)
     yield root
     for nested in root.of_type("AWS::CloudFormation::Stack").values():
-        yield Deployment(load(ROOT / nested["TemplateURL"]), nested.get("Parameters", {}))
+        yield ExpandedStack(load(ROOT / nested["TemplateURL"]), nested.get("Parameters", {}))
