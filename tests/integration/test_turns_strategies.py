@@ -234,7 +234,10 @@ def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing_but_what_it_us
     assert [(turn["status"], turn["output_tokens"]) for turn in found.turns.values()] == [("failed", 2)]
 
 
-def test_a_turn_whose_session_is_purged_meanwhile_is_billed_to_the_day_alone(room: Room) -> None:
+def test_a_turn_whose_session_is_purged_meanwhile_is_billed_to_the_day_alone(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)  # else it may end before it has used anything
     first = room.running()
     key = {"pk": {"S": f"USER#{room.user_id}"}, "sk": {"S": f"SESSION#{room.session_id}"}}
     room.dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key)
