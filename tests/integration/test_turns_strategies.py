@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -379,19 +379,13 @@ def test_a_clock_that_is_set_back_while_a_turn_runs_makes_no_negative_time(
     assert stats["updated_at"] >= stats["created_at"]
 
 
+@pytest.mark.usefixtures("no_leases")
 def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = clock.read
-
-    def later() -> datetime:
-        return real() + 10 * MINUTE
-
-    with monkeypatch.context() as over:
-        over.setattr(clock, "read", later)
-        repair.sweep()  # on a shared engine other tests have left leases
     first = room.running()
     assert repair.sweep() == 0
     assert room.header().lease_turn_id is not None
-    monkeypatch.setattr(clock, "read", later)
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
     assert repair.sweep() == 1
     assert repair.sweep() == 0
     room.gate.set()
