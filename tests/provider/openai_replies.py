@@ -112,7 +112,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
     cut_after: int | None = None
-    error_event: Mapping[str, Any] | None = None
+    error_event: Any = None
     error_after: int = ALL
     bare_error: bool = False
     done: bool = True
@@ -148,8 +148,7 @@ class Reply:
 
     def error(self) -> Chunk:
         """The event or the body that tells the error."""
-        told = dict(self.error_event or {})
-        return {"object": "error", **told} if self.bare_error else {"error": told}
+        return {"object": "error", **self.error_event} if self.bare_error else {"error": self.error_event}
 
     def _deltas(self) -> Iterator[Chunk]:
         yield {"role": "assistant", "content": "", "refusal": None}

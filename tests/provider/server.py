@@ -90,12 +90,19 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         with self.provider.turn:
             self.provider.headers.append({name.lower(): value for name, value in self.headers.items()})
-            answer = self.provider.respond(self.path, raw)
+            answer = self._respond(raw)
         try:
             self._play(answer)
         except (ClientLeftError, ConnectionError):
             self.provider.abandoned += not self.provider.closing.is_set()
             self.close_connection = True
+
+    def _respond(self, raw: bytes) -> Whole | Stream | HangUp:
+        try:
+            return self.provider.respond(self.path, raw)
+        except Exception as error:  # else a client would ask again, and the test would go on with another answer
+            self.provider.violations.append(f"the provider's own: {error!r}")
+            raise
 
     def _play(self, answer: Whole | Stream | HangUp) -> None:
         if answer.pause is not None and (answer.pause.after is None or not isinstance(answer, Stream)):
