@@ -6,11 +6,12 @@ EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
 SEED ?=
+EXAMPLES ?= 2000
 JAVA = $(shell java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 # The local runner brings its own engine, so its tests need no second run.
 PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore-glob='*/test_walk.py' \
-	--ignore-glob='*/test_hammer.py' -m '' $(ARGS)
+	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean
@@ -39,12 +40,12 @@ test: $(SETUP) ## all tests on moto but the thorough ones; ARGS for pytest
 test-thorough: $(SETUP) ## the tests that take long: many clients at once, long lists, a fault at each request of large graphs and turns
 	$(PYTEST) -m thorough $(ARGS)
 
-test-hostile: $(SETUP) ## 2,000 sessions with models that send anything; SEED for others
-	HOSTILE_EXAMPLES=2000 HOSTILE_SEED=$(SEED) $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)
+test-hostile: $(SETUP) ## sessions with models that send anything, 2,000 or EXAMPLES of them; SEED for others
+	HOSTILE_EXAMPLES=$(EXAMPLES) HOSTILE_SEED=$(SEED) $(PYTEST) tests/faults/test_hostile_models.py $(ARGS)
 
 # On moto, which is Python, measuring coverage doubles the time of a test.
 test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and, where Java 17 is, on DynamoDB Local
-	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit --cov --cov-report=term
+	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit -m '' --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
 
