@@ -82,8 +82,6 @@ class Gateway:
 
     def _invocation(self, request: Request, route: Route, parameters: Mapping[str, str]) -> Invocation:
         claims = None if route.is_open else self._authorize(request.header("authorization"))
-        if len(request.body) > limits.MAX_REQUEST_BYTES:
-            raise RefusedError("REQUEST_TOO_LARGE")
         event = proxy_event(
             request, resource=route.path, path_parameters=parameters, claims=claims, stage=self.api.stage
         )
