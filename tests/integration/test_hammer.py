@@ -22,8 +22,8 @@ from tests.views import read, transcript
 CLIENTS = 16
 TURNS = 500
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
-NOTHING_STORED = ("turn_in_progress", "session_changed", "turn_timed_out")
-"""After these the turn may be sent again. A process that is still importing may run out of time."""
+AGAIN = {"turn_in_progress": 409, "session_changed": 409, "turn_timed_out": 503}
+"""Problems after which nothing is stored, with their status. A process that is still importing may run out of time."""
 
 
 @dataclass
@@ -59,9 +59,10 @@ class Hammer:
             return True
         code = response.json()["code"]
         if code == "turn_rolled_back":
+            assert response.status_code == 409, response.text
             self.rolled_back.add(content)
             return True
-        assert code in NOTHING_STORED, response.text
+        assert response.status_code == AGAIN.get(code), response.text
         return False
 
     def slow_down(self, over: threading.Event) -> None:

@@ -78,6 +78,19 @@ class Room(Senders):
     def cancel(self) -> None:
         cancelling.cancel(self.user_id, self.session_id, None)
 
+    def purge(self) -> None:
+        key = {"pk": {"S": f"USER#{self.user_id}"}, "sk": {"S": f"SESSION#{self.session_id}"}}
+        self.dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key)
+
+    def spent(self) -> dict[str, Any]:
+        """The tokens that the user's items count, by their kind."""
+        found = self.dynamodb.query(
+            TableName="chatkeep-SessionsTable",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"USER#{self.user_id}"}},
+        )["Items"]
+        return {item["sk"]["S"].split("#")[0]: item.get("output_tokens", item.get("total_tokens")) for item in found}
+
     def settled(self) -> Views:
         found = views(self.dynamodb, self.user_id, self.session_id)
         found.check()
@@ -234,22 +247,24 @@ def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing_but_what_it_us
     assert [(turn["status"], turn["output_tokens"]) for turn in found.turns.values()] == [("failed", 2)]
 
 
-def test_a_turn_whose_session_is_purged_meanwhile_is_billed_to_the_day_alone(
+def test_a_turn_whose_session_is_purged_before_it_ends_is_billed_to_the_day_alone(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)  # else it may end before it has used anything
     first = room.running()
-    key = {"pk": {"S": f"USER#{room.user_id}"}, "sk": {"S": f"SESSION#{room.session_id}"}}
-    room.dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key)
+    room.purge()
     room.gate.set()
     assert isinstance(first.exception(), SessionNotFoundError)
-    found = room.dynamodb.query(
-        TableName="chatkeep-SessionsTable",
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": f"USER#{room.user_id}"}},
-    )["Items"]
-    spent = {item["sk"]["S"].split("#")[0]: item.get("output_tokens", item.get("total_tokens")) for item in found}
-    assert spent == {"DAY": {"N": "2"}, "TOTALS": None}
+    assert room.spent() == {"DAY": {"N": "2"}, "TOTALS": None}
+
+
+def test_a_turn_that_sees_its_session_purged_is_billed_to_the_day_alone(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs.meanwhile[:] = [room.purge]
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}):
+        assert isinstance(room.send("think").exception(timeout=20), SessionNotFoundError)
+    assert room.spent() == {"DAY": {"N": "2"}, "TOTALS": None}
 
 
 def continue_elsewhere(room: Room, **options: Any) -> None:

@@ -50,8 +50,9 @@ class Provider:
     """Answers with `script`, one per request, and with `default` once it is used up; a client's retries count.
 
     `asked` and `headers` (names in lower case) have the requests received, the refused ones too. `violations` says
-    what strict rules found in them; `unsupported` names the fields refused or missing by the provider's choice, since
-    to find that out by asking is no fault. `abandoned` counts the answers whose client left before their end.
+    what strict rules found in them, and where the provider itself failed; `unsupported` names the fields refused or
+    missing by the provider's choice, since to find that out by asking is no fault. `abandoned` counts the answers whose
+    client left before their end.
     """
 
     url: str = ""
