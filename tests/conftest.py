@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# What lands must not depend on luck; elsewhere hypothesis looks at other examples each time.
-settings.register_profile("ci", derandomize=True)
-if "CI" in os.environ:
-    settings.load_profile("ci")
+# How long an example takes says how busy the machine is, and fixtures that examples share are meant. What lands must
+# not depend on luck either; elsewhere hypothesis looks at other examples each time.
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("patient", deadline=None, suppress_health_check=CHECKS)
+settings.register_profile("ci", settings.get_profile("patient"), derandomize=True)
+settings.load_profile("ci" if "CI" in os.environ else "patient")
 
 # Whatever the machine's own account or region: no test may reach it.
 os.environ |= {

@@ -21,10 +21,14 @@ class Silence(StrEnum):
 
 @dataclass
 class Outage:
-    """From the request numbered `at` on, counted from 0, all go to `port`; `sent` counts those, repetitions too."""
+    """From the request numbered `at` on, counted from 0, all go to `port`; `sent` counts those, repetitions too.
+
+    They are given up after `patience` seconds; what the engine answers has the time that it has outside of tests.
+    """
 
     port: int
     at: float
+    patience: float = math.inf
     count: int = 0
     sent: int = 0
 
@@ -39,14 +43,15 @@ class Outage:
             return None
         self.sent += 1
         request.url = f"http://127.0.0.1:{self.port}/"
+        request.context["read_timeout"] = min(request.context["read_timeout"], self.patience)
         return TO_ITS_URL
 
 
 @contextmanager
-def silent(kind: Silence = Silence.ACCEPTING, at: float = 0) -> Iterator[Outage]:
-    """No request within is answered, but for the first `at`."""
+def silent(kind: Silence = Silence.ACCEPTING, at: float = 0, patience: float = math.inf) -> Iterator[Outage]:
+    """No request within is answered, but for the first `at`; each ends after `patience` seconds at the latest."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
-        outage = Outage(server.getsockname()[1], at)
+        outage = Outage(server.getsockname()[1], at, patience)
         if kind is Silence.REFUSING:
             server.close()
         interceptors.append(outage.meet)

@@ -345,7 +345,6 @@ class TestSavers(Savers.TestCase):  # type: ignore[misc,name-defined]
     settings = settings(
         max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "25")),
         stateful_step_count=25,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 

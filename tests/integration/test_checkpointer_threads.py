@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.types import INTERRUPT
@@ -46,7 +46,7 @@ def test_metadata_larger_than_an_item_comes_back(thread: Thread) -> None:
 
 
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=400))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_any_name_of_namespace_channel_and_task_is_kept_apart(saver: DynamoDBSaver, user_id: str, name: str) -> None:
     thread_id = f"{user_id}-{uuid.uuid4()}"
     one, other = Thread(saver, thread_id, name), Thread(saver, thread_id, name + "!")

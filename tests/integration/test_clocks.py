@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatkeep import clock, sessions
@@ -110,7 +110,7 @@ def _place(session: Session) -> tuple[bool, str, str]:
     return session["is_pinned"], session["updated_at"], session["session_id"]
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, derandomize=True)
 @given(st.lists(st.tuples(JUMPS, st.integers(0, 2), st.sampled_from(["create", *CHANGES])), min_size=2, max_size=14))
 def test_whatever_the_clock_does_a_session_rises_in_the_list_when_it_is_touched(
     engine: Engine, watch: Watch, steps: list[tuple[timedelta, int, str]]

@@ -14,6 +14,7 @@ from infra.local.events import LambdaContext
 from tests import graphs
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
+from tests.local_server import wait_until
 from tests.provider.bedrock import Bedrock
 from tests.provider.bedrock_replies import says
 from tests.provider.openai import Endpoint
@@ -31,7 +32,7 @@ def test_the_model_gets_what_is_left_of_the_gateways_patience(
     with deployment(monkeypatch, variables):
         began = time.monotonic()
         sent(api.after(age), session_id, "hi")
-    assert graphs.answer_by[-1] - began == pytest.approx(seconds - RESERVE_SECONDS, abs=1)
+    assert graphs.answer_by[-1] - began == pytest.approx(seconds - RESERVE_SECONDS, abs=2)
 
 
 def test_a_turn_that_nobody_could_get_the_answer_of_asks_no_model(api: Client, endpoint: Endpoint) -> None:
@@ -46,11 +47,8 @@ def test_a_thread_that_waits_for_bedrock_is_not_left_behind_for_long(api: Client
     session_id = new_session(api, model_name=SONNET)
     sent(api, session_id, "what is imported first takes its time")
     bedrock.script = [says("a ", pause=Pause())]
-    assert sent(api.with_deadline(6.5), session_id, "hi")["status"] == "timed_out"
-    ends = time.monotonic() + 5
-    while not bedrock.abandoned and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert bedrock.abandoned == 1
+    assert sent(api.with_deadline(8), session_id, "hi")["status"] == "timed_out"
+    wait_until(lambda: bedrock.abandoned == 1)
 
 
 def died(api: Client) -> str:

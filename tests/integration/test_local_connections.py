@@ -1,13 +1,14 @@
 """The local runner's connections: whole requests, in time and within the limits; and nobody waits for another."""
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.local import limits
@@ -62,7 +63,7 @@ def test_a_whole_request_is_carried_out(served: Served, tmp_path: Path, encode: 
     assert (tmp_path / "ran").exists()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     encode=st.sampled_from([wait, chunked]),
     part=st.floats(0, 1, exclude_max=True),
@@ -97,15 +98,20 @@ def test_a_request_whose_end_does_not_come_is_answered_and_closed(impatient: Ser
         started = time.monotonic()
         assert exchange(client, begun).status == 408
         assert client.recv(1) == b""
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
+
+
+def _has_come(client: socket.socket, seconds: float) -> bool:
+    return bool(select.select([client], [], [], seconds)[0])
 
 
 def test_bytes_that_trickle_in_give_no_more_time(impatient: Served) -> None:
     with impatient.connect() as client:
         client.sendall(OPEN[:-2])
-        for _ in range(6):
-            time.sleep(0.1)
+        for _ in range(100):
             client.sendall(b"X: y\r\n")
+            if _has_come(client, 0.1):
+                break
         assert [response.status for response in receive(client, "GET")] == [408]
 
 
@@ -237,11 +243,11 @@ def test_a_function_that_takes_too_long_for_the_gateway_runs_on(tmp_path: Path) 
 def test_the_seconds_of_a_request_count_from_its_head(served: Served) -> None:
     whole = wait("x", "/show/x")
     with served.connect() as client:
-        before = time.time()
         client.sendall(whole[:-1])
         time.sleep(0.5)
+        before_its_end = time.time()
         seen = json.loads(exchange(client, whole[-1:], "POST").body)["event"]["requestContext"]["requestTimeEpoch"]
-    assert -0.1 < seen / 1000 - before < 0.4
+    assert seen / 1000 < before_its_end
 
 
 def test_a_fault_of_the_runners_own_is_answered(capfd: pytest.CaptureFixture[str]) -> None:

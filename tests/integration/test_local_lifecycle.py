@@ -57,7 +57,7 @@ def test_the_end_does_not_wait_for_clients_whose_turn_it_is(runner: Runner) -> N
     time.sleep(0.2)
     started = time.monotonic()
     assert runner.stop() == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 9
     assert [line for line in runner.said if "Traceback" in line] == []
     for client in clients:
         client.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local_server import Received, exchange, receive
@@ -100,7 +100,7 @@ def requests(draw: st.DrawFn) -> tuple[str, bytes]:
     return method, head + b"\r\n\r\n" + draw(ANY_BYTES)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(requests())
 def test_an_odd_request_succeeds_or_is_answered_with_a_problem(alive: Runner, request_: tuple[str, bytes]) -> None:
     method, raw = request_
@@ -112,7 +112,7 @@ def test_an_odd_request_succeeds_or_is_answered_with_a_problem(alive: Runner, re
             check(response)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(st.binary(min_size=1, max_size=300))
 def test_bytes_that_are_no_request_are_answered_with_a_problem(alive: Runner, raw: bytes) -> None:
     with connect(alive) as client:
@@ -133,7 +133,7 @@ TOKENS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.sampled_from([b"Bearer ", b"bearer\t", b"Basic ", b""]), TOKENS)
 def test_an_odd_token_is_answered_401(alive: Runner, scheme: bytes, token: bytes) -> None:
     with connect(alive) as client:

@@ -132,7 +132,7 @@ def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
     endpoint.default = refused
     began = time.monotonic()
     failed = send(api, session_id, "hi", key="k")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
     assert (failed.status, failed.json["code"]) == outcome
     assert failed.headers["retry-after"] == seconds or (not seconds and int(failed.headers["retry-after"]) > 50)
     now = views(dynamodb, user_id, session_id)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client import Client
 
-ONCE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONCE = settings(max_examples=60)
 ANYTHING = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 ROUTES = [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/messages"), ("GET", "/stats"), ("POST", "/cancel")]
 

@@ -78,7 +78,7 @@ def read_all(api: Client, query: str) -> list[str]:
 
 @example(prompt="\x01", metadata='"', title="\x01")
 @given(prompt=fillings, metadata=fillings, title=fillings)
-@settings(max_examples=2, deadline=None, phases=UNSHRUNK, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, phases=UNSHRUNK, suppress_health_check=list(HealthCheck))
 def test_every_list_of_the_longest_sessions_fits_and_loses_none(
     api: Client, prompt: str, metadata: str, title: str
 ) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client import Client
@@ -89,7 +89,7 @@ letters = st.text(st.sampled_from("Caféİıß ﬁΣςＡ한ㄱ\u1112\u1161\u11a
 
 
 @given(title=letters, case=st.sampled_from(CASES), form=st.sampled_from(FORMS), stored=st.sampled_from(FORMS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_a_title_is_found_in_any_case_and_normal_form(
     api: Client, title: str, case: Callable[[str], str], form: str, stored: str
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep import bodies
@@ -34,20 +34,17 @@ def post(body: str) -> tuple[int, Any]:
     return answer["statusCode"], json.loads(answer["body"])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(objects)
 def test_an_object_is_read_as_it_is(body: dict[str, Any]) -> None:
     assert post(json.dumps(body)) == (200, body)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(values.filter(lambda one: not isinstance(one, dict)) | st.lists(objects, min_size=1))
 def test_what_is_no_object_is_refused(body: Any) -> None:
     status, problem = post(json.dumps(body))
     assert (status, problem["errors"]) == (422, [{"field": "body", "detail": "must be a JSON object"}])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(objects.filter(bool), st.lists(st.sampled_from(['{"a": %s}', "[1, %s]", '{"a": 1, "b": [%s]}'])), values)
 def test_an_object_that_names_a_member_twice_is_refused_wherever_it_stands(
     body: dict[str, Any], places: list[str], value: Any

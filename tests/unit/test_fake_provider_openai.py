@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.local_server import wait_until
 from tests.provider import openai_refusals as refusals
 from tests.provider.openai import Endpoint, serve
 from tests.provider.openai_refusals import Refusal
@@ -44,7 +45,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def client(endpoint: Endpoint, **options: Any) -> openai.OpenAI:
-    wanted = {"max_retries": 0, "timeout": 5, **options}
+    wanted = {"max_retries": 0, "timeout": 20, **options}
     return openai.OpenAI(base_url=endpoint.url, api_key="key", http_client=CONNECTIONS, **wanted)
 
 
@@ -193,22 +194,24 @@ def test_a_silence_outlasts_the_patience_of_a_client_that_leaves(endpoint: Endpo
     pause = Pause(after=after)
     endpoint.default = Reply(pause=pause)
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
-        list(client(endpoint, timeout=0.1).chat.completions.create(model="tiny", messages=HI, stream=True))
-    deadline = time.monotonic() + 2
-    while not endpoint.abandoned and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert (endpoint.abandoned, pause.reached.is_set()) == (1, True)
+        list(
+            client(endpoint, timeout=httpx.Timeout(20, read=0.1)).chat.completions.create(
+                model="tiny", messages=HI, stream=True
+            )
+        )
+    wait_until(lambda: endpoint.abandoned == 1)
+    assert pause.reached.is_set()
 
 
 def test_a_silence_ends_when_it_is_told_to_and_in_its_time(endpoint: Endpoint) -> None:
     held = Pause(after=2)
     endpoint.script = [Reply(pause=held), Reply(pause=Pause(seconds=0.05)), refusals.server_error().after(Pause(0.05))]
-    threading.Thread(target=lambda: held.reached.wait(5) and held.until.set()).start()
+    threading.Thread(target=lambda: held.reached.wait(20) and held.until.set()).start()
     begun = time.monotonic()
     assert said(streamed(endpoint)) == said(streamed(endpoint)) == ["Hello", " there"]
     with pytest.raises(openai.InternalServerError):
         streamed(endpoint)
-    assert 0.1 < time.monotonic() - begun < 2
+    assert 0.1 < time.monotonic() - begun < 15
 
 
 def outlive(endpoint: Endpoint) -> None:
@@ -221,11 +224,11 @@ def test_closing_the_server_releases_what_is_silent() -> None:
         endpoint.default = Reply(pause=Pause())
         asking = threading.Thread(target=outlive, args=[endpoint])
         asking.start()
-        endpoint.default.pause.reached.wait(5)
+        endpoint.default.pause.reached.wait(20)
         begun = time.monotonic()
-    asking.join(5)
+    asking.join(20)
     assert not asking.is_alive()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10
 
 
 REFUSALS: list[tuple[Refusal, type[openai.APIStatusError], str | None]] = [

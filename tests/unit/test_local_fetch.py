@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.local.fetch import FetchError, unpack
@@ -41,7 +41,6 @@ def test_files_are_unpacked_with_their_content(tmp_path: Path) -> None:
     assert (run.stat().st_mode & 0o7777, text.stat().st_mode & 0o7777) == (0o755, 0o644)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, min_size=1, max_size=5).map("/".join))
 def test_no_name_leads_out_of_the_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     scratch = tmp_path_factory.mktemp("x")

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatkeep import clock
@@ -53,9 +53,7 @@ class Story:
         self.now += timedelta(seconds=seconds)
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)  # each story has a user of its own
+@settings(max_examples=50)  # each story has a user of its own
 @given(limit=st.integers(1, 4), steps=st.lists(st.one_of(TAKE, TAKE, RELEASE, WAIT), max_size=30))
 def test_as_many_senders_as_the_limit_hold_slots_at_any_time(
     engine: Any, limit: int, steps: list[tuple[str, int, int]]
