@@ -21,7 +21,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, seconds: float = 20) -> None:
+def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, seconds: float = 60) -> None:
     """Raises EngineError when the process ends first, or does not listen in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

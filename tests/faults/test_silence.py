@@ -87,7 +87,9 @@ def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: shifts.append(timedelta(hours=1))
 
 
-@pytest.mark.parametrize("graph", ["functions.chat.agent:build_graph", "tests.graphs:agent"])
+@pytest.mark.parametrize(
+    "graph", ["functions.chat.agent:build_graph", pytest.param("tests.graphs:agent", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_storage_that_falls_silent_anywhere_in_a_turn_leaves_all_of_it_or_nothing(
     api: Client,

@@ -142,6 +142,7 @@ def machine(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sto
         yield type("Story", (Story,), {"dynamodb": dynamodb, "shifts": shifts})
 
 
+@pytest.mark.thorough
 def test_whatever_happens_to_a_session_its_views_agree_and_acknowledged_turns_stay(machine: type[Story]) -> None:
     checks = list(HealthCheck)
     run_state_machine_as_test(

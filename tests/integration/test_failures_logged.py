@@ -58,5 +58,5 @@ def test_a_turn_that_ran_out_of_time_is_an_error_though_it_is_answered(
 ) -> None:
     session_id = new_session(api, model_name="openai:tiny")
     endpoint.script = [Reply(pause=Pause())]
-    assert sent(api.with_deadline(6.2), session_id, "hi")["status"] == "timed_out"
+    assert sent(api.with_deadline(8), session_id, "hi")["status"] == "timed_out"
     assert logged(caplog, "turn failed") == [("ERROR", "turn_timed_out", session_id)]
