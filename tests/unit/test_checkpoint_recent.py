@@ -5,8 +5,8 @@ import pytest
 from chatkeep.checkpointer.codec import DIGEST_BYTES
 from chatkeep.checkpointer.manifest import Entry, Header, Inline
 from chatkeep.checkpointer.recent import Recent, around
-from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.stretches import KnownList
 from chatkeep.checkpointer.writes import Position, Write
 
 FRAME = ("msgpack", b"")

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer.codec import Frame, size
 from chatkeep.checkpointer.manifest import Ref, Rows
-from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, KnownList, append, arrange
+from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
+from chatkeep.checkpointer.stretches import KnownList
 
 Stored = dict[tuple[str, int], list[Frame]]
 

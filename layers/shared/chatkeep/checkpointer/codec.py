@@ -1,6 +1,6 @@
 """Values to stored bytes and back: serializer, compression, encryption, checksum."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -79,7 +79,7 @@ def unpack(packed: Any) -> Frame:
     return (_USUAL, packed) if isinstance(packed, bytes) else (packed[0], packed[1])
 
 
-def digests(frames: Sequence[Frame]) -> bytes:
+def digests(frames: Iterable[Frame]) -> bytes:
     """The digests of the frames, one after another, `DIGEST_BYTES` each."""
     return b"".join(
         blake2b(b"%s\0%s" % (kind.encode(), data), digest_size=DIGEST_BYTES).digest() for kind, data in frames
@@ -91,5 +91,5 @@ def check(marks: bytes) -> bytes:
     return blake2b(marks, digest_size=_CHECK_BYTES).digest()
 
 
-def size(frames: Sequence[Frame]) -> int:
+def size(frames: Iterable[Frame]) -> int:
     return sum(len(data) for _, data in frames)

@@ -10,7 +10,7 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from chatkeep.checkpointer.codec import Codec, Frame, size
 from chatkeep.checkpointer.manifest import Header
 from chatkeep.checkpointer.outline import Path, fill, lists_in, without
-from chatkeep.checkpointer.rows import KnownList
+from chatkeep.checkpointer.stretches import KnownList
 
 Slot = tuple[str, Path]
 """Where a checkpoint has a list: a channel, and the path in its value."""
@@ -45,6 +45,13 @@ class Outline:
 
 
 Value = Single | Elements | Outline
+
+
+def frames_in(value: Value) -> dict[Path, list[Frame]]:
+    """The lists of a value by their paths, as `rows_in` has those of a stored one."""
+    if isinstance(value, Elements):
+        return {(): value.frames}
+    return value.lists if isinstance(value, Outline) else {}
 
 
 @dataclass(frozen=True)
