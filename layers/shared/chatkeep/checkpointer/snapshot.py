@@ -88,12 +88,12 @@ def dump(codec: Codec, value: Any) -> Value:
     if lists := _long_lists(codec, plain):
         return Outline(codec.dump(without(plain, lists)), lists, delta)
     if type(plain) is list:
-        return Elements([codec.dump(element) for element in plain], delta)
+        return Elements(codec.dump_each(plain), delta)
     return Single(codec.dump(plain), delta)
 
 
 def _long_lists(codec: Codec, value: Any) -> dict[Path, list[Frame]]:
-    lists = {path: [codec.dump(element) for element in found] for path, found in lists_in(value).items()}
+    lists = {path: codec.dump_each(found) for path, found in lists_in(value).items()}
     sizes = {path: size(frames) for path, frames in lists.items()}
     longest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:_MOST_LISTS]
     return {path: lists[path] for path in longest if sizes[path] > _LIST_BYTES}
@@ -103,9 +103,9 @@ def load(codec: Codec, value: Value) -> Any:
     if isinstance(value, Single):
         plain = codec.load(value.frame)
     elif isinstance(value, Elements):
-        plain = [codec.load(frame) for frame in value.frames]
+        plain = codec.load_each(value.frames)
     else:
-        lists = {path: [codec.load(frame) for frame in frames] for path, frames in value.lists.items()}
+        lists = {path: codec.load_each(frames) for path, frames in value.lists.items()}
         plain = fill(codec.load(value.frame), lists)
     return _DeltaSnapshot(plain) if value.delta else plain
 

@@ -238,7 +238,7 @@ class Attempt:
 
     def _answered(self, staged: Any) -> list[BaseMessage]:
         """What the run has made; where a tool's result ended it, with that result as the answer."""
-        new = self.progress.new()
+        new = self.progress.new
         if not new or not isinstance(new[-1], ToolMessage):
             return new
         answer = AIMessage(new[-1].text, response_metadata={"finish_reason": "stop"})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
@@ -31,7 +32,7 @@ Opening = Callable[[Iterable[BaseMessage]], list[BaseMessage]]
 @dataclass
 class Progress:
     """What the run has made so far: the thread's messages after the last finished step, and the answers under way, in
-    the pieces that they come in.
+    the pieces that they come in; `new` are the messages that were not there before.
 
     `before` are the ids of the messages that were there; None until the thread has been read.
     """
@@ -39,6 +40,7 @@ class Progress:
     before: set[str | None] | None = None
     after: list[BaseMessage] = field(default_factory=list)
     streamed: dict[str, list[str]] = field(default_factory=dict)
+    new: list[BaseMessage] = field(default_factory=list)
     _mended: set[int] = field(default_factory=set)
 
     def hear(self, namespace: str, found: CheckpointTuple | None) -> None:
@@ -46,21 +48,21 @@ class Progress:
         if self.before is None and not namespace:
             self.go_on_from(found.checkpoint["channel_values"].get(MESSAGES, []) if found else [])
 
-    def go_on_from(self, messages: Iterable[BaseMessage]) -> None:
+    def go_on_from(self, messages: list[BaseMessage]) -> None:
         self.before = {one.id for one in messages}
-
-    def new(self) -> list[BaseMessage]:
-        """The messages that were not there before."""
-        known = self.before or set()
-        return [one for one in self.after if one.id not in known]
+        self.after = list(messages)
 
     def finish_step(self, messages: list[BaseMessage]) -> None:
         """Take the thread's messages after a step, and mend the new ones.
 
-        LangGraph goes on with these very objects, and stores them when the run has ended.
+        LangGraph goes on with these very objects, and stores them when the run has ended. Where it has kept all that
+        were there and added some, as most steps do, it is these that are looked at, and not the whole thread.
         """
+        appended = len(messages) >= len(self.after) and all(map(is_, self.after, messages))
+        looked_at, known = messages[len(self.after) :] if appended else messages, self.before or set()
+        self.new = [*(self.new if appended else []), *(one for one in looked_at if one.id not in known)]
         self.after = messages
-        for one in self.new():
+        for one in self.new:
             if id(one) not in self._mended:
                 mend(one)
                 self._mended.add(id(one))
@@ -68,7 +70,7 @@ class Progress:
     def said(self, opening: list[BaseMessage]) -> bool:
         """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
         opened = {one.id for one in opening}
-        return any(one.id not in opened for one in self.new()) or any(map("".join, self.streamed.values()))
+        return any(one.id not in opened for one in self.new) or any(map("".join, self.streamed.values()))
 
 
 class DeadlineError(Exception):
@@ -169,7 +171,7 @@ def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
 
     The finished messages, an answer to each open tool call, and the words so far.
     """
-    finished = progress.new()
+    finished = progress.new
     if not {one.id for one in opening} <= {one.id for one in finished}:
         finished = opening
     last = finished[-1]
