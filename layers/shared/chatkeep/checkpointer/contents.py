@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -120,7 +120,7 @@ class Contents:
         reached: dict[Ref, array[int]] = {}
         for piece in stored.pieces:
             if isinstance(piece, Ref):
-                reached[piece] = array("I", self._reach(wanted, piece, frames, marks))
+                reached[piece] = self._reach(wanted, piece, frames, marks)
             else:
                 frames += piece
                 marks.append(digests(piece))
@@ -129,9 +129,9 @@ class Contents:
             raise BrokenThreadError(f"{wanted.where} has rows that hold something else")
         return frames, KnownList(together, located(stored.pieces, reached), stored.tail, stored.end)
 
-    def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame], marks: list[bytes]) -> Iterator[int]:
+    def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame], marks: list[bytes]) -> "array[int]":
         """The rows with the elements of a reference, which are added to the others."""
-        rows = self.rows[ref.generation]
+        rows, reached = self.rows[ref.generation], array("I")
         row, at = ref.row, ref.start
         while at < ref.stop:
             if row not in rows:
@@ -141,9 +141,10 @@ class Contents:
             if end > at:  # a reference may begin in a row after the one it names
                 frames += own[at - row : ref.stop - row]
                 marks.append(digests_of_row[(at - row) * DIGEST_BYTES : (ref.stop - row) * DIGEST_BYTES])
-                yield row
+                reached.append(row)
                 at = end
             row = end
+        return reached
 
     def write(self, thread_id: str, header: Header, write: StoredWrite) -> Write:
         """A pending write with its value. Raises BrokenThreadError."""
