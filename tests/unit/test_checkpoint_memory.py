@@ -19,7 +19,9 @@ from chatkeep.checkpointer.snapshot import Known
 
 MOST_BYTES = 150_000
 EDITS = ("append", "append", "append", "change", "remove", "restart")
-turns = st.lists(st.tuples(st.sampled_from(EDITS), st.integers(1, 6), st.sampled_from([20, 700, 3_000])), min_size=1, max_size=20)
+turns = st.lists(
+    st.tuples(st.sampled_from(EDITS), st.integers(1, 6), st.sampled_from([20, 700, 3_000])), min_size=1, max_size=20
+)
 
 
 def taken(fill: Callable[[], object]) -> tuple[object, int]:
