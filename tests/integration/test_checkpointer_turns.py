@@ -98,7 +98,7 @@ class Twins:
         staged, said = self.run(step, ours)
         if step.fate == "abandon":
             return
-        if step.fate == "overtaken":
+        if step.fate == "overtaken" and self.made:  # in memory, a first turn cannot be put beside another
             other = Step(("append", 0, 2_000), 1 - step.process, None, "commit")
             self.store(theirs, *self.run(other, ours))
         self.store(theirs, staged, said)
@@ -142,7 +142,7 @@ def values(found: Any) -> Any:
 
 @given(steps=st.lists(steps, min_size=2, max_size=8))
 @settings(
-    max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "10")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
