@@ -25,7 +25,7 @@ if __name__ == "__main__":  # the models read the endpoint when they are importe
     PARSER = argparse.ArgumentParser(description=__doc__)
     PARSER.add_argument("--engine", default=os.environ.get("CHATKEEP_TEST_ENGINE", "dynoxide"))
     PARSER.add_argument("--smoke", action="store_true", help="early turns only; the stored results stay as they are")
-    PARSER.add_argument("--cpu", action="store_true", help="processor time alone, printed as JSON")
+    PARSER.add_argument("--cpu", action="store_true", help="processor time alone, printed as JSON; nothing is stored")
     PARSER.add_argument("--before", type=Path, help="a checkout of another commit, to measure its processor time too")
     OPTIONS = PARSER.parse_args()
     ENGINE = start_engine(OPTIONS.engine)
@@ -220,12 +220,12 @@ def main(used: Engine, *, smoke: bool, before: Path | None) -> None:
     earlier = of_commit(before, smoke=smoke) if before else stored.get("before", [])
     with used.tables(STACK):
         cpu = {"before": earlier, "after": processor_time(used, smoke=smoke)}
+        print(turn_cpu.markdown(cpu), flush=True)
         found: dict[str, Any] = {"ours": ours(used, turns), "baseline": baseline(used, turns), "processor_time": cpu}
     used.end()
     print(f"{'':10} {'turn':>6} {'key':>5} {'process':>7} {'requests':>9} {'WCU':>6} {'RCU':>7}")
     for name in ("ours", "baseline"):
         show(name, found[name])
-    print(turn_cpu.markdown(cpu))
     if not smoke:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     over = [row for row in found["ours"] if not within_budget(row)]
