@@ -1,9 +1,17 @@
-"""Cost of whole turns, side by side with a baseline of separate writes: `python -m tests.bench.turns`."""
+"""Cost of whole turns, side by side with a baseline of separate writes: `python -m tests.bench.turns`.
+
+Their processor time is measured side by side with LangGraph alone, see `turn_cpu`. With `--before CHECKOUT` that of
+another commit is measured first, by the same code: CHECKOUT is a folder with that commit, as `git worktree add CHECKOUT
+COMMIT` makes one, and its `layers/shared` takes the place of this one's. Without the option, what is stored as
+`before` stays.
+"""
 
 import argparse
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +25,8 @@ if __name__ == "__main__":  # the models read the endpoint when they are importe
     PARSER = argparse.ArgumentParser(description=__doc__)
     PARSER.add_argument("--engine", default=os.environ.get("CHATKEEP_TEST_ENGINE", "dynoxide"))
     PARSER.add_argument("--smoke", action="store_true", help="early turns only; the stored results stay as they are")
+    PARSER.add_argument("--cpu", action="store_true", help="processor time alone, printed as JSON; nothing is stored")
+    PARSER.add_argument("--before", type=Path, help="a checkout of another commit, to measure its processor time too")
     OPTIONS = PARSER.parse_args()
     ENGINE = start_engine(OPTIONS.engine)
     os.environ["DYNAMODB_ENDPOINT"] = ENGINE.endpoint or ""
@@ -36,6 +46,7 @@ from chatkeep.turns.attempt import Tools
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
 from functions.chat.agent import build_graph
+from tests.bench import turn_cpu
 from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
 from tests.bench.checkpoints import create_peer_table
 from tests.bench.meter import Meter, Usage
@@ -187,20 +198,46 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
             print(f"{name:10} {row['turn']:6} {kind} {row['requests']:9} {row['wcu']:6.0f} {row['rcu']:7.1f}")
 
 
-def main(used: Engine, *, smoke: bool) -> None:
+def processor_time(used: Engine, *, smoke: bool) -> list[turn_cpu.Numbers]:
+    def make_graph(saver: Any) -> Any:
+        return build_graph(Talker(), "", saver)
+
+    return turn_cpu.rows(lambda: Ours(used), make_graph, smoke=smoke)
+
+
+def of_commit(checkout: Path, *, smoke: bool) -> list[turn_cpu.Numbers]:
+    """The processor time of the turns of another commit, in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.turns", "--cpu", *(["--smoke"] if smoke else [])]
+    environment = {**os.environ, "PYTHONPATH": str(checkout / "layers" / "shared")}
+    answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: list[turn_cpu.Numbers] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def main(used: Engine, *, smoke: bool, before: Path | None) -> None:
     turns = SMOKE if smoke else MEASURED
+    stored = json.loads(RESULTS.read_text(encoding="utf-8")).get("processor_time", {})
+    earlier = of_commit(before, smoke=smoke) if before else stored.get("before", [])
     with used.tables(STACK):
-        found = {"ours": ours(used, turns), "baseline": baseline(used, turns)}
+        cpu = {"before": earlier, "after": processor_time(used, smoke=smoke)}
+        print(turn_cpu.markdown(cpu), flush=True)
+        found: dict[str, Any] = {"ours": ours(used, turns), "baseline": baseline(used, turns), "processor_time": cpu}
     used.end()
     print(f"{'':10} {'turn':>6} {'key':>5} {'process':>7} {'requests':>9} {'WCU':>6} {'RCU':>7}")
-    for name, rows in found.items():
-        show(name, rows)
+    for name in ("ours", "baseline"):
+        show(name, found[name])
     if not smoke:
-        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     over = [row for row in found["ours"] if not within_budget(row)]
     if over:
         raise SystemExit(f"over {MOST_REQUESTS} requests, {MOST_WCU} WCU or, in a warm process, {MOST_RCU} RCU: {over}")
+    if not smoke and (slow := turn_cpu.over(cpu["after"])):  # a few turns on a busy machine tell nothing
+        raise SystemExit(f"over {turn_cpu.MOST_OVER_FLOOR} times the floor and the overhead of a short thread: {slow}")
 
 
-if __name__ == "__main__":
-    main(ENGINE, smoke=OPTIONS.smoke)
+if __name__ == "__main__" and OPTIONS.cpu:
+    with ENGINE.tables(STACK):
+        print(json.dumps(processor_time(ENGINE, smoke=OPTIONS.smoke)))
+    ENGINE.end()
+elif __name__ == "__main__":
+    main(ENGINE, smoke=OPTIONS.smoke, before=OPTIONS.before)

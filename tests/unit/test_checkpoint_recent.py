@@ -5,8 +5,8 @@ import pytest
 from chatkeep.checkpointer.codec import DIGEST_BYTES
 from chatkeep.checkpointer.manifest import Entry, Header, Inline
 from chatkeep.checkpointer.recent import Recent, around
-from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.stretches import KnownList
 from chatkeep.checkpointer.writes import Position, Write
 
 FRAME = ("msgpack", b"")
@@ -44,9 +44,9 @@ def test_nearby_is_what_lies_around_and_for_a_task_inside_it() -> None:
 
 
 def test_the_oldest_goes_when_there_is_too_much() -> None:
-    recent = Recent(most_bytes=3_000 + 300 * DIGEST_BYTES)
+    recent = Recent(most_bytes=3 * 1_000 * DIGEST_BYTES + 15_000)
     for number in range(9):
-        recent.remember(("thread", ""), known("", str(number), 100))
+        recent.remember(("thread", ""), known("", str(number), 1_000))
     assert [number for number in range(9) if recent.get(("thread", ""), str(number))] == [6, 7, 8]
     assert ids(recent.nearby(("thread", ""), "task")) == ["8"]
 

@@ -1,11 +1,14 @@
 """Lists as rows: whatever happens to a list, its pieces say what it is, and little is written again."""
 
+from array import array
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpointer.codec import Frame, size
 from chatkeep.checkpointer.manifest import Ref, Rows
-from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, KnownList, append, arrange
+from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
+from chatkeep.checkpointer.stretches import KnownList, Stretch, located
 
 Stored = dict[tuple[str, int], list[Frame]]
 
@@ -32,6 +35,13 @@ class Store:
             self.written += size(draft.frames)
         return self.last
 
+    def found(self, rows: Rows) -> tuple[Stretch, ...]:
+        """Where the list lies by what is stored alone."""
+        refs = [piece for piece in rows.pieces if isinstance(piece, Ref)]
+        own = {ref: sorted(row for name, row in self.rows if name == ref.generation) for ref in refs}
+        reached = {ref: array("I", [row for row in own[ref] if ref.row <= row < ref.stop]) for ref in refs}
+        return located(rows.pieces, reached)
+
     def read(self, rows: Rows) -> list[Frame]:
         found: list[Frame] = []
         for piece in rows.pieces:
@@ -56,6 +66,7 @@ def test_any_sequence_of_lists_can_be_read_back(history: list[list[str]], length
     for names in history:
         arrangement = store.put(frames(names, length), fresh=fresh)
         assert store.read(arrangement.rows) == frames(names, length)
+        assert store.found(arrangement.rows) == arrangement.known.stretches
         assert len(arrangement.rows.pieces) <= MOST_PIECES
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.bench import checkpoint_report
+from tests.bench import checkpoint_report, turn_cpu
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,3 +25,10 @@ def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
         peer = theirs.get(turn)
         baseline = f"{peer['requests']} | {peer['wcu']:g} | {peer['rcu']:g} |" if peer else "fails for good"
         assert f"| {turn:,} | {ours} | {baseline}" in README
+
+
+def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
+    found = json.loads((ROOT / "tests/bench/turns.json").read_text())["processor_time"]
+    assert [row["turn"] for row in found["after"]] == list(turn_cpu.MEASURED)
+    assert turn_cpu.over(found["after"]) == []
+    assert turn_cpu.over(found["before"])  # else the rule would tell nothing

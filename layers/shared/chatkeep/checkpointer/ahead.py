@@ -1,13 +1,15 @@
 """Rows written ahead of a DeltaChannel's next snapshot, so that this costs no more than any other checkpoint."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
 from chatkeep.checkpointer.manifest import Rows, refs_in
-from chatkeep.checkpointer.rows import MOST_PIECES, Draft, KnownList, append, located, pieces_of
+from chatkeep.checkpointer.rows import MOST_PIECES, Draft, append
 from chatkeep.checkpointer.shelf import Shelf
 from chatkeep.checkpointer.snapshot import Elements, Known, Slot
+from chatkeep.checkpointer.stretches import KnownList, joined, located, pieces_of
 from chatkeep.checkpointer.writes import Write
 
 AHEAD_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
@@ -66,7 +68,7 @@ def _write_ahead(
         return None
     first = len(known.digests) // DIGEST_BYTES - (_length(before) if before else 0)  # after the snapshot's elements
     drafts, longer = append(waiting, known, fresh=fresh)
-    pieces = pieces_of([stretch for stretch in longer.stretches if stretch.start >= first], [])
+    pieces = pieces_of(longer.between(first, len(longer.digests) // DIGEST_BYTES, 0), [])
     return drafts, longer, Rows(longer.tail, longer.end, pieces, check(longer.digests[first * DIGEST_BYTES :]))
 
 
@@ -82,8 +84,9 @@ def recall(ahead: Rows | None, seed: KnownList, written: Sequence[Frame]) -> tup
     if check(marks) != ahead.check:
         return None
     at = len(seed.digests) // DIGEST_BYTES
-    stretches = located(ahead.pieces, {ref: [ref] for ref in refs_in(ahead)}, at)
-    known = KnownList(seed.digests + marks, (*seed.stretches, *stretches), ahead.tail, ahead.end)
+    stretches = located(ahead.pieces, {ref: array("I", [ref.row]) for ref in refs_in(ahead)}, at)
+    together = tuple(joined([*seed.stretches, *stretches]))
+    known = KnownList(seed.digests + marks, together, ahead.tail, ahead.end)
     return known, list(written[count:])
 
 

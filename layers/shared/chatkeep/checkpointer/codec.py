@@ -1,6 +1,6 @@
 """Values to stored bytes and back: serializer, compression, encryption, checksum."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -47,8 +47,18 @@ class Codec:
             kind, data = self._plain.dumps_typed(value)
         return kind, bytes(data)
 
+    def dump_each(self, values: Sequence[Any]) -> list[Frame]:
+        """A frame a value: `dump` of each of them, in one loop."""
+        try:
+            return [(kind, bytes(data)) for kind, data in map(self._plain.dumps_typed, values)]
+        except TypeError:
+            return [self.dump(value) for value in values]
+
     def load(self, frame: Frame) -> Any:
         return self._plain.loads_typed(frame)
+
+    def load_each(self, frames: Iterable[Frame]) -> list[Any]:
+        return list(map(self._plain.loads_typed, frames))
 
     def seal(self, packable: Any) -> bytes:
         """The stored form of plain data (lists, maps, strings, numbers, bytes)."""
@@ -79,7 +89,7 @@ def unpack(packed: Any) -> Frame:
     return (_USUAL, packed) if isinstance(packed, bytes) else (packed[0], packed[1])
 
 
-def digests(frames: Sequence[Frame]) -> bytes:
+def digests(frames: Iterable[Frame]) -> bytes:
     """The digests of the frames, one after another, `DIGEST_BYTES` each."""
     return b"".join(
         blake2b(b"%s\0%s" % (kind.encode(), data), digest_size=DIGEST_BYTES).digest() for kind, data in frames
@@ -91,5 +101,5 @@ def check(marks: bytes) -> bytes:
     return blake2b(marks, digest_size=_CHECK_BYTES).digest()
 
 
-def size(frames: Sequence[Frame]) -> int:
+def size(frames: Iterable[Frame]) -> int:
     return sum(len(data) for _, data in frames)

@@ -1,7 +1,8 @@
 """Reading what headers refer to: rows by range, other payloads by key, side by side, each checked."""
 
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,7 +10,7 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import query
 from chatkeep.checkpoint_items.table import DATA, PRUNED, SORT
 from chatkeep.checkpointer import oversize
-from chatkeep.checkpointer.codec import Frame, check, digests, unpack
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, unpack
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import (
     Blob,
@@ -24,12 +25,13 @@ from chatkeep.checkpointer.manifest import (
     unpacked_header,
     whole,
 )
+from chatkeep.checkpointer.marks import Marked, marked
 from chatkeep.checkpointer.outline import Path
 from chatkeep.checkpointer.pending import stored_writes
-from chatkeep.checkpointer.rows import KnownList, located
 from chatkeep.checkpointer.side_by_side import side_by_side
-from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value
+from chatkeep.checkpointer.snapshot import Elements, Outline, Single, Slot, Value, frames_in
 from chatkeep.checkpointer.source import Source
+from chatkeep.checkpointer.stretches import KnownList, located
 from chatkeep.checkpointer.writes import StoredWrite, Write
 from chatkeep.errors import BrokenThreadError
 
@@ -44,6 +46,15 @@ class Loaded:
     values: dict[str, Value]
     lists: dict[Slot, KnownList]
     writes: list[Write]
+
+    def marked(self) -> dict[Slot, Marked]:
+        """Its lists with their digests."""
+        return {
+            (channel, path): Marked(frames, self.lists[channel, path].digests)
+            for channel, value in self.values.items()
+            for path, frames in frames_in(value).items()
+            if (channel, path) in self.lists
+        }
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class Contents:
     Where some of them are from a cache, `again` reads a value anew: its rows may have been written again since.
     """
 
-    rows: dict[str, dict[int, list[Frame]]] = field(default_factory=lambda: defaultdict(dict))
+    rows: dict[str, dict[int, Marked]] = field(default_factory=lambda: defaultdict(dict))
     frames: dict[str, Frame] = field(default_factory=dict)
     again: Callable[[Wanted], "Contents"] | None = None
 
@@ -105,29 +116,35 @@ class Contents:
 
     def _list(self, wanted: Wanted, stored: Rows) -> tuple[list[Frame], KnownList]:
         frames: list[Frame] = []
-        reached: dict[Ref, list[Ref]] = {}
+        marks: list[bytes] = []
+        reached: dict[Ref, array[int]] = {}
         for piece in stored.pieces:
             if isinstance(piece, Ref):
-                reached[piece] = list(self._reach(wanted, piece, frames))
+                reached[piece] = self._reach(wanted, piece, frames, marks)
             else:
                 frames += piece
-        marks = digests(frames)
-        if reached and check(marks) != stored.check:
+                marks.append(digests(piece))
+        together = b"".join(marks)
+        if reached and check(together) != stored.check:
             raise BrokenThreadError(f"{wanted.where} has rows that hold something else")
-        return frames, KnownList(marks, located(stored.pieces, reached), stored.tail, stored.end)
+        return frames, KnownList(together, located(stored.pieces, reached), stored.tail, stored.end)
 
-    def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame]) -> Iterator[Ref]:
-        rows = self.rows[ref.generation]
+    def _reach(self, wanted: Wanted, ref: Ref, frames: list[Frame], marks: list[bytes]) -> "array[int]":
+        """The rows with the elements of a reference, which are added to the others."""
+        rows, reached = self.rows[ref.generation], array("I")
         row, at = ref.row, ref.start
         while at < ref.stop:
             if row not in rows:
                 raise BrokenThreadError(f"{wanted.where} lacks the row of generation {ref.generation} at {row}")
-            end = row + len(rows[row])
+            own, digests_of_row = rows[row]
+            end = row + len(own)
             if end > at:  # a reference may begin in a row after the one it names
-                frames += rows[row][at - row : ref.stop - row]
-                yield Ref(ref.generation, row, at, min(end, ref.stop))
+                frames += own[at - row : ref.stop - row]
+                marks.append(digests_of_row[(at - row) * DIGEST_BYTES : (ref.stop - row) * DIGEST_BYTES])
+                reached.append(row)
                 at = end
             row = end
+        return reached
 
     def write(self, thread_id: str, header: Header, write: StoredWrite) -> Write:
         """A pending write with its value. Raises BrokenThreadError."""
@@ -221,11 +238,11 @@ def _read_again(source: Source, thread_id: str, wanted: Wanted) -> Contents:
     return fetch(source, thread_id, [wanted], anew=True)
 
 
-def _missing(ref: Ref, rows: Mapping[int, list[Frame]]) -> Ref | None:
+def _missing(ref: Ref, rows: Mapping[int, Marked]) -> Ref | None:
     """The part of a reference from the first row on that is not there."""
     row = ref.row
     while row < ref.stop and row in rows:
-        row += len(rows[row])
+        row += len(rows[row].frames)
     return replace(ref, row=row) if row < ref.stop else None
 
 
@@ -248,10 +265,10 @@ def _read_rows(
     for page in query(source.client, source.table, thread_id, bounds):
         for item in page:
             stored[keys.row_position(item[SORT]["S"])] += item[DATA]["B"]
-    rows: dict[int, list[Frame]] = {}
+    rows: dict[int, Marked] = {}
     for position, data in stored.items():
         what = f"the row of generation {generation} at {position}, which {user} refers to,"
-        rows[position] = [unpack(packed) for packed in source.codec.open(data, what)]
+        rows[position] = marked([unpack(packed) for packed in source.codec.open(data, what)])
     contents.rows[generation].update(rows)
     source.cache.add(thread_id, generation, rows)
 
@@ -261,4 +278,4 @@ def _read_blobs(source: Source, thread_id: str, contents: Contents, blobs: dict[
     fetched = oversize.fetch(source, thread_id, list(names.values()))
     for key, (_, what) in blobs.items():
         contents.frames[key] = unpack(source.codec.open(oversize.joined(fetched, names[key], what), what))
-        source.cache.add(thread_id, key, {0: [contents.frames[key]]})
+        source.cache.add_frame(thread_id, key, contents.frames[key])

@@ -11,9 +11,9 @@ from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.heads import Found
 from chatkeep.checkpointer.manifest import Entry, Header
 from chatkeep.checkpointer.pending import stored_writes
-from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.snapshot import Known, Slot, Value, load
 from chatkeep.checkpointer.source import Source
+from chatkeep.checkpointer.stretches import KnownList
 from chatkeep.checkpointer.tuples import pending
 from chatkeep.checkpointer.writes import StoredWrite, Write
 from chatkeep.errors import BrokenThreadError

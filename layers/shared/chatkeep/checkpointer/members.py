@@ -1,6 +1,6 @@
 """What was staged, as members of a transaction: as few items as make the newest checkpoint whole."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,12 +8,13 @@ from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.bundles import bundle
 from chatkeep.checkpointer.committing import FREE, guard_update, stale_guard
 from chatkeep.checkpointer.contents import Loaded
+from chatkeep.checkpointer.marks import Marked
 from chatkeep.checkpointer.planning import Plan, plan
-from chatkeep.checkpointer.rows import KnownList
 from chatkeep.checkpointer.shelf import Writer
-from chatkeep.checkpointer.snapshot import Known, Snapshot
+from chatkeep.checkpointer.snapshot import Known, Slot, Snapshot
 from chatkeep.checkpointer.source import Source
 from chatkeep.checkpointer.staged_writes import Staged, StagedWrites, item_bytes
+from chatkeep.checkpointer.stretches import KnownList
 from chatkeep.checkpointer.writes import Write, updates
 
 _MOST_CLAIMS, _MOST_CLAIMED_BYTES = 16, 100_000  # rows that go into the transaction which makes the checkpoint visible
@@ -42,9 +43,10 @@ class Members:
         if needed:
             parent_id = first = staged.stored_ancestor(needed[0])
             parent = known(parent_id)
+            read = staged.lists_read(first)
             for snapshot in needed:
                 written = staged.writes.get(parent_id or "", {}).values()
-                parent = self._add_checkpoint(writer, snapshot, parent, parent_id, written)
+                parent = self._add_checkpoint(writer, snapshot, parent, parent_id, written, read)
                 parent_id = snapshot.checkpoint_id
             if self.guarded:
                 seen = stale_guard(self.source, writer, first) if self.fresh else first
@@ -63,9 +65,10 @@ class Members:
         parent: Known | None,
         parent_id: str | None,
         written: Collection[Write],
+        read: Mapping[Slot, Marked],
     ) -> Known:
         def planned(*, fresh: bool) -> Plan:
-            return plan(writer, snapshot, parent, parent_id, written, fresh=fresh)
+            return plan(writer, snapshot, parent, parent_id, written, read=read, fresh=fresh)
 
         chosen = planned(fresh=self.fresh)
         if len(chosen.claims) > _MOST_CLAIMS or sum(map(item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:

@@ -24,7 +24,7 @@ def _found(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, list[Any]
         for key, inner in value.items():
             if type(key) is str:
                 yield from _found(inner, (*path, key), depth - 1)
-    elif type(value) is list and any(type(element) is Send for element in value):
+    elif type(value) is list and Send in map(type, value):
         for index, element in enumerate(value):
             if type(element) is Send:
                 yield from _found(element, (*path, index), depth)

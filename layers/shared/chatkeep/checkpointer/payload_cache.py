@@ -2,12 +2,13 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from chatkeep.checkpointer.codec import Frame, size
+from chatkeep.checkpointer.marks import Marked
 
-_FRAME_BYTES = 150  # what Python takes for one besides its data
-Rows = dict[int, list[Frame]]
+_ROW_BYTES, _FRAME_BYTES = 350, 130  # what Python takes for one besides its data
+Rows = dict[int, Marked]
 """Rows of a generation by the position of their first element."""
 
 
@@ -33,23 +34,27 @@ class PayloadCache:
             self._rows.move_to_end((thread_id, name))
             return dict(found)
 
-    def add(self, thread_id: str, name: str, rows: Mapping[int, Sequence[Frame]]) -> None:
+    def add(self, thread_id: str, name: str, rows: Mapping[int, Marked]) -> None:
         if not self._most_bytes:
             return
         with self._lock:
             kept = self._rows.setdefault((thread_id, name), {})
-            for position, frames in rows.items():
-                self._bytes += _weight(frames) - _weight(kept.get(position, ()))
-                kept[position] = list(frames)
+            for position, row in rows.items():
+                self._bytes += _weight(row) - (_weight(kept[position]) if position in kept else 0)
+                kept[position] = row
             self._rows.move_to_end((thread_id, name))
             while self._bytes > self._most_bytes:
                 _, dropped = self._rows.popitem(last=False)
                 self._bytes -= sum(map(_weight, dropped.values()))
 
     def frame(self, thread_id: str, key: str) -> Frame | None:
-        """A value that is not a list: the only element of a row of its own."""
+        """A value that is not a list."""
         found = self.rows(thread_id, key)
-        return found[0][0] if found else None
+        return found[0].frames[0] if found else None
+
+    def add_frame(self, thread_id: str, key: str, frame: Frame) -> None:
+        """A value that is not a list: the only element of a row, whose digest nobody asks for."""
+        self.add(thread_id, key, {0: Marked([frame], b"")})
 
     def forget(self, thread_id: str) -> None:
         with self._lock:
@@ -57,5 +62,5 @@ class PayloadCache:
                 self._bytes -= sum(map(_weight, self._rows.pop(place).values()))
 
 
-def _weight(frames: Sequence[Frame]) -> int:
-    return size(frames) + _FRAME_BYTES * len(frames)
+def _weight(row: Marked) -> int:
+    return _ROW_BYTES + size(row.frames) + _FRAME_BYTES * len(row.frames)

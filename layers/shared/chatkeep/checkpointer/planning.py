@@ -1,15 +1,16 @@
 """From a snapshot to items: which to write, in which order, and what is known of them afterwards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.ahead import Histories
 from chatkeep.checkpointer.manifest import Entry, Header, Inline, whole
+from chatkeep.checkpointer.marks import Marked
 from chatkeep.checkpointer.rows import Draft
 from chatkeep.checkpointer.shelf import Shelf, Writer
-from chatkeep.checkpointer.snapshot import Known, Snapshot
+from chatkeep.checkpointer.snapshot import Known, Slot, Snapshot
 from chatkeep.checkpointer.writes import Write
 
 CARRIED_BYTES = 256  # a value that stays inline although it does not change
@@ -38,13 +39,15 @@ def plan(
     parent_id: str | None,
     writes: Iterable[Write] = (),
     *,
+    read: Mapping[Slot, Marked] | None = None,
     fresh: bool = False,
 ) -> Plan:
     """The items that store `snapshot` on top of `parent`, which has these pending writes.
 
-    With `fresh`, none of the items claims a key that others may want.
+    `read` are lists of the parent as they were read, where they were. With `fresh`, none of the items claims a key that
+    others may want.
     """
-    shelf = Shelf(writer, parent.lists if parent else {}, fresh)
+    shelf = Shelf(writer, parent.lists if parent else {}, read or {}, fresh)
     entries: dict[str, Entry] = {}
     for channel, value in snapshot.changed.items():
         entries[channel] = Entry(shelf.stored(channel, value), snapshot.checkpoint_id if value.delta else None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.heads import Found
+from chatkeep.checkpointer.manifest import Inline, rows_in, whole
 from chatkeep.checkpointer.snapshot import Elements, Known
 from chatkeep.checkpointer.writes import Write
 
@@ -13,10 +14,14 @@ Place = tuple[str, str]  # thread, namespace
 _MOST_HELD = 8
 _MOST_NOTED = 64  # checkpoints with pending writes whose successor may be still to come
 _MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conversation than a step of it
+_KNOWN_BYTES, _PART_BYTES = 2_500, 300  # what Python takes for a checkpoint and for each thing that its header names
 
 
 class Recent:
-    """A bounded map, safe for threads; the bound is on the bytes of digests, of which a long list has many."""
+    """A bounded map, safe for threads; the bound is on the memory that the checkpoints in it take.
+
+    Most of that are digests, of which a long list has many.
+    """
 
     def __init__(self, most_bytes: int = 16_000_000) -> None:
         self._most_bytes = most_bytes
@@ -126,4 +131,15 @@ def around(namespace: str) -> list[str]:
 
 
 def _weight(known: Known) -> int:
-    return 1_000 + sum(len(known_list.digests) for known_list in known.lists.values())
+    """About the bytes that it takes in memory: what two checkpoints share is counted for each of them."""
+    header = known.header
+    stored = [entry.stored for entry in (*header.entries.values(), *header.seeds.values())]
+    pieces = [
+        piece for one in [*stored, *header.ahead.values()] for rows in rows_in(one).values() for piece in rows.pieces
+    ]
+    inline = [found.frame for one in stored if isinstance(found := whole(one), Inline)]
+    held = [frame for piece in pieces if isinstance(piece, tuple) for frame in piece]
+    waiting = [frame for frames in known.waiting.values() for frame in frames]
+    frames = [header.frame, *inline, *held, *waiting]
+    parts = len(stored) + len(pieces) + len(known.versions) + len(frames)
+    return _KNOWN_BYTES + _PART_BYTES * parts + size(frames) + sum(found.weight for found in known.lists.values())

@@ -1,48 +1,21 @@
 """Lists as rows: what of a new list is stored already, what is new, and where the new elements go."""
 
 import secrets
-from bisect import bisect_right
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
-from chatkeep.checkpointer.manifest import Piece, Ref, Rows
+from chatkeep.checkpointer.manifest import Ref, Rows
+from chatkeep.checkpointer.marks import Marked, remarked
+from chatkeep.checkpointer.stretches import KnownList, Run, Stretch, joined, pieces_of
 
 ROW_BYTES = 96_000  # of elements in one row, before compression, unless a single element has more
 INLINE_BYTES = 1_024  # new elements up to this size wait in the header for more to come
 MOST_PIECES = 8
 _MERGED_AT_ONCE = 4
 _FEW = 8
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Elements `start` to `stop` of a list: within one row, or, without a `ref`, in the header or new."""
-
-    start: int
-    stop: int
-    ref: Ref | None
-
-
-@dataclass(frozen=True)
-class KnownList:
-    """What is known of a stored list: the digests of its elements, where they lie, and where its tail ends."""
-
-    digests: bytes
-    stretches: tuple[Stretch, ...]
-    tail: str = ""
-    end: int = 0
-
-    def between(self, first: int, last: int, at: int) -> Iterator[Stretch]:
-        """Elements `first` to `last` as stretches of a new list that has them from index `at` on."""
-        position = bisect_right(self.stretches, first, key=lambda stretch: stretch.start) - 1
-        while first < last:
-            stretch = self.stretches[position]
-            stop = min(last, stretch.stop)
-            ref = stretch.ref and _part(stretch.ref, first - stretch.start, stop - stretch.start)
-            yield Stretch(at, at + stop - first, ref)
-            at, first, position = at + stop - first, stop, position + 1
 
 
 @dataclass(frozen=True)
@@ -71,26 +44,30 @@ def arrange(
     old: KnownList | None,
     others: Iterable[KnownList] = (),
     *,
+    read: Marked | None = None,
     fresh: bool = False,
     inline_bytes: int = INLINE_BYTES,
 ) -> Arrangement:
     """How to store a list whose predecessor is `old`, reusing what the two share, or else what one of `others` has.
 
-    With `fresh`, no row continues a generation, so that nothing written can collide with another writer.
+    What the list has in common with the one that was `read` is not hashed again. With `fresh`, no row continues a
+    generation, so that nothing written can collide with another writer.
     """
-    marks = digests(frames)
+    marks = remarked(frames, read)
     tail, end = (old.tail, old.end) if old else ("", 0)
-    stretches = _compacted(list(_joined(_reused(marks, _nearest(marks, old, others)))), frames)
+    stretches = _compacted(list(joined(_reused(marks, _nearest(marks, old, others)))), frames)
     drafts: list[Draft] = []
-    if size([frame for new in stretches if new.ref is None for frame in frames[new.start : new.stop]]) > inline_bytes:
-        for new in [stretch for stretch in stretches if stretch.ref is None]:
-            elements = frames[new.start : new.stop]
+    if size([frame for new in stretches if new.run is None for frame in frames[new.start : new.stop]]) > inline_bytes:
+        for at, new in enumerate(stretches):
+            if new.run:
+                continue
             amid = new.stop < len(frames)  # in the tail, an element that changes each time would leave gaps
-            placed = _placed(elements, tail, end, fresh=fresh or amid)
+            placed = _placed(frames[new.start : new.stop], tail, end, fresh=fresh or amid)
+            stretches[at] = Stretch(new.start, new.stop, _run(placed))
             if not amid:
                 tail, end = placed[-1].ref.generation, placed[-1].ref.stop
             drafts += placed
-        stretches = list(_written(stretches, drafts))
+        stretches = list(joined(stretches))
     pieces = pieces_of(stretches, frames)
     rows = Rows(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
     return Arrangement(rows, drafts, KnownList(marks, tuple(stretches), tail, end))
@@ -122,32 +99,9 @@ def append(frames: list[Frame], old: KnownList, *, fresh: bool = False) -> tuple
     """Rows with these elements at the end of a list, and the list with them."""
     drafts = _placed(frames, old.tail, old.end, fresh=fresh)
     at = len(old.digests) // DIGEST_BYTES
-    stretches = [*old.stretches, *_written([Stretch(at, at + len(frames), None)], drafts)]
+    stretches = joined([*old.stretches, Stretch(at, at + len(frames), _run(drafts))])
     last = drafts[-1].ref
     return drafts, KnownList(old.digests + digests(frames), tuple(stretches), last.generation, last.stop)
-
-
-def pieces_of(stretches: Iterable[Stretch], frames: list[Frame]) -> tuple[Piece, ...]:
-    """What a manifest says of these stretches of a list; of `frames`, those are needed that are in no row."""
-    return tuple(_piece(group, frames) for group in _groups(stretches))
-
-
-def located(pieces: Iterable[Piece], lengths: dict[Ref, list[Ref]], at: int = 0) -> tuple[Stretch, ...]:
-    """The stretches of a list that was read, or of its end from index `at` on.
-
-    `lengths` has the rows that each reference of a piece reached.
-    """
-    stretches: list[Stretch] = []
-    for piece in pieces:
-        for ref in lengths[piece] if isinstance(piece, Ref) else [None]:
-            length = ref.stop - ref.start if ref else len(piece) if isinstance(piece, tuple) else 0
-            stretches.append(Stretch(at, at + length, ref))
-            at += length
-    return tuple(stretches)
-
-
-def _part(ref: Ref, first: int, last: int) -> Ref:
-    return Ref(ref.generation, ref.row, ref.start + first, ref.start + last)
 
 
 def _mark(marks: bytes, index: int) -> bytes:
@@ -178,47 +132,16 @@ def _reused(marks: bytes, old: KnownList | None) -> Iterator[Stretch]:
         at += length
 
 
-def _joined(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """The same with neighbouring new elements as one stretch."""
-    last: Stretch | None = None
-    for stretch in stretches:
-        if last and last.ref is None and stretch.ref is None:
-            last = Stretch(last.start, stretch.stop, None)
-            continue
-        if last:
-            yield last
-        last = stretch
-    if last:
-        yield last
-
-
-def _groups(stretches: Iterable[Stretch]) -> list[list[Stretch]]:
-    """Stretches that make one piece of a manifest together: rows that follow one another."""
-    groups: list[list[Stretch]] = []
-    for stretch in stretches:
-        before = groups[-1][-1].ref if groups else None
-        ref = stretch.ref
-        if ref and before and (before.generation, before.stop) == (ref.generation, ref.start):
-            groups[-1].append(stretch)
-        else:
-            groups.append([stretch])
-    return groups
-
-
 def _compacted(stretches: list[Stretch], frames: list[Frame]) -> list[Stretch]:
     """The same in a bounded number of pieces: the smallest neighbours are written anew, as one."""
-    groups = _groups(stretches)
-    while len(groups) > MOST_PIECES:
-        bounds = [
-            (groups[i][0].start, groups[i + _MERGED_AT_ONCE - 1][-1].stop)
-            for i in range(len(groups) - _MERGED_AT_ONCE + 1)
-        ]
+    while len(stretches) > MOST_PIECES:
+        starts = range(len(stretches) - _MERGED_AT_ONCE + 1)
+        bounds = [(stretches[at].start, stretches[at + _MERGED_AT_ONCE - 1].stop) for at in starts]
         weights = [size(frames[start:stop]) for start, stop in bounds]
         at = weights.index(min(weights))
         merged = Stretch(*bounds[at], None)
-        rest = [*groups[:at], [merged], *groups[at + _MERGED_AT_ONCE :]]
-        groups = _groups(_joined(stretch for group in rest for stretch in group))
-    return [stretch for group in groups for stretch in group]
+        stretches = list(joined([*stretches[:at], merged, *stretches[at + _MERGED_AT_ONCE :]]))
+    return stretches
 
 
 def _placed(frames: list[Frame], tail: str, end: int, *, fresh: bool) -> list[Draft]:
@@ -242,22 +165,7 @@ def _draft(frames: list[Frame], generation: str, position: int, *, claim: bool) 
     return Draft(Ref(generation, position, position, position + len(frames)), frames, claim)
 
 
-def _written(stretches: Iterable[Stretch], drafts: list[Draft]) -> Iterator[Stretch]:
-    """The stretches, with the rows that were drafted for the new ones in order."""
-    remaining = iter(drafts)
-    for stretch in stretches:
-        at = stretch.start
-        if stretch.ref:
-            yield stretch
-            continue
-        while at < stretch.stop:
-            ref = next(remaining).ref
-            yield Stretch(at, at + ref.stop - ref.start, ref)
-            at += ref.stop - ref.start
-
-
-def _piece(group: list[Stretch], frames: list[Frame]) -> Piece:
-    first, last = group[0].ref, group[-1].ref
-    if first is None or last is None:
-        return tuple(frames[group[0].start : group[-1].stop])
-    return Ref(first.generation, first.row, first.start, last.stop)
+def _run(drafts: list[Draft]) -> Run:
+    """The run that these rows make, which continue one another."""
+    first, last = drafts[0].ref, drafts[-1].ref
+    return Run(first.generation, first.start, last.stop, array("I", [draft.ref.row for draft in drafts]))

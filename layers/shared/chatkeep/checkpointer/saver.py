@@ -23,6 +23,7 @@ from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
 from chatkeep.checkpointer.committing import commit, update
 from chatkeep.checkpointer.contents import Loaded
 from chatkeep.checkpointer.history import Walk, walk_stored
+from chatkeep.checkpointer.marks import marked
 from chatkeep.checkpointer.payload_cache import PayloadCache
 from chatkeep.checkpointer.planning import Plan
 from chatkeep.checkpointer.recent import Recent
@@ -188,7 +189,7 @@ class DynamoDBSaver(AsyncTwins):
         """What has just been stored need not be read."""
         self._recent.remember((thread_id, stored.known.header.namespace), stored.known)
         for row in stored.rows:
-            self._cache.add(thread_id, row.ref.generation, {row.ref.row: row.frames})
+            self._cache.add(thread_id, row.ref.generation, {row.ref.row: marked(row.frames)})
 
     def _forget(self, thread_id: str) -> None:
         self._recent.forget(thread_id)

@@ -9,8 +9,10 @@ from chatkeep.checkpoint_items.requests import Item, key
 from chatkeep.checkpoint_items.table import DATA, PAYLOAD, RUN
 from chatkeep.checkpointer.codec import Codec, Frame, pack
 from chatkeep.checkpointer.manifest import Blob, Header, Inline, Outlined, Rows, Stored, moved, packed_header
-from chatkeep.checkpointer.rows import INLINE_BYTES, Draft, KnownList, arrange, new_token
+from chatkeep.checkpointer.marks import Marked
+from chatkeep.checkpointer.rows import INLINE_BYTES, Draft, arrange, new_token
 from chatkeep.checkpointer.snapshot import Elements, Single, Slot, Value
+from chatkeep.checkpointer.stretches import KnownList
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,13 @@ class Writer:
 class Shelf:
     """Arranges values one after another, and collects the rows that this needs and what is known of the lists.
 
-    A list goes on from the one that `before` has for it, else it shares what it can with any other.
+    A list goes on from the one that `before` has for it, else it shares what it can with any other. What it has in
+    common with the one that was `read` is not hashed again.
     """
 
     writer: Writer
     before: Mapping[Slot, KnownList]
+    read: Mapping[Slot, Marked] = field(default_factory=dict)
     fresh: bool = False
     inline_bytes: int = INLINE_BYTES
     known: dict[Slot, KnownList] = field(default_factory=dict)
@@ -87,7 +91,14 @@ class Shelf:
 
     def _rows(self, slot: Slot, frames: list[Frame]) -> Rows:
         others = [*self.known.values(), *self.before.values(), *self.writer.nearby]
-        arrangement = arrange(frames, self.before.get(slot), others, fresh=self.fresh, inline_bytes=self.inline_bytes)
+        arrangement = arrange(
+            frames,
+            self.before.get(slot),
+            others,
+            read=self.read.get(slot),
+            fresh=self.fresh,
+            inline_bytes=self.inline_bytes,
+        )
         self.known[slot] = arrangement.known
         self.add(arrangement.drafts)
         return arrangement.rows

@@ -10,7 +10,7 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from chatkeep.checkpointer.codec import Codec, Frame, size
 from chatkeep.checkpointer.manifest import Header
 from chatkeep.checkpointer.outline import Path, fill, lists_in, without
-from chatkeep.checkpointer.rows import KnownList
+from chatkeep.checkpointer.stretches import KnownList
 
 Slot = tuple[str, Path]
 """Where a checkpoint has a list: a channel, and the path in its value."""
@@ -47,6 +47,13 @@ class Outline:
 Value = Single | Elements | Outline
 
 
+def frames_in(value: Value) -> dict[Path, list[Frame]]:
+    """The lists of a value by their paths, as `rows_in` has those of a stored one."""
+    if isinstance(value, Elements):
+        return {(): value.frames}
+    return value.lists if isinstance(value, Outline) else {}
+
+
 @dataclass(frozen=True)
 class Known:
     """What a writer has to know of the stored checkpoint that it goes on from.
@@ -81,12 +88,12 @@ def dump(codec: Codec, value: Any) -> Value:
     if lists := _long_lists(codec, plain):
         return Outline(codec.dump(without(plain, lists)), lists, delta)
     if type(plain) is list:
-        return Elements([codec.dump(element) for element in plain], delta)
+        return Elements(codec.dump_each(plain), delta)
     return Single(codec.dump(plain), delta)
 
 
 def _long_lists(codec: Codec, value: Any) -> dict[Path, list[Frame]]:
-    lists = {path: [codec.dump(element) for element in found] for path, found in lists_in(value).items()}
+    lists = {path: codec.dump_each(found) for path, found in lists_in(value).items()}
     sizes = {path: size(frames) for path, frames in lists.items()}
     longest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:_MOST_LISTS]
     return {path: lists[path] for path in longest if sizes[path] > _LIST_BYTES}
@@ -96,9 +103,9 @@ def load(codec: Codec, value: Value) -> Any:
     if isinstance(value, Single):
         plain = codec.load(value.frame)
     elif isinstance(value, Elements):
-        plain = [codec.load(frame) for frame in value.frames]
+        plain = codec.load_each(value.frames)
     else:
-        lists = {path: [codec.load(frame) for frame in frames] for path, frames in value.lists.items()}
+        lists = {path: codec.load_each(frames) for path, frames in value.lists.items()}
         plain = fill(codec.load(value.frame), lists)
     return _DeltaSnapshot(plain) if value.delta else plain
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.contents import Loaded
+from chatkeep.checkpointer.marks import Marked
 from chatkeep.checkpointer.planning import Plan
-from chatkeep.checkpointer.snapshot import Snapshot
+from chatkeep.checkpointer.snapshot import Slot, Snapshot
 from chatkeep.checkpointer.writes import Write
 
 
@@ -37,6 +38,11 @@ class Staged:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     writes: dict[str, dict[tuple[str, int], Write]] = field(default_factory=dict)
     loaded: dict[str, Loaded | None] = field(default_factory=dict)
+
+    def lists_read(self, checkpoint_id: str | None) -> dict[Slot, Marked]:
+        """The lists of a stored checkpoint, if it was read."""
+        read = self.loaded.get(checkpoint_id or "")
+        return read.marked() if read else {}
 
     def stored_ancestor(self, snapshot: Snapshot) -> str | None:
         """The nearest ancestor that is not staged."""

@@ -1,7 +1,7 @@
 """A saver for one turn: it keeps checkpoints and writes in memory, to be committed in somebody else's transaction."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,24 +22,28 @@ from chatkeep.checkpointer.history import Walk
 from chatkeep.checkpointer.manifest import Header
 from chatkeep.checkpointer.members import Members
 from chatkeep.checkpointer.saver import DynamoDBSaver
-from chatkeep.checkpointer.snapshot import Snapshot, Value, take
+from chatkeep.checkpointer.snapshot import Elements, Snapshot, Value, take
 from chatkeep.checkpointer.staged_writes import Staged, StagedWrites, merge
 from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of
 from chatkeep.checkpointer.writes import numbered
 from chatkeep.errors import BrokenThreadError
 
 Place = tuple[str, str]  # thread, namespace
+Heard = Callable[[str, CheckpointTuple | None], None]
+"""Is told a namespace and the checkpoint that was asked for there, None where there is none."""
 
 
 class StagedSaver(AsyncTwins):
     """Reads like the saver it comes from and sees what it was given; sends nothing.
 
-    Each stored checkpoint is read once, so its user holds the thread's lease. Safe for threads.
+    Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told what `get_tuple` returns.
+    Safe for threads.
     """
 
     def __init__(self, saver: DynamoDBSaver, mend: Mend | None = None) -> None:
         super().__init__(serde=saver.serde)
         self._codec = Codec(saver.serde, mend)
+        self.hear: Heard | None = None
         self._saver = saver
         self._places: dict[Place, Staged] = {}
         self._lock = threading.RLock()
@@ -55,7 +59,26 @@ class StagedSaver(AsyncTwins):
         thread_id, namespace, checkpoint_id = address(config)
         with self._lock:
             loaded = self._load(thread_id, namespace, checkpoint_id)
-            return checkpoint_tuple(self._codec, thread_id, loaded) if loaded else None
+            found = checkpoint_tuple(self._codec, thread_id, loaded) if loaded else None
+        if self.hear:
+            self.hear(namespace, found)
+        return found
+
+    def newest(self, config: RunnableConfig, channel: str) -> Iterator[Any] | None:
+        """The elements of a channel that is a list, the last one first, each deserialized when it is asked for.
+
+        None where only the graph can tell the channel's value: where there are pending writes, or it is no plain list,
+        as that of a DeltaChannel. What is asked for is no graph's: nobody else has the same objects.
+        """
+        thread_id, namespace, checkpoint_id = address(config)
+        with self._lock:
+            loaded = self._load(thread_id, namespace, checkpoint_id)
+        if loaded is None:
+            return iter(())
+        value = loaded.values.get(channel)
+        if loaded.writes or not isinstance(value, Elements) or value.delta:
+            return None
+        return map(self._codec.load, reversed(value.frames))
 
     def _load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
         staged = self._staged(thread_id, namespace)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -192,7 +192,7 @@ class Attempt:
     async def _running(self, staged: Any) -> None:
         await asyncio.to_thread(self.tools.load, self.session)
         graph = self.tools.graph_for(self.session, self._seconds_left(), staged)
-        await thread.run(graph, self.config, self.progress, self._open)
+        await thread.run(graph, staged, self.config, self.progress, self._open)
 
     def _seconds_left(self) -> float:
         """What the model may take. Raises DeadlineError where nothing is left."""
@@ -201,8 +201,8 @@ class Attempt:
             raise thread.DeadlineError
         return seconds
 
-    def _open(self, before: list[BaseMessage]) -> list[BaseMessage]:
-        self.opening = transcript.opening(self.session, self.said, before)
+    def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
+        self.opening = transcript.opening(self.session, self.said, newest)
         return self.opening
 
     def _requested_cancel(self) -> CancelAction | None:
@@ -231,14 +231,14 @@ class Attempt:
     async def _append_kept(self, staged: Any) -> list[BaseMessage]:
         graph = self.tools.graph_for(self.session, 1, staged)
         if not self.opening:  # it was cancelled before it had read the thread
-            self._open(await thread.messages(graph, self.config))
+            self._open(reversed(await thread.messages(graph, self.config)))
         kept = thread.kept(self.progress, self.opening)
         await thread.append(graph, self.config, kept)
         return kept
 
     def _answered(self, staged: Any) -> list[BaseMessage]:
         """What the run has made; where a tool's result ended it, with that result as the answer."""
-        new = self.progress.new()
+        new = self.progress.new
         if not new or not isinstance(new[-1], ToolMessage):
             return new
         answer = AIMessage(new[-1].text, response_metadata={"finish_reason": "stop"})

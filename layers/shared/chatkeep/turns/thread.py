@@ -1,13 +1,16 @@
 """One run of a graph on a session's thread: to its end, to a cancel, or to its deadline."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.graph import START
 
+from chatkeep.checkpointer import StagedSaver
 from chatkeep.text import valid
 from chatkeep.turns.calls import ASIDE
 from chatkeep.turns.lease import CancelAction
@@ -19,35 +22,47 @@ LOOK_SECONDS = 0.5
 NOT_RUN = "The call was stopped before it gave a result."
 NOT_READ = "The call could not be made: its arguments are not a JSON object."
 
-Opening = Callable[[list[BaseMessage]], list[BaseMessage]]
-"""Makes what a turn begins with from the thread's messages."""
+MESSAGES = "messages"
+"""The channel with the thread's messages."""
+
+Opening = Callable[[Iterable[BaseMessage]], list[BaseMessage]]
+"""Makes what a turn begins with from the thread's messages, the newest one first."""
 
 
 @dataclass
 class Progress:
     """What the run has made so far: the thread's messages after the last finished step, and the answers under way, in
-    the pieces that they come in.
+    the pieces that they come in; `new` are the messages that were not there before.
 
-    `before` is None until the thread has been read.
+    `before` are the ids of the messages that were there; None until the thread has been read.
     """
 
-    before: list[BaseMessage] | None = None
+    before: set[str | None] | None = None
     after: list[BaseMessage] = field(default_factory=list)
     streamed: dict[str, list[str]] = field(default_factory=dict)
+    new: list[BaseMessage] = field(default_factory=list)
     _mended: set[int] = field(default_factory=set)
 
-    def new(self) -> list[BaseMessage]:
-        """The messages that were not there before."""
-        known = {one.id for one in self.before or []}
-        return [one for one in self.after if one.id not in known]
+    def hear(self, namespace: str, found: CheckpointTuple | None) -> None:
+        """Take the messages of the checkpoint that the graph itself goes on from: it reads the thread only once."""
+        if self.before is None and not namespace:
+            self.go_on_from(found.checkpoint["channel_values"].get(MESSAGES, []) if found else [])
+
+    def go_on_from(self, messages: list[BaseMessage]) -> None:
+        self.before = {one.id for one in messages}
+        self.after = list(messages)
 
     def finish_step(self, messages: list[BaseMessage]) -> None:
         """Take the thread's messages after a step, and mend the new ones.
 
-        LangGraph goes on with these very objects, and stores them when the run has ended.
+        LangGraph goes on with these very objects, and stores them when the run has ended. Where it has kept all that
+        were there and added some, as most steps do, it is these that are looked at, and not the whole thread.
         """
+        appended = len(messages) >= len(self.after) and all(map(is_, self.after, messages))
+        looked_at, known = messages[len(self.after) :] if appended else messages, self.before or set()
+        self.new = [*(self.new if appended else []), *(one for one in looked_at if one.id not in known)]
         self.after = messages
-        for one in self.new():
+        for one in self.new:
             if id(one) not in self._mended:
                 mend(one)
                 self._mended.add(id(one))
@@ -55,27 +70,37 @@ class Progress:
     def said(self, opening: list[BaseMessage]) -> bool:
         """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
         opened = {one.id for one in opening}
-        return any(one.id not in opened for one in self.new()) or any(map("".join, self.streamed.values()))
+        return any(one.id not in opened for one in self.new) or any(map("".join, self.streamed.values()))
 
 
 class DeadlineError(Exception):
     """The run has used up its time."""
 
 
-async def messages(graph: Any, config: dict[str, Any]) -> list[BaseMessage]:
+async def messages(graph: Any, config: Any) -> list[BaseMessage]:
     """What the thread holds now."""
     state = await graph.aget_state(config)
-    return list(state.values.get("messages", []))
+    return list(state.values.get(MESSAGES, []))
 
 
-async def run(graph: Any, config: dict[str, Any], progress: Progress, opening: Opening) -> None:
-    """Send what `opening` makes of the thread's messages to the graph, and follow it to its end."""
-    progress.before = await messages(graph, config)
-    first = {"messages": opening(progress.before)}
+async def run(graph: Any, staged: StagedSaver, config: Any, progress: Progress, opening: Opening) -> None:
+    """Send what `opening` makes of the thread's messages to the graph, and follow it to its end.
+
+    The graph reads the thread from `staged`, and `progress` hears what it gets: asking the graph before would
+    deserialize all messages once more, of which the opening needs the last ones.
+    """
+    newest = await asyncio.to_thread(staged.newest, config, MESSAGES)
+    if newest is None:
+        before = await messages(graph, config)
+        progress.go_on_from(before)
+        newest = reversed(before)
+    else:
+        staged.hear = progress.hear
+    first = {MESSAGES: opening(newest)}
     stream = graph.astream(first, config, stream_mode=["messages", "values"], durability="exit")
     async for mode, chunk in stream:
         if mode == "values":
-            progress.finish_step(list(chunk.get("messages", [])))
+            progress.finish_step(list(chunk.get(MESSAGES, [])))
         else:
             _collect(progress, *chunk)
 
@@ -121,13 +146,14 @@ async def _watch(look: Callable[[], CancelAction | None]) -> CancelAction:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def unanswered(messages: list[BaseMessage]) -> list[ToolMessage]:
-    """An answer to each tool call at the end of `messages` that has none: a model refuses a thread that lacks one.
+def unanswered(newest: Iterable[BaseMessage]) -> list[ToolMessage]:
+    """An answer to each tool call at the end of a thread that has none: a model refuses a thread that lacks one.
 
+    `newest` are its messages from the last one back; not more of them are looked at than need be.
     A call without an id cannot be answered; such are left out of what a model is sent.
     """
     answered: set[str | None] = {None}
-    for message in reversed(messages):
+    for message in newest:
         if isinstance(message, ToolMessage):
             answered.add(message.tool_call_id)
         elif isinstance(message, AIMessage):
@@ -145,7 +171,7 @@ def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
 
     The finished messages, an answer to each open tool call, and the words so far.
     """
-    finished = progress.new()
+    finished = progress.new
     if not {one.id for one in opening} <= {one.id for one in finished}:
         finished = opening
     last = finished[-1]
@@ -153,9 +179,9 @@ def kept(progress: Progress, opening: list[BaseMessage]) -> list[BaseMessage]:
         return finished
     known = {one.id for one in finished}
     words = "".join(piece for name, pieces in progress.streamed.items() if name not in known for piece in pieces)
-    return [*finished, *unanswered(finished), AIMessage(valid(words))]
+    return [*finished, *unanswered(reversed(finished)), AIMessage(valid(words))]
 
 
 async def append(graph: Any, config: dict[str, Any], new: list[BaseMessage]) -> None:
     """Add `new` to the thread as a graph's input is added, without running what would follow."""
-    await graph.aupdate_state(config, {"messages": new}, as_node=START)
+    await graph.aupdate_state(config, {MESSAGES: new}, as_node=START)

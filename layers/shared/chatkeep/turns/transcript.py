@@ -1,7 +1,7 @@
 """A turn's messages as its session's transcript has them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,13 +20,14 @@ from chatkeep.turns.thread import unanswered
 UNREAD = "the arguments are not a JSON object"
 
 
-def opening(session: Session, said: HumanMessage, before: list[BaseMessage]) -> list[BaseMessage]:
+def opening(session: Session, said: HumanMessage, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
     """What a turn adds to the thread first: an answer to each tool call left open there, then what the user said.
 
-    Their ids are the transcript's, and sort after all that it has.
+    `newest` are the thread's messages from the last one back. The ids of what is added are the transcript's, and sort
+    after all that it has.
     """
     last = session.last_message_id
-    answers = unanswered(before)
+    answers = unanswered(newest)
     for one in answers:
         one.id = last = ids.after(last)
     said.id = ids.after(last)

@@ -1,0 +1,95 @@
+"""What a process remembers takes no more memory than it may, whatever the threads are like."""
+
+import gc
+import random
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatkeep.checkpointer.codec import Frame
+from chatkeep.checkpointer.manifest import Entry, Header
+from chatkeep.checkpointer.marks import Marked, marked
+from chatkeep.checkpointer.payload_cache import PayloadCache
+from chatkeep.checkpointer.recent import Recent
+from chatkeep.checkpointer.rows import arrange
+from chatkeep.checkpointer.snapshot import Known
+
+MOST_BYTES = 150_000
+EDITS = ("append", "append", "append", "change", "remove", "restart")
+turns = st.lists(
+    st.tuples(st.sampled_from(EDITS), st.integers(1, 6), st.sampled_from([20, 700, 3_000])), min_size=1, max_size=20
+)
+
+
+def taken(fill: Callable[[], object]) -> tuple[object, int]:
+    """What `fill` returns, and the memory that it has taken for good."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        kept = fill()
+        gc.collect()
+        return kept, tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def frames(count: int, length: int) -> list[Frame]:
+    return [("msgpack", random.randbytes(length)) for _ in range(count)]
+
+
+def edited(old: list[Frame], edit: str, count: int, length: int) -> list[Frame]:
+    amid = len(old) // 2
+    return {
+        "append": lambda: [*old, *frames(count, length)],
+        "change": lambda: [*old[:amid], *frames(1, length), *old[amid + 1 :]],
+        "remove": lambda: old[count:],
+        "restart": lambda: frames(count, length),
+    }[edit]()
+
+
+def remembered(history: list[tuple[str, int, int]]) -> tuple[Recent, int]:
+    """A saver's memory after many threads with this history over and over, and how many checkpoints it was told."""
+    recent, count = Recent(MOST_BYTES), 0
+    for thread in range(2):
+        messages, known = frames(100 * thread, 20), None
+        for edit, number, length in history * (1 + 60 // len(history)):
+            count += 1
+            messages = edited(messages, edit, number, length)[-200:]
+            found = arrange(messages, known.lists["messages", ()] if known else None)
+            entries = {"messages": Entry(found.rows)}
+            header = Header("", f"{count:06d}", f"{count - 1:06d}", ("msgpack", random.randbytes(700)), entries)
+            known = Known(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found.known})
+            recent.remember((f"thread {thread}", ""), known)
+    return recent, count
+
+
+@given(turns)
+@settings(max_examples=10, deadline=None)
+def test_checkpoints_that_are_remembered_stay_within_their_bound(history: list[tuple[str, int, int]]) -> None:
+    (recent, count), used = taken(lambda: remembered(history))  # type: ignore[misc]
+    assert used <= MOST_BYTES
+    assert recent.get(("thread 1", ""), f"{count:06d}")
+
+
+def test_a_long_conversation_does_not_push_out_what_is_known_of_the_others() -> None:
+    (recent, count), used = taken(lambda: remembered([("append", 2, 700)]))  # type: ignore[misc]
+    assert used > MOST_BYTES / 3
+    assert sum(bool(recent.get(("thread 1", ""), f"{number:06d}")) for number in range(count + 1)) > 10
+
+
+@pytest.mark.parametrize("length", [1, 100, 800, 20_000])
+@pytest.mark.parametrize("per_row", [1, 2, 40])
+def test_rows_in_memory_stay_within_their_bound(per_row: int, length: int) -> None:
+    def fill() -> PayloadCache:
+        cache = PayloadCache(MOST_BYTES)
+        for number in range(1 + 3 * MOST_BYTES // (per_row * (length + 150))):
+            row: Marked = marked(frames(per_row, length))
+            cache.add("thread", f"generation {number // 1_000}", {number: row})
+        return cache
+
+    cache, used = taken(fill)
+    assert cache
+    assert used <= MOST_BYTES

@@ -1,0 +1,42 @@
+"""What a run has added to the thread, step by step."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from chatkeep.turns.thread import Progress
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["append", "append", "copy", "drop", "replace", "back"]), st.integers(0, 9)), max_size=8
+)
+
+
+def stepped(messages: list[BaseMessage], kind: str, at: int, before: list[BaseMessage]) -> list[BaseMessage]:
+    at = at % (len(messages) or 1)
+    return {
+        "append": [*messages, AIMessage("answer", id=f"{kind} {at} {len(messages)}")],
+        "copy": [one.model_copy() for one in messages],
+        "drop": [*messages[:at], *messages[at + 1 :]],
+        "replace": [*messages[:at], *(one.model_copy() for one in messages[at : at + 1]), *messages[at + 1 :]],
+        "back": [*messages, *before[at : at + 1]],  # a message that was dropped before comes again
+    }[kind]
+
+
+@given(st.integers(0, 5), steps)
+def test_new_is_what_was_not_there_before(count: int, history: list[tuple[str, int]]) -> None:
+    before: list[BaseMessage] = [HumanMessage("said", id=f"{number}") for number in range(count)]
+    progress, messages = Progress(), before
+    progress.go_on_from(before)
+    for kind, at in history:
+        messages = stepped(messages, kind, at, before)
+        progress.finish_step(list(messages))
+        known = {one.id for one in before}
+        assert progress.after == messages
+        assert progress.new == [one for one in messages if one.id not in known]
+
+
+def test_what_a_step_adds_is_mended_where_it_is() -> None:
+    progress, answer = Progress(), AIMessage("half a pair: \ud800", id="1")
+    progress.go_on_from([HumanMessage("said", id="0")])
+    progress.finish_step([*progress.after, answer])
+    assert answer.content == "half a pair: \ufffd"
