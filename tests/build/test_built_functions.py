@@ -56,7 +56,6 @@ def invoke(function: str, sample: dict[str, Any], engine: Engine) -> dict[str, A
         "DEFAULT_MODEL": "scripted:echo",
         "ALLOW_SCRIPTED_MODELS": "true",
         "AWS_LAMBDA_FUNCTION_NAME": function,
-        "POWERTOOLS_TRACE_DISABLED": "true",
         "PATH": os.environ["PATH"],
     }
     request = {"handler": FUNCTIONS[function].handler, "folders": [str(one) for one in folders(function)]}

@@ -27,7 +27,21 @@ MAY_IMPORT = {  # of ours, itself aside
     "chatkeep.retrying": {"chatkeep.deadline"},
     "chatkeep.batches": {"chatkeep.errors", "chatkeep.retrying"},
     "chatkeep.punctual": {"chatkeep.deadline", "chatkeep.retrying"},
-    "chatkeep.dynamodb": {"chatkeep.batches", "chatkeep.deadline", "chatkeep.punctual", "chatkeep.retrying"},
+    "chatkeep.correlation": set(),
+    "chatkeep.tracing": {
+        "chatkeep.correlation",
+        "chatkeep.deadline",
+        "chatkeep.log_lines",
+        "chatkeep.settings",
+        "chatkeep.telemetry",
+    },
+    "chatkeep.dynamodb": {
+        "chatkeep.batches",
+        "chatkeep.deadline",
+        "chatkeep.punctual",
+        "chatkeep.retrying",
+        "chatkeep.tracing",
+    },
     "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
     "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.batches"},
 }
@@ -37,9 +51,9 @@ WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
 LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
 """The exceptions: what a function needs of turns that cancels them or repairs after them, and runs none."""
 STARTS_WITH = {
-    "annotated_types", "aws_lambda_powertools", "aws_xray_sdk", "botocore", "certifi", "dateutil", "itsdangerous",
+    "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",
-    "uuid_utils", "wrapt",
+    "uuid_utils",
 }  # fmt: skip
 
 

@@ -1,0 +1,101 @@
+"""Sending spans by OTLP over HTTP, so that whatever the endpoint does costs a request no more than it is told here."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.session import Session
+from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+from urllib3.util import Retry, Timeout
+
+from chatkeep import deadline
+from chatkeep.log_lines import named
+from chatkeep.telemetry import logger
+
+LONGEST_SECONDS = 1.0
+"""That sending may take at the end of a request. The first TLS handshake needs most of it on a small processor."""
+SHORTEST_SECONDS = 0.05
+"""With less left before the deadline it is not tried."""
+PAUSE_SECONDS = 30.0
+"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each."""
+PATH = "/v1/traces"
+XRAY = "xray"
+"""Stands for X-Ray's endpoint of the region, which wants a signature:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html"""
+MOST_ANSWER_BYTES = 65_536
+
+
+class RefusedError(Exception):
+    """The endpoint answered with another status than a success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status_code = status
+
+
+class Sender:
+    """Sends to one endpoint, in a thread that is left behind where it takes too long."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._region = os.environ["AWS_REGION"] if endpoint == XRAY else None
+        self._url = (_of_region(self._region) if self._region else endpoint.rstrip("/")) + PATH
+        self._session = Session() if self._region else None
+        self._pool = urllib3.PoolManager(maxsize=1)
+        self._not_before = 0.0
+
+    def send(self, spans: Sequence[ReadableSpan]) -> None:
+        """Send them, or lose them with one line in the log; never raises."""
+        seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
+        if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before:
+            return
+        failure: list[BaseException] = [TimeoutError()]
+        thread = threading.Thread(target=self._try, args=(spans, seconds, failure), daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if failure:
+            self._not_before = time.monotonic() + PAUSE_SECONDS
+            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": named(failure[0])})
+
+    def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
+        try:
+            self._post(json.dumps(encode_spans(spans).to_dict()).encode(), seconds)
+        except Exception as error:  # whatever it is, the request goes on
+            failure[:] = [error]
+        else:
+            failure.clear()
+
+    def _post(self, body: bytes, seconds: float) -> None:
+        """Raises RefusedError and what urllib3 raises."""
+        answer = self._pool.request(
+            "POST",
+            self._url,
+            body=body,
+            headers=self._headers(body),
+            timeout=Timeout(connect=seconds, read=seconds),
+            # A connection that was frozen with the process may have died meanwhile; spans that come twice are one.
+            retries=Retry(total=1, redirect=False, status=0, backoff_factor=0, allowed_methods=None),
+            redirect=False,
+            preload_content=False,
+        )
+        answer.read(MOST_ANSWER_BYTES)
+        answer.release_conn()
+        if not 200 <= answer.status < 300:
+            raise RefusedError(answer.status)
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json"}
+        if self._session is None:
+            return headers
+        request = AWSRequest("POST", self._url, headers, body)
+        SigV4Auth(self._session.get_credentials(), "xray", self._region).add_auth(request)
+        return dict(request.headers.items())
+
+
+def _of_region(region: str) -> str:
+    return f"https://xray.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
