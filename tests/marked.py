@@ -74,7 +74,7 @@ class Deployment:
 
 
 @contextmanager
-def _deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, str]) -> Iterator[Deployment]:
+def deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, str]) -> Iterator[Deployment]:
     with ExitStack() as functions:
         yield Deployment(
             stack,
@@ -94,12 +94,12 @@ def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engi
             "GRAPH": graph,
             "ALLOWED_MODELS": "*",
         }
-        with _deployed(stack, code, {**variables, **SECRETS}) as deployment:
-            _converse(deployment, endpoint)
+        with deployed(stack, code, {**variables, **SECRETS}) as deployment:
+            talk(deployment, endpoint)
     return deployment
 
 
-def _converse(api: Deployment, endpoint: openai.Endpoint) -> None:
+def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
     """A session, turns that succeed and that fail in each way, and requests that are refused."""
     session = {
         "title": MARKS["title"],
