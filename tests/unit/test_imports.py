@@ -121,6 +121,40 @@ def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
     assert not any(name.startswith(AGENTS) for name in modules)
 
 
+OFF = {
+    # LangSmith takes OpenTelemetry where it finds it: that is why it lies in a layer of its own.
+    "functions.chat.app": "import sys; sys.modules['opentelemetry'] = None; "
+    "from functions.chat import app, providers, runtime; runtime.tools(); "
+    "providers.load('openai:tiny'); providers.load('bedrock:tiny')"
+}
+"""Statements that import all that a function's requests need, where that is more than its handler."""
+OF_CHAT = {
+    "CHECKPOINTS_TABLE": "another-table",
+    "GRAPH": "functions.chat.agent:build_graph",
+    "TURNS_PER_USER": "5",
+    "DEFAULT_MODEL": "scripted:echo",
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_does_not_trace_needs_nothing_of_opentelemetry(handler: str) -> None:
+    modules = loaded_by(OFF.get(handler, f"import {handler}"), **OF_CHAT)
+    assert not [name for name in modules if name.startswith("opentelemetry.")]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_traces_starts_with_opentelemetry_and_no_exporter_of_its_own(handler: str) -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    modules = set(loaded_by(f"import {handler}", **OF_CHAT, **endpoint))
+    assert "opentelemetry.sdk.trace" in modules
+    assert not modules & {"google.protobuf", "grpc", "opentelemetry.exporter.otlp.json.http"}
+
+
+def test_nothing_but_the_package_of_spans_knows_opentelemetry() -> None:
+    knowing = {module for module in SOURCES for name in imported(module) if within(name, ("opentelemetry",))}
+    assert knowing == {"chatkeep.tracing.recording", "chatkeep.tracing.sending"}
+
+
 @pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])
 def test_what_a_turn_needs_is_imported_before_it_holds_its_session(provider: str, package: str) -> None:
     variables = {

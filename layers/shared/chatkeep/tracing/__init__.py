@@ -53,8 +53,9 @@ def recorder() -> "Recorder | None":
     if endpoint is None:
         return None
     from chatkeep.tracing.recording import Recorder  # OpenTelemetry costs every start of a function
+    from chatkeep.tracing.sending import Sender
 
-    return Recorder(endpoint)
+    return Recorder(Sender.to(endpoint))
 
 
 @contextmanager

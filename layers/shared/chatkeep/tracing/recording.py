@@ -68,10 +68,10 @@ class Recorded(Span):
 
 
 class Recorder:
-    """Records spans and sends them to an endpoint. A graph's own spans by OpenTelemetry's API join them."""
+    """Records spans and has them sent. A graph's own spans by OpenTelemetry's API join them."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._finished, self._sender = Finished(), Sender(endpoint)
+    def __init__(self, sender: Sender) -> None:
+        self._finished, self._sender = Finished(), sender
         described = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
         provider = TracerProvider(resource=Resource({"cloud.provider": "aws", **described}), shutdown_on_exit=False)
         provider.add_span_processor(self._finished)

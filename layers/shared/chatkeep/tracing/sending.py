@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.session import Session
 from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
+from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry, Timeout
 
 from chatkeep import deadline
@@ -40,14 +41,22 @@ class RefusedError(Exception):
 
 
 class Sender:
-    """Sends to one endpoint, in a thread that is left behind where it takes too long."""
+    """Sends to one address, with `region` signed for X-Ray, in a thread that is left behind where it takes too long."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._region = os.environ["AWS_REGION"] if endpoint == XRAY else None
-        self._url = (_of_region(self._region) if self._region else endpoint.rstrip("/")) + PATH
-        self._session = Session() if self._region else None
+    def __init__(self, url: str, region: str | None = None) -> None:
+        self.url = url
+        self._region = region
+        self._session = Session() if region else None
         self._pool = urllib3.PoolManager(maxsize=1)
         self._not_before = 0.0
+
+    @classmethod
+    def to(cls, endpoint: str) -> "Sender":
+        """A sender to an endpoint by its base address, or to X-Ray."""
+        if endpoint != XRAY:
+            return cls(endpoint.rstrip("/") + PATH)
+        region = os.environ["AWS_REGION"]
+        return cls(f"https://xray.{region}.amazonaws.com{'.cn' * region.startswith('cn-')}{PATH}", region)
 
     def send(self, spans: Sequence[ReadableSpan]) -> None:
         """Send them, or lose them with one line in the log; never raises."""
@@ -65,6 +74,8 @@ class Sender:
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
             self._post(json.dumps(encode_spans(spans).to_dict()).encode(), seconds)
+        except MaxRetryError as error:
+            failure[:] = [error.reason or error]
         except Exception as error:  # whatever it is, the request goes on
             failure[:] = [error]
         else:
@@ -74,7 +85,7 @@ class Sender:
         """Raises RefusedError and what urllib3 raises."""
         answer = self._pool.request(
             "POST",
-            self._url,
+            self.url,
             body=body,
             headers=self._headers(body),
             timeout=Timeout(connect=seconds, read=seconds),
@@ -92,10 +103,6 @@ class Sender:
         headers = {"Content-Type": "application/json"}
         if self._session is None:
             return headers
-        request = AWSRequest("POST", self._url, headers, body)
+        request = AWSRequest("POST", self.url, headers, body)
         SigV4Auth(self._session.get_credentials(), "xray", self._region).add_auth(request)
         return dict(request.headers.items())
-
-
-def _of_region(region: str) -> str:
-    return f"https://xray.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
