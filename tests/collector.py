@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from chatkeep import correlation, tracing
+from chatkeep.settings import settings
+
 VALUES = {"stringValue": str, "intValue": int, "doubleValue": float, "boolValue": bool}
 
 
@@ -114,6 +119,22 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: Any) -> None:
         """Whoever gave up in the middle is no concern of the collector's."""
+
+
+@contextmanager
+def tracing_here(environment: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """This process as it is with tracing on; its spans are what the collector has."""
+    with collecting() as collector, environment.context() as changed:
+        changed.delenv(correlation.XRAY_HEADER, raising=False)
+        changed.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        _forget()
+        yield collector
+    _forget()
+
+
+def _forget() -> None:
+    settings.cache_clear()
+    tracing.recorder.cache_clear()
 
 
 @contextmanager

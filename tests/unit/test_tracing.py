@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from chatkeep import correlation, tracing
 from chatkeep.dynamodb import make_punctual
-from chatkeep.settings import settings
 from chatkeep.tracing import Kind
 from chatkeep.tracing.recording import MOST_SPANS, Recorder
 from chatkeep.tracing.sending import Sender
-from tests.collector import Collector, collecting
+from tests.collector import Collector, tracing_here
 from tests.engines import Engine
 
 ROOT, PARENT = "5bef4de7ad49b0e87f6ef6c87fc2e700", "9a9197af755a6419"
@@ -28,16 +27,8 @@ KEY = {"pk": {"S": "walrus"}, "sk": {"S": "walrus"}}
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """Where this process's spans go."""
-    monkeypatch.delenv(correlation.XRAY_HEADER, raising=False)
-    with collecting() as found:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
-        settings.cache_clear()
-        tracing.recorder.cache_clear()
+    with tracing_here(monkeypatch) as found:
         yield found
-    monkeypatch.undo()
-    settings.cache_clear()
-    tracing.recorder.cache_clear()
 
 
 def header(sampled: str = "1", root: str = f"1-{ROOT[:8]}-{ROOT[8:]}") -> str:
