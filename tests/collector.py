@@ -19,7 +19,7 @@ VALUES = {"stringValue": str, "intValue": int, "doubleValue": float, "boolValue"
 
 @dataclass(frozen=True)
 class Received:
-    """One span."""
+    """One span; `began` is in nanoseconds."""
 
     name: str
     kind: int
@@ -30,6 +30,7 @@ class Received:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     events: list[Any]
+    began: int
 
 
 @dataclass
@@ -78,6 +79,7 @@ def _spans(request: dict[str, Any]) -> Iterator[Received]:
                 _attributes(one),
                 described,
                 [*one.get("events", ()), one.get("status", {}).get("message")],
+                int(one["startTimeUnixNano"]),
             )
 
 

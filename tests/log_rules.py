@@ -17,7 +17,7 @@ TURNS = [
 ]
 """The status and the code of each turn of the conversation."""
 TOLD = {
-    "session_id", "turn_id", "user_id", "model_name", "status", "input_tokens", "output_tokens", "cost_micro_dollars",
+    "session_id", "turn_id", "user_id", "model_name", "status", "input_tokens", "output_tokens",
     "calls", "waited_ms", "response_time_ms", "repeated", "cold_start",
 }  # fmt: skip
 """Members of the line of any turn that ran."""

@@ -1,5 +1,10 @@
-"""The spans of requests and turns that leave the functions under AWS's own runtime client, with tracing on."""
+"""The spans of requests and turns that leave the functions under AWS's own runtime client, with tracing on.
 
+What infra/README.md shows of them is held to them here.
+"""
+
+import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +24,9 @@ from tests.provider.openai_replies import Reply, ToolCall
 ROOT = STACK.path.parent
 SOURCE = Code([sys.executable], [ROOT, ROOT / "layers" / "shared"])
 SERVER, CLIENT, INTERNAL = 2, 3, 1
+MANUAL = (ROOT / "infra" / "README.md").read_text(encoding="utf-8").split("### Following one request\n")[1]
+LOOKS = "DynamoDB.GetItem"
+"""For a cancel, by a turn that takes a second on a busy machine."""
 SEND = "POST /sessions/{session_id}/messages"
 
 
@@ -166,3 +174,42 @@ def test_each_line_of_the_turn_has_its_trace(traced: Traced) -> None:
     assert ended["turn_id"] == traced.turn["turn_id"]
     assert "measured %s" in {one["message"] for one in lines}
     assert len({one["request_id"] for one in lines}) == 1
+
+
+def examples(kind: str) -> list[str]:
+    """The blocks of that kind in the manual's section."""
+    return re.findall(rf"```{kind}\n(.*?)```", MANUAL, re.DOTALL)
+
+
+def test_the_manual_shows_the_access_log_as_the_template_has_it() -> None:
+    shown = json.loads(examples("json")[0])
+    (api,) = Stack(STACK.path, {"ApiLogging": "existing"}).of_type("AWS::Serverless::Api")
+    assert list(shown) == list(json.loads(api[1]["AccessLogSetting"]["Format"]))
+
+
+def test_the_manual_shows_a_turns_line_as_it_is_written(traced: Traced) -> None:
+    shown = json.loads(examples("json")[1])
+    (line,) = [
+        one.record
+        for one in traced.deployment.own()
+        if one.record.get("turn_id") == traced.turn["turn_id"] and one.record["message"] == "turn ended"
+    ]
+    assert list(shown) == list(line)
+    same = ("message", "function_name", "model_name", "status", "calls", "finish_reason", "input_tokens", "repeated")
+    assert {name: shown[name] for name in same} == {name: line[name] for name in same}
+
+
+def test_the_manual_shows_a_trace_as_it_is_sent(traced: Traced) -> None:
+    def lines(span: Received, depth: int) -> Iterator[str]:
+        yield "  " * depth + span.name
+        for inner in sorted(traced.spans, key=lambda one: one.began):
+            if inner.parent_id == span.span_id and inner.name != LOOKS:
+                yield from lines(inner, depth + 1)
+
+    assert examples("text")[1].splitlines() == list(lines(traced.one(SEND), 0))
+
+
+def test_the_manual_names_members_of_a_line_to_search_for(traced: Traced) -> None:
+    named = set(re.findall(r"\b([a-z]+_id|[a-z_]+_ms)\b", examples("text")[0]))
+    line = json.loads(examples("json")[1])
+    assert named <= set(line)

@@ -1,7 +1,7 @@
 """What is told of each turn once it has ended, however it ended: one line of the log, and its span."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,7 +78,7 @@ def _stored(turn: Turn, answer: Message | None = None) -> dict[str, Any]:
         "code": (turn.error or {}).get("code"),
         "input_tokens": int(turn.input_tokens),
         "output_tokens": int(turn.output_tokens),
-        "cost_micro_dollars": int(turn.cost),
+        "cost_micro_dollars": _total(one.get("cost") for one in turn.calls or ()),
         "calls": sum(one.get("calls", 1) for one in turn.calls or ()),
         "response_time_ms": turn.response_time_ms and int(turn.response_time_ms),
     }
@@ -95,10 +95,16 @@ def _failed(attempt: Attempt, error: Exception) -> dict[str, Any]:
         "code": error.code if isinstance(error, ChatkeepError) else named(error),
         "input_tokens": sum(one.input_tokens for one in used),
         "output_tokens": sum(one.output_tokens for one in used),
-        "cost_micro_dollars": sum(one.cost or 0 for one in used),
+        "cost_micro_dollars": _total(one.cost for one in used),
         "calls": len(used),
         "response_time_ms": round((time.monotonic() - attempt.began) * 1000),
     }
+
+
+def _total(costs: Iterable[int | None]) -> int | None:
+    """The sum; None where one of the calls has no known price."""
+    listed = list(costs)
+    return None if None in listed else sum(map(int, filter(None, listed)))
 
 
 def _measured(attempt: Attempt, answer: Answer | None = None) -> dict[str, Any]:
