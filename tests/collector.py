@@ -35,7 +35,8 @@ class Received:
 
 @dataclass
 class Collector:
-    """`answer` sends the response to a request and may do so badly; `bodies` are what was posted, as it came."""
+    """How it answers, and what it got: `bodies` are what was posted, as it came, and
+    `peers` the ports that it came from."""
 
     url: str = ""
     status: int = 200
@@ -43,6 +44,7 @@ class Collector:
     trickles: bool = False
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    peers: list[int] = field(default_factory=list)
 
     @property
     def spans(self) -> list[Received]:
@@ -101,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         collector = self.collector
         collector.headers.append({name.lower(): value for name, value in self.headers.items()})
+        collector.peers.append(self.client_address[1])
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/v1/traces":
             collector.bodies.append(body)

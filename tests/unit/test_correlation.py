@@ -113,6 +113,13 @@ def test_a_thread_that_has_no_request_names_none() -> None:
     assert "function_request_id" not in heard[0]
 
 
+def test_what_powertools_knows_of_the_latest_invocation_is_not_taken_for_a_threads_own() -> None:
+    lines = LogLines(wordless=True)
+    lines.append_keys(function_request_id="the-latest")
+    record = logging.LogRecord("tests", logging.INFO, __file__, 1, "a message", (), None)
+    assert "function_request_id" not in json.loads(lines.format(record))
+
+
 def test_a_librarys_record_gets_the_ids_over_its_own() -> None:
     record = logging.LogRecord("a.library", logging.WARNING, __file__, 1, "a message", (), None)
     record.request_id = "another's"

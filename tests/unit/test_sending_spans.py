@@ -124,6 +124,17 @@ def test_a_connection_that_died_while_the_process_was_frozen_is_made_anew(collec
     assert len(collector.bodies) == 2
 
 
+def test_a_connection_is_kept_unless_the_process_may_have_been_frozen_for_long(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+    for idle in (20, 20, -1):
+        monkeypatch.setattr("chatkeep.tracing.sending.IDLE_SECONDS", idle)
+        seconds_of_a_request(recorder)
+    first, second, third = collector.peers
+    assert first == second != third
+
+
 def test_x_ray_gets_a_signature_and_nobody_else(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert Sender.to("xray").url == "https://xray.eu-central-1.amazonaws.com/v1/traces"

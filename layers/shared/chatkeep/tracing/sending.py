@@ -12,8 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.session import Session
 from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
-from urllib3.exceptions import MaxRetryError
-from urllib3.util import Retry, Timeout
+from urllib3.util import Timeout
 
 from chatkeep import deadline
 from chatkeep.log_lines import named
@@ -25,6 +24,8 @@ SHORTEST_SECONDS = 0.05
 """With less left before the deadline it is not tried."""
 PAUSE_SECONDS = 30.0
 """After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each."""
+IDLE_SECONDS = 20.0
+"""A connection that was frozen with the process for longer may lead nowhere, and a new one is made."""
 PATH = "/v1/traces"
 XRAY = "xray"
 """Stands for X-Ray's endpoint of the region, which wants a signature:
@@ -49,6 +50,7 @@ class Sender:
         self._session = Session() if region else None
         self._pool = urllib3.PoolManager(maxsize=1)
         self._not_before = 0.0
+        self._last_used = 0.0
 
     @classmethod
     def to(cls, endpoint: str) -> "Sender":
@@ -74,8 +76,6 @@ class Sender:
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
             self._post(json.dumps(encode_spans(spans).to_dict()).encode(), seconds)
-        except MaxRetryError as error:
-            failure[:] = [error.reason or error]
         except Exception as error:  # whatever it is, the request goes on
             failure[:] = [error]
         else:
@@ -83,14 +83,16 @@ class Sender:
 
     def _post(self, body: bytes, seconds: float) -> None:
         """Raises RefusedError and what urllib3 raises."""
+        if time.time() - self._last_used > IDLE_SECONDS:
+            self._pool.clear()
+        self._last_used = time.time()
         answer = self._pool.request(
             "POST",
             self.url,
             body=body,
             headers=self._headers(body),
             timeout=Timeout(connect=seconds, read=seconds),
-            # A connection that was frozen with the process may have died meanwhile; spans that come twice are one.
-            retries=Retry(total=1, redirect=False, status=0, backoff_factor=0, allowed_methods=None),
+            retries=False,
             redirect=False,
             preload_content=False,
         )
