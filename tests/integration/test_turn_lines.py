@@ -1,6 +1,7 @@
 """The one line that the log has of each turn, however it ended, and the ids by which a turn is found from outside."""
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
 
 from chatkeep.telemetry import logger
+from chatkeep.tracing.sending import LONGEST_SECONDS
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
+from tests.collector import tracing_here
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import invalid_api_key
 from tests.provider.openai_replies import ALL, Reply
@@ -160,3 +163,18 @@ def test_an_answer_keeps_its_trace_id_through_transcript_and_feedback_and_an_old
     dynamodb.update_item(TableName="chatkeep-SessionsTable", Key=key, UpdateExpression="REMOVE trace_id")
     question, older = api.get(f"/sessions/{session_id}/messages").json["messages"]
     assert (question["trace_id"], older["trace_id"]) == (None, None)
+
+
+@pytest.mark.parametrize("how", [{"seconds": 30}, {"status": 500}, {"trickles": True}], ids=str)
+def test_a_turn_is_answered_in_time_however_the_endpoint_for_its_spans_fails(
+    api: Client, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+) -> None:
+    session_id = new_session(api)
+    sent(api, session_id, "what is imported first takes its time")
+    with tracing_here(monkeypatch) as collector:
+        vars(collector).update(how)
+        began = time.monotonic()
+        answers = [sent(api, session_id, "hi") for _ in range(3)]
+    assert time.monotonic() - began < LONGEST_SECONDS + 5
+    assert [one["status"] for one in answers] == ["completed"] * 3
+    assert len({one["message"]["trace_id"] for one in answers}) == 3

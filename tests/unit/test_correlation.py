@@ -49,7 +49,7 @@ def test_a_line_names_the_request_as_the_access_log_does_and_the_invocation() ->
 
 @given(told=st.none() | st.integers() | st.text() | st.from_regex(correlation.ID, fullmatch=True))
 def test_the_id_is_api_gateways_where_it_is_one_and_else_the_invocations(told: Any) -> None:
-    with correlation.kept(event(told), context(), None) as ids:
+    with correlation.kept(event(told), context()) as ids:
         is_one = isinstance(told, str) and correlation.ID.fullmatch(told)
         assert ids.request_id == (told if is_one else "an-invocation")
 

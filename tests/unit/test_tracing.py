@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from chatkeep import correlation, tracing
 from chatkeep.dynamodb import make_punctual
+from chatkeep.invocation import invoked
 from chatkeep.tracing import Kind
 from chatkeep.tracing.recording import MOST_SPANS, Recorder
 from chatkeep.tracing.sending import Sender
+from infra.local.events import LambdaContext
 from tests.collector import Collector, tracing_here
 from tests.engines import Engine
 
@@ -102,6 +105,23 @@ def test_a_thread_that_outlives_its_request_goes_on_in_its_own_trace(collector: 
         goes_on.set()
         thread.join()
     assert collector.named("late").trace_id == first.trace_id != second.trace_id
+
+
+def test_what_is_said_of_sending_is_said_within_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = list[correlation.Ids | None]()
+
+    class Noting(Sender):
+        def send(self, _: Any) -> None:
+            known.append(correlation.current())
+
+    recorder = Recorder(Noting("http://127.0.0.1:1/v1/traces"))
+    monkeypatch.setattr(tracing, "recorder", lambda: recorder)
+    context = LambdaContext("StatsFunction", "an-invocation", time.monotonic() + 60)
+    trace_id = invoked(lambda *_: correlation.current())(
+        {"requestContext": {"requestId": "a-request"}}, context
+    ).trace_id
+    assert [(one.request_id, one.trace_id) for one in known if one] == [("a-request", trace_id)]
+    assert correlation.current() is None
 
 
 def test_a_request_with_more_spans_than_are_kept_keeps_the_whole_of_it(collector: Collector) -> None:

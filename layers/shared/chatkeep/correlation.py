@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 XRAY_HEADER = "_X_AMZN_TRACE_ID"
@@ -46,18 +46,24 @@ def fields() -> dict[str, str]:
 
 
 @contextmanager
-def kept(event: Mapping[str, Any], context: Any, trace_id: str | None) -> Iterator[Ids]:
+def kept(event: Mapping[str, Any], context: Any) -> Iterator[Ids]:
     """Give the code within the ids of a Lambda invocation. No header of the client's has a part in them."""
     invocation = str(context.aws_request_id)
     told = (event.get("requestContext") or {}).get("requestId")
     request_id = told if isinstance(told, str) and ID.fullmatch(told) else invocation
     root = xray_header().get("Root", "")
-    ids = Ids(request_id, invocation, trace_id or request_id, root if ID.fullmatch(root) else None)
+    ids = Ids(request_id, invocation, request_id, root if ID.fullmatch(root) else None)
     token = _current.set(ids)
     try:
         yield ids
     finally:
         _current.reset(token)
+
+
+def join(trace_id: str) -> None:
+    """Take the id of the trace that this request is now known to be of; within `kept`."""
+    if ids := _current.get():
+        _current.set(replace(ids, trace_id=trace_id))
 
 
 def xray_header() -> dict[str, str]:

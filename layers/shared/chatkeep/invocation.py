@@ -23,8 +23,10 @@ def invoked(handler: Handler) -> Handler:
     def serve(event: dict[str, Any], context: Any) -> Any:
         with ExitStack() as around:
             around.enter_context(deadline.kept(event, context))
+            ids = around.enter_context(correlation.kept(event, context))
             span = around.enter_context(tracing.request(*_described(event, context)))
-            ids = around.enter_context(correlation.kept(event, context, span.trace_id))
+            if span.trace_id:
+                correlation.join(span.trace_id)
             span.tell({"chatkeep.request_id": ids.request_id})
             metrics.add_metadata("request_id", ids.request_id)
             result = handler(event, context)
