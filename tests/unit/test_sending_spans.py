@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -75,6 +76,21 @@ def test_an_endpoint_that_is_down_costs_next_to_nothing(lines: pytest.LogCapture
         port = taken.getsockname()[1]
     assert seconds_of_a_request(Recorder(Sender(f"http://127.0.0.1:{port}{PATH}"))) < LONGEST_SECONDS
     assert "NewConnectionError" in reasons(lines)[0]
+
+
+def test_a_process_without_threads_to_spare_loses_its_spans_and_nothing_else(
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as starved:
+        starved.setattr(threading.Thread, "start", refuse)
+        seconds_of_a_request(recorder)
+    assert reasons(lines) == ["RuntimeError"]
+    assert collector.bodies == []
 
 
 def test_after_a_failure_the_next_requests_do_not_wait_and_their_spans_are_not_kept(

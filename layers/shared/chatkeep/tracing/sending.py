@@ -5,6 +5,8 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextvars import copy_context
+from functools import partial
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -66,12 +68,16 @@ class Sender:
         if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before:
             return
         failure: list[BaseException] = [TimeoutError()]
-        thread = threading.Thread(target=self._try, args=(spans, seconds, failure), daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if failure:
+        sending = partial(copy_context().run, self._try, spans, seconds, failure)
+        thread = threading.Thread(target=sending, daemon=True)
+        try:
+            thread.start()
+            thread.join(seconds)
+        except RuntimeError as error:  # there are no more threads
+            failure[:] = [error]
+        for reason in failure[:1]:  # the thread may yet clear it
             self._not_before = time.monotonic() + PAUSE_SECONDS
-            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": named(failure[0])})
+            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": named(reason)})
 
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
