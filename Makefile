@@ -86,10 +86,12 @@ openapi: $(SETUP) ## write infra/openapi.json
 	$(BIN)/python -m infra.openapi
 
 lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
-	$(COMPILE) --universal --python-version 3.11 --extra chat --group dev pyproject.toml -o tests/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --extra chat --extra tracing --group dev pyproject.toml -o tests/requirements.txt
 	$(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt pyproject.toml -o layers/shared/requirements.txt
 	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra chat pyproject.toml \
 		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
+	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra tracing pyproject.toml \
+		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/tracing/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt

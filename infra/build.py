@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from infra.local.intrinsics import load
 
@@ -56,13 +57,17 @@ def _executable(candidate: str) -> Path | None:
 
 
 def sizes(template: Path) -> Iterator[tuple[str, dict[str, int]]]:
-    """Bytes of each built function's folder and of its layers', unzipped."""
+    """Bytes of each built function's folder and of its layers', unzipped; those that depend on a condition too."""
     built = load(template)
     shared = built["Globals"]["Function"].get("Layers", [])
     for name, resource in built["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            layers = [layer["Ref"] for layer in shared + resource["Properties"].get("Layers", [])]
+            layers = [_named(layer) for layer in shared + resource["Properties"].get("Layers", [])]
             yield name, {part: _folder_bytes(template.parent / part) for part in [name, *layers]}
+
+
+def _named(layer: dict[str, Any]) -> str:
+    return str(layer["Fn::If"][1]["Ref"] if "Fn::If" in layer else layer["Ref"])
 
 
 def _folder_bytes(folder: Path) -> int:

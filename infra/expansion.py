@@ -9,6 +9,7 @@ import json
 import logging
 import shutil
 import sys
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ _UPLOADED = "s3://bucket/key"
 logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of a feature flag of AWS's own
 
 
-def expand(template: dict[str, Any]) -> dict[str, Any]:
-    """The template without SAM's types; parameters and conditions stay open.
+def expand(template: dict[str, Any], parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The template without SAM's types; parameters and conditions stay open, but for what SAM itself asks them.
 
     Folders count as uploaded, which is what `sam deploy` does with them first. Raises InvalidDocumentException.
     """
@@ -37,7 +38,7 @@ def expand(template: dict[str, Any]) -> dict[str, Any]:
         properties = resource.get("Properties", {})
         properties.update({name: _UPLOADED for name in _SOURCES if name in properties})
     session = boto3.Session(region_name="us-east-1")
-    return dict(Translator({}, Parser(), boto_session=session).translate(sam, {}))
+    return dict(Translator({}, Parser(), boto_session=session).translate(sam, dict(parameters or {})))
 
 
 def write(folder: Path) -> None:

@@ -134,7 +134,6 @@ def _environment(function: Function, code: Code, api: RuntimeApi, level: str, lo
         "LANG": "en_US.UTF-8",
         "LAMBDA_TASK_ROOT": str(code.folders[0]),
         "PATH": os.environ["PATH"],
-        "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray daemon to send to
         "PYTHONPATH": os.pathsep.join(map(str, code.folders)),
         "TZ": ":UTC",
         "_HANDLER": function.handler,

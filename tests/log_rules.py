@@ -8,6 +8,19 @@ SERVER_ERRORS = {
     ("POST /sessions/{session_id}/messages", 503, "model_access_denied"),
     ("POST /sessions/{session_id}/messages", 503, "model_unavailable"),
 }
+TURNS = [
+    ("completed", None),
+    ("failed", "graph_failed"),
+    ("failed", "model_refused_request"),
+    ("failed", "model_access_denied"),
+    ("failed", "model_unavailable"),
+]
+"""The status and the code of each turn of the conversation."""
+TOLD = {
+    "session_id", "turn_id", "user_id", "model_name", "status", "input_tokens", "output_tokens",
+    "calls", "waited_ms", "response_time_ms", "repeated", "cold_start",
+}  # fmt: skip
+"""Members of the line of any turn that ran."""
 COUNTED = {
     "chat": {
         "TurnsCompleted", "TurnsFailed", "InputTokens", "OutputTokens", "CostMicroDollars", "ResponseTimeMs",
@@ -58,6 +71,27 @@ def each_5xx_is_an_error_with_route_status_and_code(talked: Deployment) -> None:
     assert all(one[2] < 500 for one in told if one[0] == LEVELS["INFO"])
 
 
+def each_line_names_the_request_that_it_is_of(talked: Deployment) -> None:
+    """By the id that API Gateway gave it; the sweep's have Lambda's."""
+    for function, ran in talked.functions.items():
+        lines = [line.record for line in ran.written if line.record.get("level") or "_aws" in line.record]
+        written = [one for one in lines if one.get("requestId") != ""]  # what a library says while it is imported
+        known = set(ran.api.invocations) if function == "SweepFunction" else set(talked.request_ids)
+        assert {one.get("request_id") for one in written} <= known, function
+        invocations = {one["function_request_id"] for one in written if "_aws" not in one}
+        assert invocations <= set(ran.api.invocations), function
+
+
+def each_turn_that_ran_is_one_line(talked: Deployment) -> None:
+    ended = [line.record for line in talked.own() if line.record["message"] == "turn ended"]
+    if LEVELS[str(talked.stack.parameters["LogLevel"])] > LEVELS["INFO"]:
+        assert ended == []
+        return
+    assert [(one["status"], one.get("code")) for one in ended] == TURNS
+    assert all(set(one) >= TOLD for one in ended)
+    assert len({one["request_id"] for one in ended}) == len({one["turn_id"] for one in ended}) == len(TURNS)
+
+
 RULES = {
     rule.__name__: rule
     for rule in (
@@ -66,5 +100,7 @@ RULES = {
         lambda_takes_each_line_of_ours_for_its_level,
         the_parameter_steers_our_lines_and_libraries_speak_from_warnings_on,
         each_5xx_is_an_error_with_route_status_and_code,
+        each_line_names_the_request_that_it_is_of,
+        each_turn_that_ran_is_one_line,
     )
 }

@@ -20,10 +20,22 @@ from tests.provider.openai_replies import Reply, ToolCall
 
 PLACES = (
     "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "query", "field", "body", "path",
-    "token", "idempotency", "openaikey", "cursorsecret", "awssecret",
+    "token", "header", "idempotency", "openaikey", "cursorsecret", "awssecret",
 )  # fmt: skip
 MARKS = {place: f"walrus{place}" for place in PLACES}
 SIGNATURES = ("AWS4-HMAC-SHA256", "Signature=", "Bearer ")
+FORGED = [
+    (name, MARKS["header"])
+    for name in (
+        "x-amzn-RequestId",
+        "X-Request-Id",
+        "X-Correlation-Id",
+        "x-amz-apigw-id",
+        "X-Amzn-Trace-Id",
+        "traceparent",
+    )
+]
+"""Headers by which a client might want to name its request itself."""
 SECRETS = {
     "OPENAI_API_KEY": MARKS["openaikey"],
     "CURSOR_SECRET": MARKS["cursorsecret"],
@@ -38,6 +50,7 @@ class Deployment:
     stack: Stack
     functions: dict[str, Running]
     answers: list[tuple[str, int, str | None]] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
 
     @property
     def gateway(self) -> Gateway:
@@ -45,10 +58,11 @@ class Deployment:
 
     def request(self, method: str, path: str, body: Any = None, query: str = "", raw: bytes = b"") -> Any:
         """One request of the API; returns its answer's body."""
-        headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {MARKS['token']}")]
+        headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {MARKS['token']}"), *FORGED]
         content = raw or (b"" if body is None else json.dumps(body).encode())
         admitted = self.gateway.admit(Request(method, path, query, headers, content))
         assert isinstance(admitted, Invocation)
+        self.request_ids.append(admitted.event["requestContext"]["requestId"])
         answer: Answer = answer_of(self.functions[admitted.function].invoke(admitted.event))
         told = json.loads(answer.body)
         self.answers.append((f"{method} {admitted.event['resource']}", answer.status, told.get("code")))
@@ -74,7 +88,7 @@ class Deployment:
 
 
 @contextmanager
-def _deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, str]) -> Iterator[Deployment]:
+def deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, str]) -> Iterator[Deployment]:
     with ExitStack() as functions:
         yield Deployment(
             stack,
@@ -94,12 +108,12 @@ def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engi
             "GRAPH": graph,
             "ALLOWED_MODELS": "*",
         }
-        with _deployed(stack, code, {**variables, **SECRETS}) as deployment:
-            _converse(deployment, endpoint)
+        with deployed(stack, code, {**variables, **SECRETS}) as deployment:
+            talk(deployment, endpoint)
     return deployment
 
 
-def _converse(api: Deployment, endpoint: openai.Endpoint) -> None:
+def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
     """A session, turns that succeed and that fail in each way, and requests that are refused."""
     session = {
         "title": MARKS["title"],

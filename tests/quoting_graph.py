@@ -21,6 +21,13 @@ def quote(words: str) -> str:
     raise ValueError(words)
 
 
+@tool
+def measure(words: str) -> int:
+    """Counts the characters of the words, and has a library say so."""
+    logging.getLogger("a.library").warning("measured %s", words)
+    return len(words)
+
+
 def quoting(model: Any, system_prompt: str, checkpointer: Any) -> Any:
     """A graph of a deployment whose tool puts what it is told into an error."""
-    return create_agent(model, tools=[quote], system_prompt=system_prompt, checkpointer=checkpointer)
+    return create_agent(model, tools=[quote, measure], system_prompt=system_prompt, checkpointer=checkpointer)

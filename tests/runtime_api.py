@@ -27,14 +27,22 @@ class RuntimeApi:
     address: str = ""
     events: queue.Queue[Any] = field(default_factory=queue.Queue)
     outcomes: queue.Queue[tuple[str, Any]] = field(default_factory=queue.Queue)
+    invocations: list[str] = field(default_factory=list)
+    """Lambda's id of each event."""
+    traces: list[str] = field(default_factory=list)
+    """X-Ray's header of each event, whose sampling `sampled` says."""
+    sampled: int = 1
 
     def next_headers(self) -> dict[str, str]:
+        self.invocations.append(str(uuid.uuid4()))
+        root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+        self.traces.append(f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled={self.sampled}")
         return {
             "Content-Type": "application/json",
-            "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+            "Lambda-Runtime-Aws-Request-Id": self.invocations[-1],
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + self.seconds) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": ARN.format(self.function),
-            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+            "Lambda-Runtime-Trace-Id": self.traces[-1],
         }
 
 

@@ -10,9 +10,10 @@ from chatkeep import deadline, messages
 from chatkeep.bodies import serialised
 from chatkeep.caller import claim, user_id
 from chatkeep.cors import CORS
+from chatkeep.invocation import invoked
 from chatkeep.models.message import Rating
 from chatkeep.problems import Problem, documented, install
-from chatkeep.telemetry import logger, metrics, tracer
+from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import engine
 from functions.chat import feedback, runtime, telemetry
 from functions.chat.schemas import NewFeedback, NewMessage, TurnView
@@ -70,8 +71,7 @@ def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
+@invoked
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    with deadline.kept(event, context):
-        return app.resolve(event, context)
+    return app.resolve(event, context)

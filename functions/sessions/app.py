@@ -7,14 +7,15 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep import deadline, messages, sessions
+from chatkeep import messages, sessions
 from chatkeep.bodies import serialised
 from chatkeep.caller import claim, require_group, user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.invocation import invoked
 from chatkeep.models.session import Status
 from chatkeep.problems import documented, install
-from chatkeep.telemetry import logger, metrics, tracer
+from chatkeep.telemetry import logger, metrics
 from functions.sessions import cancelling, listing, preferences, transcript, usage, writing
 from functions.sessions.schemas import (
     CancelView,
@@ -195,8 +196,7 @@ def statuses(text: str) -> list[Status]:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
+@invoked
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    with deadline.kept(event, context):
-        return app.resolve(event, context)
+    return app.resolve(event, context)

@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep import deadline
 from chatkeep.bodies import serialised
 from chatkeep.caller import user_id
 from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.invocation import invoked
 from chatkeep.problems import documented, install
-from chatkeep.telemetry import logger, metrics, tracer
+from chatkeep.telemetry import logger, metrics
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats
 
@@ -53,8 +53,7 @@ def get_daily_stats(
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
+@invoked
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    with deadline.kept(event, context):
-        return app.resolve(event, context)
+    return app.resolve(event, context)

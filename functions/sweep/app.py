@@ -4,16 +4,15 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep import deadline
-from chatkeep.telemetry import logger, metrics, tracer
+from chatkeep.invocation import invoked
+from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import repair
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(raise_on_empty_metrics=False)
+@invoked
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    with deadline.kept(event, context):
-        repaired = repair.sweep()
+    repaired = repair.sweep()
     metrics.add_metric(name="LeasesRepaired", unit="Count", value=repaired)
     return {"repaired": repaired}

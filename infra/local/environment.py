@@ -48,7 +48,6 @@ def worker_environment(function: Function, local: Mapping[str, str], caller: Map
         "AWS_ACCOUNT_ID": ACCOUNT_ID,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray daemon to send to
         "PYTHONUNBUFFERED": "1",
         "TZ": "UTC",
         **declared,

@@ -17,6 +17,7 @@ SESSION = "019aa3c4-7c1e-7a52-9d0e-2f6b8c1d4e5f"
 TURN = "019aa3c5-0b7d-7f31-8e64-90ab12cd34ef"
 QUESTION = "019aa3c5-0b7e-7c22-b1d5-3e4f5a6b7c8d"
 ANSWER = "019aa3c5-0e90-7ad4-a7f3-6c5b4a392817"
+TRACE = "6925c4a87d3f0e1b2c4d5e6f708192a3"
 USER = "b4c8f4d8-9021-70c1-2f4e-5d6c7b8a9f01"
 MODEL = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
 CREATED_AT = "2026-11-20T09:15:00.000000Z"
@@ -111,6 +112,7 @@ def _message() -> dict[str, Any]:
         "finish_reason": None,
         "response_time_ms": None,
         "feedback": None,
+        "trace_id": None,
     }
 
 
@@ -125,6 +127,7 @@ def _answer() -> dict[str, Any]:
         "usage": USAGE,
         "finish_reason": "stop",
         "response_time_ms": 1375,
+        "trace_id": TRACE,
     }
 
 

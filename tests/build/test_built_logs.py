@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from infra.build import BUILT, find_python, sizes
 from infra.local.stack import Stack
 from tests.client import STACK
+from tests.collector import collecting
 from tests.engines import Engine, with_tables
 from tests.lambda_function import Code
-from tests.log_rules import RULES
+from tests.log_rules import RULES, TURNS
 from tests.marked import Deployment, converse
 
 ROOT = STACK.path.parent
@@ -46,14 +48,27 @@ def level(request: pytest.FixtureRequest) -> str:
 def talked(level: str, tables: Engine, client: Path) -> Deployment:
     """The deployment with that LogLevel, after the conversation."""
 
-    def code(function: str) -> Code:
-        own, *layers = WEIGHTS[function]
-        python = [PYTHON, "-S", "-X", f"pycache_prefix={client / 'bytecode'}"]
-        return Code(python, [BUILT / own, *(BUILT / layer / "python" for layer in layers), client])
+    built = partial(code, client, traced=False)
+    return converse(Stack(STACK.path, {"LogLevel": level}), built, "quoting_graph:quoting", tables)
 
-    return converse(Stack(STACK.path, {"LogLevel": level}), code, "quoting_graph:quoting", tables)
+
+def code(client: Path, function: str, *, traced: bool) -> Code:
+    """A built function with the layers that it has, and the runtime client."""
+    own, *layers = [name for name in WEIGHTS[function] if traced or name != "TracingLayer"]
+    python = [PYTHON, "-S", "-X", f"pycache_prefix={client / 'bytecode'}"]
+    return Code(python, [BUILT / own, *(BUILT / layer / "python" for layer in layers), client])
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_what_is_written_keeps_the_rule(talked: Deployment, rule: Callable[[Deployment], None]) -> None:
     rule(talked)
+
+
+def test_the_built_functions_send_a_turn_as_one_trace_where_the_deployment_traces(tables: Engine, client: Path) -> None:
+    with collecting() as collector:
+        stack = Stack(STACK.path, {"Tracing": "Active", "TracesEndpoint": collector.url})
+        talked = converse(stack, partial(code, client, traced=True), "quoting_graph:quoting", tables)
+    turns = [one for one in collector.spans if one.name == "invoke_agent"]
+    assert [one.attributes["chatkeep.turn.status"] for one in turns] == [status for status, _ in TURNS]
+    assert len({one.trace_id for one in turns}) == len(TURNS)
+    assert {one.record.get("reason") for one in talked.written()} == {None}

@@ -9,7 +9,7 @@ import pytest
 from infra.build import MOST_BYTES, find_python, report, sizes
 
 TEMPLATE = """
-Globals: {Function: {Layers: [{Ref: SharedLayer}]}}
+Globals: {Function: {Layers: [{Ref: SharedLayer}, !If [Traces, !Ref TracingLayer, !Ref AWS::NoValue]]}}
 Resources:
   ChatFunction: {Type: "AWS::Serverless::Function", Properties: {Layers: [{Ref: ChatLayer}]}}
   StatsFunction: {Type: "AWS::Serverless::Function", Properties: {}}
@@ -23,13 +23,13 @@ def executable(path: Path, text: str) -> Path:
 
 
 def test_a_function_weighs_what_it_and_each_of_its_layers_weigh(tmp_path: Path) -> None:
-    for number, part in enumerate(["SharedLayer", "ChatLayer", "ChatFunction", "StatsFunction"]):
+    for number, part in enumerate(["SharedLayer", "ChatLayer", "ChatFunction", "StatsFunction", "TracingLayer"]):
         (tmp_path / part / "python").mkdir(parents=True)
         (tmp_path / part / "python" / "code.py").write_bytes(b"x" * 10**number)
     (tmp_path / "template.yaml").write_text(TEMPLATE, encoding="utf-8")
     assert dict(sizes(tmp_path / "template.yaml")) == {
-        "ChatFunction": {"ChatFunction": 100, "SharedLayer": 1, "ChatLayer": 10},
-        "StatsFunction": {"StatsFunction": 1000, "SharedLayer": 1},
+        "ChatFunction": {"ChatFunction": 100, "SharedLayer": 1, "TracingLayer": 10_000, "ChatLayer": 10},
+        "StatsFunction": {"StatsFunction": 1000, "SharedLayer": 1, "TracingLayer": 10_000},
     }
 
 

@@ -27,7 +27,21 @@ MAY_IMPORT = {  # of ours, itself aside
     "chatkeep.retrying": {"chatkeep.deadline"},
     "chatkeep.batches": {"chatkeep.errors", "chatkeep.retrying"},
     "chatkeep.punctual": {"chatkeep.deadline", "chatkeep.retrying"},
-    "chatkeep.dynamodb": {"chatkeep.batches", "chatkeep.deadline", "chatkeep.punctual", "chatkeep.retrying"},
+    "chatkeep.correlation": set(),
+    "chatkeep.tracing": {
+        "chatkeep.correlation",
+        "chatkeep.deadline",
+        "chatkeep.log_lines",
+        "chatkeep.settings",
+        "chatkeep.telemetry",
+    },
+    "chatkeep.dynamodb": {
+        "chatkeep.batches",
+        "chatkeep.deadline",
+        "chatkeep.punctual",
+        "chatkeep.retrying",
+        "chatkeep.tracing",
+    },
     "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
     "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.batches"},
 }
@@ -37,9 +51,9 @@ WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
 LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
 """The exceptions: what a function needs of turns that cancels them or repairs after them, and runs none."""
 STARTS_WITH = {
-    "annotated_types", "aws_lambda_powertools", "aws_xray_sdk", "botocore", "certifi", "dateutil", "itsdangerous",
+    "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",
-    "uuid_utils", "wrapt",
+    "uuid_utils",
 }  # fmt: skip
 
 
@@ -105,6 +119,40 @@ def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
     installed = {name for name in loaded if not name.startswith("_")} - sys.stdlib_module_names
     assert installed - {"chatkeep", "functions"} <= STARTS_WITH
     assert not any(name.startswith(AGENTS) for name in modules)
+
+
+OFF = {
+    # LangSmith takes OpenTelemetry where it finds it: that is why it lies in a layer of its own.
+    "functions.chat.app": "import sys; sys.modules['opentelemetry'] = None; "
+    "from functions.chat import app, providers, runtime; runtime.tools(); "
+    "providers.load('openai:tiny'); providers.load('bedrock:tiny')"
+}
+"""Statements that import all that a function's requests need, where that is more than its handler."""
+OF_CHAT = {
+    "CHECKPOINTS_TABLE": "another-table",
+    "GRAPH": "functions.chat.agent:build_graph",
+    "TURNS_PER_USER": "5",
+    "DEFAULT_MODEL": "scripted:echo",
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_does_not_trace_needs_nothing_of_opentelemetry(handler: str) -> None:
+    modules = loaded_by(OFF.get(handler, f"import {handler}"), **OF_CHAT)
+    assert not [name for name in modules if name.startswith("opentelemetry.")]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_traces_starts_with_opentelemetry_and_no_exporter_of_its_own(handler: str) -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    modules = set(loaded_by(f"import {handler}", **OF_CHAT, **endpoint))
+    assert "opentelemetry.sdk.trace" in modules
+    assert not modules & {"google.protobuf", "grpc", "opentelemetry.exporter.otlp.json.http"}
+
+
+def test_nothing_but_the_package_of_spans_knows_opentelemetry() -> None:
+    knowing = {module for module in SOURCES for name in imported(module) if within(name, ("opentelemetry",))}
+    assert knowing == {"chatkeep.tracing.recording", "chatkeep.tracing.sending"}
 
 
 @pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])

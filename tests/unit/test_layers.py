@@ -12,7 +12,7 @@ from tests.client import STACK
 
 ROOT = STACK.path.parent
 LAMBDA = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux", "extra": ""}
-LOCKS = ["layers/shared/requirements.txt", "layers/chat/requirements.txt"]
+LOCKS = ["layers/shared/requirements.txt", "layers/chat/requirements.txt", "layers/tracing/requirements.txt"]
 
 
 @cache
@@ -23,22 +23,21 @@ def locked(path: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pins}
 
 
-def declared() -> tuple[set[str], set[str]]:
-    """What pyproject.toml names for the shared layer and for the chat layer."""
+def declared() -> list[set[str]]:
+    """What pyproject.toml names for each layer."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [project["dependencies"], project["optional-dependencies"]["chat"]]
-    shared, chat = ({canonicalize_name(Requirement(one).name) for one in some} for some in names)
-    return shared, chat
+    extras = project["optional-dependencies"]
+    names = [project["dependencies"], extras["chat"], extras["tracing"]]
+    return [{canonicalize_name(Requirement(one).name) for one in some} for some in names]
 
 
 def test_each_layer_has_what_the_project_names_for_it() -> None:
-    shared, chat = declared()
-    assert shared <= set(locked(LOCKS[0]))
-    assert chat <= set(locked(LOCKS[1]))
+    assert all(named <= set(locked(lock)) for named, lock in zip(declared(), LOCKS, strict=True))
 
 
-def test_no_package_is_in_both_layers() -> None:
-    assert set(locked(LOCKS[0])) & set(locked(LOCKS[1])) == set()
+def test_no_package_is_in_two_layers() -> None:
+    packages = [name for lock in LOCKS for name in locked(lock)]
+    assert len(packages) == len(set(packages))
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -54,9 +53,9 @@ def test_every_pin_has_a_hash_and_no_index_is_named(lock: str) -> None:
     assert "index-url" not in text
 
 
-@pytest.mark.parametrize("count", [1, 2], ids=["shared", "shared and chat"])
-def test_nothing_that_a_package_requires_is_missing_from_its_layers(count: int) -> None:
-    present = {name for lock in LOCKS[:count] for name in locked(lock)}
+@pytest.mark.parametrize("locks", [LOCKS[:1], LOCKS[:2], LOCKS[::2]], ids=["shared", "with chat", "with tracing"])
+def test_nothing_that_a_package_requires_is_missing_from_its_layers(locks: list[str]) -> None:
+    present = {name for lock in locks for name in locked(lock)}
     needed = (Requirement(text) for name in sorted(present) for text in requires(name) or ())
     applying = [one for one in needed if one.marker is None or one.marker.evaluate(LAMBDA)]
     assert {canonicalize_name(one.name) for one in applying} - present == set()

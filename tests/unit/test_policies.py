@@ -1,5 +1,7 @@
 """Rules about the functions' policies: no more than each needs, and in force in the tests."""
 
+from typing import Any
+
 import boto3
 import pytest
 
@@ -75,16 +77,30 @@ def test_a_function_may_decrypt_with_the_key_that_is_named_and_do_nothing_else_w
 
 
 @pytest.mark.parametrize("function", STATEMENTS)
-def test_a_role_is_the_functions_alone_and_holds_its_policy_its_log_and_its_traces(function: str) -> None:
+def test_a_role_is_the_functions_alone_and_holds_its_policy_and_its_log(function: str) -> None:
     role = ROLES[f"{function}Role"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": ["lambda.amazonaws.com"]}
-    assert {arn.rpartition("/")[2] for arn in role["ManagedPolicyArns"]} == {
-        "AWSLambdaBasicExecutionRole",
-        "AWSXrayWriteOnlyAccess",
-    }
+    assert managed(ROLES, function) == {"AWSLambdaBasicExecutionRole"}
     assert len(role["Policies"]) == 1
     assert not [one for one in STATEMENTS[function] if "*" in one["Resource"] or one["Effect"] != "Allow"]
+
+
+@pytest.mark.parametrize("function", STATEMENTS)
+def test_a_function_that_traces_may_send_to_x_ray_and_only_then_has_opentelemetry(function: str) -> None:
+    active = {"Tracing": "Active"}
+    traced = ExpandedStack(expand(load(TEMPLATE), active), active).resources
+    assert managed(traced, function) == {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
+    of_both = [found[function]["Properties"] for found in (ROLES, traced)]
+    assert [one.get("TracingConfig") for one in of_both] == [None, {"Mode": "Active"}]
+    plain, with_tracing = (str(one["Layers"]) for one in of_both)
+    assert ("TracingLayer" in plain, "TracingLayer" in with_tracing) == (False, True)
+
+
+def managed(resources: dict[str, Any], function: str) -> set[str]:
+    """The managed policies of a function's role."""
+    arns = resources[f"{function}Role"]["Properties"]["ManagedPolicyArns"]
+    return {arn.rpartition("/")[2] for arn in arns}
 
 
 def test_only_this_api_and_the_schedule_may_invoke_a_function() -> None:

@@ -48,11 +48,10 @@ def user_id(event: APIGatewayProxyEvent) -> str:
 
 
 def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
-    """What the log says of a request: its route, its id in the access log and its session; the rest is the caller's."""
+    """What the log says of a request beside its ids: its route and its session; the rest is the caller's."""
     session_id = event.path_parameters.get("session_id", "")
     return {
         "route": f"{event.http_method} {event.resource}",
-        "request_id": event.request_context.request_id,
         "session_id": session_id if ids.is_id(session_id) else None,
     }
 

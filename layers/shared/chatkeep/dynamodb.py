@@ -8,7 +8,7 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from pynamodb.connection import Connection, TableConnection
 from pynamodb.models import Model
 
-from chatkeep import batches, deadline, punctual
+from chatkeep import batches, deadline, punctual, tracing
 from chatkeep.punctual import CONNECT_SECONDS
 from chatkeep.retrying import ATTEMPT_SECONDS
 
@@ -58,6 +58,7 @@ def make_punctual(client: Any) -> None:
     """Have a botocore client of DynamoDB hold its time-outs and retries to the deadline of whoever calls it."""
     client.meta.events.register_first("before-send.dynamodb", _limit, unique_id="deadline-of-attempt")
     client.meta.events.register_first("needs-retry.dynamodb", _allow, unique_id="deadline-of-retry")
+    tracing.observe(client)
 
 
 def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:

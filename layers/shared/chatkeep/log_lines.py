@@ -13,6 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from chatkeep import correlation
 from chatkeep.text import valid
 
 ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
@@ -37,17 +38,20 @@ class LogLines(LambdaPowertoolsFormatter):
     def serialize(self, log: Any) -> str:
         if self._wordless:
             log.pop("exception_notes", None)
-        return super().serialize(log)
+        for name in correlation.FIELDS:  # Powertools has those of the latest invocation, whoever speaks
+            log.pop(name, None)
+        return super().serialize({**log, **correlation.fields()})
 
 
 class LibraryRecords(logging.Filter):
-    """Takes from a library's record what it has put into its message, and its error's words."""
+    """Takes from a library's record what it has put into its message, and its error's words; adds the request's ids."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = str(record.msg).partition("\n")[0], ()
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             record.exc_info = (UnspokenError, UnspokenError(named(error)), error.__traceback__)
+        vars(record).update(dict.fromkeys(correlation.FIELDS), **correlation.fields())
         return True
 
 

@@ -30,7 +30,7 @@ class FeedbackView(BaseModel):
 
 
 class MessageView(BaseModel):
-    """A message; `model_name`, `usage` and `response_time_ms` are the turn's and stand on its answer alone.
+    """A message; `model_name`, `usage`, `response_time_ms` and `trace_id` are the turn's and stand on its answer alone.
 
     A blank answer that says it was finished has the finish reason `unknown`. `content_characters` counts the code
     points of the whole content. `truncated` says that content or tool calls do not fit into an answer: the content ends
@@ -58,6 +58,9 @@ class MessageView(BaseModel):
     )
     response_time_ms: int | None = Field(description="Milliseconds that the turn took; null on all but its answer")
     feedback: FeedbackView | None = Field(description="The user's rating of this answer; null without one")
+    trace_id: str | None = Field(
+        description="Leads the operator from an answer to its trace and its log lines; null on other and older messages"
+    )
 
 
 def get(user_id: str, session_id: str, message_id: str) -> Message:
@@ -108,6 +111,7 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         finish_reason=cast("Any", message.finish_reason),
         response_time_ms=None if message.response_time_ms is None else int(message.response_time_ms),
         feedback=feedback,
+        trace_id=message.trace_id,
     )
     return _fitted(whole, room)
 

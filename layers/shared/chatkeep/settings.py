@@ -16,11 +16,15 @@ def required(environment: Mapping[str, str], name: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere, `allowed_origin` `*` is any."""
+    """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere, `allowed_origin` `*` is any.
+
+    `traces_endpoint` is where spans go by OTLP over HTTP, or `xray`; None is nowhere, and none are made.
+    """
 
     sessions_table: str
     allowed_origin: str
     dynamodb_endpoint: str | None
+    traces_endpoint: str | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -29,6 +33,7 @@ class Settings:
             sessions_table=required(environment, "SESSIONS_TABLE"),
             allowed_origin=environment.get("ALLOWED_ORIGIN") or "*",
             dynamodb_endpoint=environment.get("DYNAMODB_ENDPOINT") or None,
+            traces_endpoint=environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
         )
 
 

@@ -1,15 +1,14 @@
-"""The logger, tracer and metrics of a function; all are set up by POWERTOOLS_ variables and LOG_LEVEL."""
+"""The logger and metrics of a function; both are set up by POWERTOOLS_ variables and LOG_LEVEL."""
 
 import logging
 import os
 import warnings
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 
 from chatkeep.log_lines import ON_LAMBDA, LibraryRecords, LogLines
 
 logger = Logger(logger_formatter=LogLines(wordless=ON_LAMBDA))
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 
 # Powertools would have Lambda's own level count before LOG_LEVEL, and that has to let metrics pass: they have none.

@@ -40,6 +40,7 @@ class Message(SessionsTable):
     estimated = BooleanAttribute(null=True)
     finish_reason = UnicodeAttribute(null=True)
     response_time_ms = NumberAttribute(null=True)
+    trace_id = UnicodeAttribute(null=True)
     rating = UnicodeAttribute(null=True)
     comment = UnicodeAttribute(null=True)
     rated_at = UnicodeAttribute(null=True)

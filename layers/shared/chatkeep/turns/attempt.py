@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pynamodb.exceptions import PynamoDBException
 
-from chatkeep import ids
+from chatkeep import correlation, ids, tracing
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import now, stamp
 from chatkeep.deadline import Deadline
@@ -34,10 +34,11 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns import lease, thread, transcript
-from chatkeep.turns.calls import CallRecorder, Pricing
+from chatkeep.turns.calls import CallRecorder, ModelCall, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, bill, commit
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.mending import mend_within
+from chatkeep.turns.spans import SpanRecorder
 from chatkeep.turns.summed import summed
 
 GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
@@ -98,13 +99,14 @@ class Attempt:
     def __post_init__(self) -> None:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
         self.recorder = CallRecorder()
+        self.spans = SpanRecorder(self.session.session_id)
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
         self.progress = thread.Progress()
         self.config: dict[str, Any] = {
             "configurable": {"thread_id": self.session.session_id},
-            "callbacks": [self.recorder],
-            "metadata": {"turn_id": self.session.lease_turn_id},
+            "callbacks": [self.recorder, self.spans] if tracing.recorder() else [self.recorder],
+            "metadata": {"turn_id": self.session.lease_turn_id, **_correlation()},
         }
 
     def make(self) -> Answer:
@@ -282,8 +284,12 @@ class Attempt:
         staged.committed(writes)
         return int(writes.size)
 
+    def used(self) -> list[ModelCall]:
+        """The calls so far, with their prices."""
+        return [replace(one, cost=self.tools.price(one)) for one in (*self.recorder.calls, *self.recorder.stopped())]
+
     def _turn(self, turn_id: str, status: TurnStatus) -> Turn:
-        calls = [replace(one, cost=self.tools.price(one)) for one in (*self.recorder.calls, *self.recorder.stopped())]
+        calls = self.used()
         return Turn(
             self.session.user_id,
             self.session.session_id,
@@ -297,6 +303,11 @@ class Attempt:
             cost=sum(one.cost or 0 for one in calls),
             calls=summed(calls),
         )
+
+
+def _correlation() -> dict[str, str]:
+    known = correlation.current()
+    return {"correlation_id": known.request_id} if known else {}
 
 
 _loops = threading.local()

@@ -1,5 +1,6 @@
 """The model calls of a turn: what each used, as the model reported it, else estimated."""
 
+import time
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -108,7 +109,8 @@ class Running:
 class CallRecorder(BaseCallbackHandler):
     """Collects the calls of one turn. A call tagged `summarization` or `title` is of that kind; else one that asks for
     tools is `tool` and one that answers `message`. `failure` is the error that the last call ended with, if it did, and
-    `failed_model` the model that it was made to, if that is known."""
+    `failed_model` the model that it was made to, if that is known; `first_heard` the moment of the first piece of an
+    answer."""
 
     run_inline = True
 
@@ -116,6 +118,7 @@ class CallRecorder(BaseCallbackHandler):
         self.calls: list[ModelCall] = []
         self.failure: BaseException | None = None
         self.failed_model: str | None = None
+        self.first_heard: float | None = None
         self._running: dict[UUID, Running] = {}
 
     def on_chat_model_start(
@@ -137,6 +140,8 @@ class CallRecorder(BaseCallbackHandler):
     ) -> None:
         if run_id in self._running:
             self._running[run_id].hear(token if isinstance(token, str) else "", chunk)
+            if self.first_heard is None and self._running[run_id].answering:
+                self.first_heard = time.monotonic()
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """A call that was cut off is billed all the same, one that was refused is not."""

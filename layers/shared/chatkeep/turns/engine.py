@@ -1,6 +1,7 @@
 """A turn from its request to its answer: claim, lease, attempt; each turn exactly once."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError
 from pynamodb.exceptions import PynamoDBException
@@ -13,7 +14,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.transaction import Reading
-from chatkeep.turns import ahead, lease, queue, slots
+from chatkeep.turns import account, ahead, lease, queue, slots
 from chatkeep.turns.attempt import STORAGE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.lease import Sender
@@ -25,7 +26,7 @@ SHORTEST_RUN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody sent, and until when it can be worked on."""
+    """What somebody sent, and until when it can be worked on; `arrived` is a moment of `time.monotonic`."""
 
     user_id: str
     session_id: str
@@ -33,6 +34,7 @@ class Request:
     strategy: Strategy
     claim: Claim | None
     deadline: Deadline
+    arrived: float = field(default_factory=time.monotonic)
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -77,16 +79,17 @@ def _attempt(request: Request, tools: Tools, session: Session, *, unclaimed: boo
     Unless it is known to be `unclaimed`, others held the lease since the claim was looked up, perhaps a repetition.
     """
     attempt = Attempt(tools, session, request.content, _fingerprint(request), request.deadline)
-    try:
-        if not unclaimed and _recorded(request, session):
-            raise TurnRecordedError
-        ahead.clear(session)
-        return attempt.make()
-    except Exception as error:
+    with account.of(attempt, request.arrived) as tell:
         try:
-            return _answer_or_raise(request, session, attempt, error)
-        finally:
-            slots.release(lease.holder(session))
+            if not unclaimed and _recorded(request, session):
+                raise TurnRecordedError
+            ahead.clear(session)
+            return tell(attempt.make())
+        except Exception as error:
+            try:
+                return tell(_answer_or_raise(request, session, attempt, error))
+            finally:
+                slots.release(lease.holder(session))
 
 
 def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error: Exception) -> Answer:
@@ -146,7 +149,7 @@ def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
     except Turn.DoesNotExist:
         return None, int(present.lease_fence) - (present.lease_turn_id == claim.id)
     claim.check(recorded.fingerprint)
-    return _answer(request, recorded), 0
+    return account.of_repetition(request.user_id, request.session_id, recorded, lambda: _answer(request, recorded)), 0
 
 
 def _answer(request: Request, turn: Turn) -> Answer:

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from chatkeep import ids
+from chatkeep import correlation, ids
 from chatkeep.clock import now, stamp
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
@@ -81,7 +81,7 @@ def _written(arguments: str | None) -> str:
 
 
 def complete(answer: Message, turn: Turn, model_name: str) -> None:
-    """Give the answer the whole turn's usage."""
+    """Give the answer the whole turn's usage, and the id under which its trace and its log lines are found."""
     answer.status = turn.status
     answer.model_name = model_name
     if any(call.get("estimated") for call in turn.calls):
@@ -89,5 +89,7 @@ def complete(answer: Message, turn: Turn, model_name: str) -> None:
     answer.input_tokens = turn.input_tokens
     answer.output_tokens = turn.output_tokens
     answer.response_time_ms = turn.response_time_ms
+    if known := correlation.current():
+        answer.trace_id = known.trace_id
     if all(call["cost"] is not None for call in turn.calls):
         answer.cost = turn.cost
