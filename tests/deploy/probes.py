@@ -44,6 +44,14 @@ def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
     return any("metric math" in event.get("ResourceStatusReason", "") for event in events)
 
 
+def codedeploy_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
+    with pytest.raises(WaiterError):
+        made(deployment.emulator, "an-application", {"Application": {"Type": "AWS::CodeDeploy::Application"}})
+    stacks = deployment.emulator.client("cloudformation")
+    events = stacks.describe_stack_events(StackName="an-application")["StackEvents"]
+    return any("Unsupported resource type" in event.get("ResourceStatusReason", "") for event in events)
+
+
 def secret_is_referred_to_by_name(deployment: Deployment, client: httpx.Client) -> bool:
     return not deployment.cursor_secret.startswith("arn:")
 
@@ -179,5 +187,6 @@ TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "metrics": no_metric_arrives,
     "log levels": lines_pass_below_the_level,
     "what a function can import": functions_import_the_emulator,
+    "CodeDeploy": codedeploy_is_refused,
     "address after an update": update_replaces_an_api,
 }
