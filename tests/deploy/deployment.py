@@ -32,10 +32,16 @@ class Package:
     template: Path
 
     def failing_after(self, *resources: str) -> "Package":
-        """The same with a resource that cannot be made, once these are there: an update that fails at its end."""
+        """The same with a condition that nobody fulfils, once these are there: an update that fails at its end."""
         template = load(self.template)
-        broken = {"Type": "AWS::CodeDeploy::Application", "DependsOn": [*resources]}
-        template["Resources"]["Broken"] = broken | {"Properties": {"ComputePlatform": "Lambda"}}
+        template["Resources"] |= {
+            "Nobody": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Unfulfilled": {
+                "Type": "AWS::CloudFormation::WaitCondition",
+                "DependsOn": [*resources],
+                "Properties": {"Handle": {"Ref": "Nobody"}, "Timeout": "1"},
+            },
+        }
         failing = self.template.with_name("failing.yaml")
         failing.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
         return Package(self.emulator, failing)

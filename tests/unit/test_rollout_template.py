@@ -1,5 +1,6 @@
 """Rules about deployments that go out gradually: what CodeDeploy is given, and which alarms turn it back."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ GRADUAL = [rollout for rollout in ROLLOUTS if rollout != "AllAtOnce"]
 GROUPS = {f"{name}FunctionDeploymentGroup" for name in ("Sessions", "Chat", "Stats")}
 
 
+@cache
 def deployment(rollout: str) -> ExpandedStack:
     parameters = {"Rollout": rollout}
     return ExpandedStack(expand(SOURCE, parameters), parameters)
@@ -45,6 +47,14 @@ def test_codedeploy_moves_the_requests_as_it_was_told(rollout: str) -> None:
         assert group["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{rollout}"
         assert group["DeploymentStyle"]["DeploymentOption"] == "WITH_TRAFFIC_CONTROL"
         assert group["ServiceRoleArn"] == "CodeDeployServiceRole.Arn"
+
+
+def test_codedeploy_may_do_what_aws_lets_it_do_for_lambda_and_nothing_else() -> None:
+    role = deployment("Canary10Percent5Minutes").resources["CodeDeployServiceRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["codedeploy.amazonaws.com"]}
+    assert [arn.rpartition("/")[2] for arn in role["ManagedPolicyArns"]] == ["AWSCodeDeployRoleForLambda"]
+    assert "Policies" not in role
 
 
 def test_every_alias_but_the_sweeps_is_moved_by_a_group_of_its_own() -> None:

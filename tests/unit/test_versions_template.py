@@ -91,7 +91,9 @@ def test_a_deployment_without_changes_publishes_nothing() -> None:
     assert versions(expand(SOURCE)) == versions(EXPANDED)
 
 
-@pytest.mark.parametrize(("resource", "properties", "functions"), CHANGES, ids=str)
+@pytest.mark.parametrize(
+    ("resource", "properties", "functions"), CHANGES, ids=[f"{one[0]} {one[1]}" for one in CHANGES]
+)
 def test_a_change_of_the_template_or_of_what_was_built_is_a_new_version(
     resource: str, properties: dict[str, Any], functions: set[str]
 ) -> None:
