@@ -52,10 +52,18 @@ def test_a_deployment_without_changes_publishes_nothing(
 @pytest.fixture(scope="module")
 def failed(packaged: Package, development: Deployment, before: dict[str, list[str]]) -> Deployment:
     """An update that failed after all aliases had gone over."""
-    with pytest.raises(AssertionError, match="Unfulfilled"):
+    with pytest.raises(AssertionError, match="UPDATE_ROLLBACK"):
         packaged.failing_after(*ALIASES).deploy("default", AllowedOrigin=ORIGIN)
+    assert states(development, "Unfulfilled") & {"CREATE_FAILED", "UPDATE_FAILED"}
+    assert "UPDATE_COMPLETE" in states(development, ALIASES[0])
     development.grant()
     return development
+
+
+def states(deployment: Deployment, resource: str) -> set[str]:
+    """What has become of a resource of the stack, ever."""
+    events = deployment.emulator.client("cloudformation").describe_stack_events(StackName=deployment.name)
+    return {one["ResourceStatus"] for one in events["StackEvents"] if one["LogicalResourceId"] == resource}
 
 
 def test_a_failed_update_leaves_the_versions_that_were_there(
