@@ -52,7 +52,7 @@ class ExpandedStack:
 
 def stacks(parameters: Mapping[str, Any]) -> Iterator[ExpandedStack]:
     """The stack of template.yaml, expanded, and those nested in it."""
-    root = ExpandedStack(expand(load(TEMPLATE)), parameters)
+    root = ExpandedStack(expand(load(TEMPLATE), parameters), parameters)
     yield root
     for nested in root.of_type("AWS::CloudFormation::Stack").values():
         yield ExpandedStack(load(ROOT / nested["TemplateURL"]), nested.get("Parameters", {}))

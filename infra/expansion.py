@@ -2,13 +2,14 @@
 
     python -m infra.expansion FOLDER
 
-writes it to FOLDER, beside the nested templates, for tools that check templates.
+writes production's to FOLDER, beside the nested templates, for tools that check templates.
 """
 
 import json
 import logging
 import shutil
 import sys
+import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -28,23 +29,33 @@ _UPLOADED = "s3://bucket/key"
 logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of a feature flag of AWS's own
 
 
-def expand(template: dict[str, Any], parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The template without SAM's types; parameters and conditions stay open, but for what SAM itself asks them.
+def expand(template: dict[str, Any], parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The template without SAM's types; parameters and conditions stay open.
 
-    Folders count as uploaded, which is what `sam deploy` does with them first. Raises InvalidDocumentException.
+    SAM itself heeds few parameters: `Rollout` decides whether there is anything of CodeDeploy. A folder counts as
+    uploaded, which is what `sam deploy` does with it first. Raises InvalidDocumentException.
     """
     sam = deepcopy(template)
     for resource in sam["Resources"].values():
         properties = resource.get("Properties", {})
-        properties.update({name: _UPLOADED for name in _SOURCES if name in properties})
+        folders = [name for name in _SOURCES if not str(properties.get(name, _UPLOADED)).startswith("s3://")]
+        properties.update(dict.fromkeys(folders, _UPLOADED))
     session = boto3.Session(region_name="us-east-1")
     return dict(Translator({}, Parser(), boto_session=session).translate(sam, dict(parameters or {})))
 
 
+def configured(environment: str) -> dict[str, str]:
+    """The parameters that a configuration of samconfig.toml gives."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    given = config[environment]["deploy"]["parameters"]["parameter_overrides"].split()
+    return dict(one.split("=", 1) for one in given)
+
+
 def write(folder: Path) -> None:
-    """Write the expansion of template.yaml and copies of the templates nested in it, where it looks for them."""
+    """Write the expansion for production, which has all parts, and copies of the templates nested in it, where it looks
+    for them."""
     folder.mkdir(parents=True, exist_ok=True)
-    template = expand(load(TEMPLATE))
+    template = expand(load(TEMPLATE), configured("production"))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     for path in nested(template):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

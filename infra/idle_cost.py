@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.expanded_stack import ExpandedStack, stacks
+from infra.expansion import configured
 
 ALARM_METRIC = 0.10
 DASHBOARD = 3.00
@@ -30,14 +31,21 @@ FREE_WHILE_IDLE = {
     "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
+    "AWS::AppConfig::Application",  # by what is asked of it, which is nothing
+    "AWS::AppConfig::ConfigurationProfile",
+    "AWS::AppConfig::HostedConfigurationVersion",
     "AWS::CloudFormation::Stack",
+    "AWS::CodeDeploy::Application",  # free for Lambda
+    "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolClient",
     "AWS::DynamoDB::Table",  # on demand; storage and its backup by the gigabyte
     "AWS::IAM::Role",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",  # by the gigabyte
     "AWS::WAFv2::WebACLAssociation",  # the ACL itself is not the stack's
 }
@@ -63,7 +71,8 @@ def bill(deployments: Iterable[ExpandedStack]) -> list[Item]:
     if unknown := {one["Type"] for _, one in resources} - FREE_WHILE_IDLE - set(PRICED):
         raise ValueError(f"what {', '.join(sorted(unknown))} costs is not known")
     functions = dict(_of_type(resources, "AWS::Lambda::Function"))
-    scheduled = {_target(rule): runs_a_month(rule["ScheduleExpression"]) for rule in rules.values()}
+    aliases = dict(_of_type(resources, "AWS::Lambda::Alias"))
+    scheduled = {_target(rule, aliases): runs_a_month(rule["ScheduleExpression"]) for rule in rules.values()}
     services = {functions[name]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for name in scheduled}
     sent = {metric for dashboard in dashboards.values() for metric in _metrics_of(services, dashboard)}
     return [
@@ -84,9 +93,15 @@ def _watched(alarm: dict[str, Any]) -> int:
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
 
 
-def _target(rule: dict[str, Any]) -> str:
+def _target(rule: dict[str, Any], aliases: dict[str, Any]) -> str:
+    """The function that a rule invokes, itself or by an alias."""
     (target,) = rule["Targets"]
-    return str(target["Arn"]).removesuffix(".Arn")
+    invoked = _logical_id(target["Arn"])
+    return _logical_id(aliases[invoked]["FunctionName"]) if invoked in aliases else invoked
+
+
+def _logical_id(reference: str) -> str:
+    return reference.rpartition(".")[0]
 
 
 def runs_a_month(schedule: str) -> int:
@@ -115,7 +130,7 @@ def total(items: Iterable[Item]) -> float:
 
 
 def main() -> None:
-    items = bill(stacks({"Environment": "production"}))
+    items = bill(stacks(configured("production")))
     for item in items:
         print(f"{item.count:6} {item.what:40} ${item.dollars:.2f}")
     print(f"{'':6} {'together':40} ${total(items):.2f}")

@@ -20,11 +20,11 @@ VALUES = {
 """A value of each parameter that stands for something optional."""
 
 
-def combinations(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Values of the parameters that conditions ask for, in each combination that they may have."""
-    asked = sorted(set(_references(template.get("Conditions", {}))))
+def combinations(template: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Values of the parameters that conditions ask for, in each combination that they may have beside those `told`."""
+    asked = sorted(set(_references(template.get("Conditions", {}))) - set(told))
     choices = [_choices(name, template["Parameters"][name]) for name in asked]
-    yield from (dict(zip(asked, chosen, strict=True)) for chosen in product(*choices))
+    yield from ({**told, **dict(zip(asked, chosen, strict=True))} for chosen in product(*choices))
 
 
 def _references(part: Any) -> Iterator[str]:

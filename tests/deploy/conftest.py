@@ -14,7 +14,7 @@ from tests.deploy.deployment import REQUESTS, Deployment, Package, package
 from tests.deploy.emulator import Emulator, running
 from tests.deploy.talk import PROMPT, Talk, hold
 
-CHAPTERS = ("users", "conversation", "permissions", "update", "differences", "restore", "deletion")
+CHAPTERS = ("users", "conversation", "permissions", "update", "versions", "differences", "restore", "deletion")
 STARTED = time.monotonic()
 
 

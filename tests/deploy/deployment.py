@@ -19,6 +19,7 @@ from tests.deploy.differences import without_metric_math
 from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
 
 PASSWORD = "Correct-horse-7-battery"
+FUNCTIONS = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction")
 REQUESTS: Counter[str] = Counter()
 """Requests through deployed gateways, by their status."""
 
@@ -29,6 +30,21 @@ class Package:
 
     emulator: Emulator
     template: Path
+
+    def failing_after(self, *resources: str) -> "Package":
+        """The same with a condition that nobody fulfils, once these are there: an update that fails at its end."""
+        template = load(self.template)
+        template["Resources"] |= {
+            "Nobody": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Unfulfilled": {
+                "Type": "AWS::CloudFormation::WaitCondition",
+                "DependsOn": [*resources],
+                "Properties": {"Handle": {"Ref": "Nobody"}, "Timeout": "1"},
+            },
+        }
+        failing = self.template.with_name("failing.yaml")
+        failing.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
+        return Package(self.emulator, failing)
 
     def deploy(self, config: str, **parameters: str) -> "Deployment":
         """`sam deploy` with one of samconfig.toml's configurations. `parameters` take the place of its list, so that a
@@ -99,10 +115,21 @@ class Deployment:
 
     @property
     def functions(self) -> dict[str, dict[str, Any]]:
-        """The configuration of each function by its name in the template."""
-        names = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction")
+        """The configuration of the version that answers, of each function by its name in the template."""
         client = self.emulator.client("lambda")
-        return {name: client.get_function_configuration(FunctionName=self.physical(name)) for name in names}
+        return {
+            name: client.get_function_configuration(FunctionName=self.physical(name), Qualifier="live")
+            for name in FUNCTIONS
+        }
+
+    @property
+    def versions(self) -> dict[str, list[str]]:
+        """The numbers of the published versions that there are of each function."""
+        client, found = self.emulator.client("lambda"), {}
+        for name in FUNCTIONS:
+            listed = client.list_versions_by_function(FunctionName=self.physical(name))["Versions"]
+            found[name] = [one["Version"] for one in listed if one["Version"] != "$LATEST"]
+        return found
 
     def invite(self, email: str) -> str:
         """A user, made as the README makes one; the id token."""

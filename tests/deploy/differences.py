@@ -75,6 +75,11 @@ DIFFERENCES = {
         "a function sees the emulator's packages behind its own",
         "tests/build/test_built_functions.py runs each one with its own folders alone",
     ),
+    "CodeDeploy": Difference(
+        "there is none, and SAM is not told the parameters, so that every deployment goes over at once; an update that "
+        "fails at another resource stands for one that was turned back: `Package.failing_after`",
+        "tests/unit/test_rollout_template.py on the expansion. No deployment ever went out gradually",
+    ),
     "address after an update": Difference(
         "an update replaces the REST API, so that its address changes: the tests ask for it again",
         "AWS updates a REST API's body in place (documentation)",

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.deploy.deployment import PASSWORD, Deployment
 from tests.deploy.emulator import REGION, Emulator
@@ -42,6 +42,14 @@ def alarm_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
         made(deployment.emulator, "an-alarm", {"Alarm": ALARM})
     events = deployment.emulator.client("cloudformation").describe_stack_events(StackName="an-alarm")["StackEvents"]
     return any("metric math" in event.get("ResourceStatusReason", "") for event in events)
+
+
+def codedeploy_is_refused(deployment: Deployment, client: httpx.Client) -> bool:
+    try:
+        made(deployment.emulator, "an-application", {"Application": {"Type": "AWS::CodeDeploy::Application"}})
+    except ClientError as error:
+        return "Unrecognized resource types: [AWS::CodeDeploy::Application]" in str(error)
+    return False
 
 
 def secret_is_referred_to_by_name(deployment: Deployment, client: httpx.Client) -> bool:
@@ -179,5 +187,6 @@ TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "metrics": no_metric_arrives,
     "log levels": lines_pass_below_the_level,
     "what a function can import": functions_import_the_emulator,
+    "CodeDeploy": codedeploy_is_refused,
     "address after an update": update_replaces_an_api,
 }

@@ -1,18 +1,17 @@
 """What a deployment may be told: wrong values are refused by name, and no environment is assumed."""
 
 import re
-import tomllib
 from typing import Any
 
 import pytest
+from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
 
-from infra.expansion import ROOT, TEMPLATE
+from infra.expansion import TEMPLATE, configured
 from infra.local.intrinsics import load
 from tests.parameter_values import VALUES
 
 SOURCE = load(TEMPLATE)
 PARAMETERS = SOURCE["Parameters"]
-CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 TEXTS = {name: one for name, one in PARAMETERS.items() if one["Type"] == "String" and "AllowedValues" not in one}
 
 ACCEPTED = [
@@ -133,12 +132,23 @@ def holds(assertion: Any, parameters: dict[str, str]) -> bool:
     return not met[0] if name == "Fn::Not" else {"Fn::And": all, "Fn::Or": any}[name](met)
 
 
+def test_development_is_deployed_at_once_and_production_by_and_by() -> None:
+    assert PARAMETERS["Rollout"]["Default"] == "AllAtOnce"
+    assert "Rollout" not in configured("default")
+    gradual = {name for name, one in SOURCE["Mappings"]["Rollouts"].items() if one["IsGradual"] == "true"}
+    assert configured("production")["Rollout"] in gradual
+
+
+def test_a_rollout_is_known_to_sam_and_whether_it_is_gradual() -> None:
+    assert sorted(PARAMETERS["Rollout"]["AllowedValues"]) == sorted(CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST)
+    gradual = {name: str(name != "AllAtOnce").lower() for name in PARAMETERS["Rollout"]["AllowedValues"]}
+    assert {name: one["IsGradual"] for name, one in SOURCE["Mappings"]["Rollouts"].items()} == gradual
+
+
 def test_only_the_environment_has_to_be_named_and_both_configurations_name_it() -> None:
     """`--parameter-overrides` replaces samconfig's list; a new stack is then refused, not made without protection."""
     assert [name for name, parameter in PARAMETERS.items() if "Default" not in parameter] == ["Environment"]
     for configuration, environment in (("default", "development"), ("production", "production")):
-        given = dict(
-            one.split("=") for one in CONFIG[configuration]["deploy"]["parameters"]["parameter_overrides"].split()
-        )
+        given = configured(configuration)
         assert given["Environment"] == environment
         assert set(given) <= set(PARAMETERS)

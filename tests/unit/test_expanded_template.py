@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.expanded_stack import ExpandedStack
-from infra.expansion import ROOT, TEMPLATE, expand, nested, write
+from infra.expansion import ROOT, TEMPLATE, configured, expand, nested, write
 from infra.local.intrinsics import load
 from infra.local.template import load_api, load_routes
 from tests.client import STACK
@@ -182,12 +182,14 @@ def test_a_key_encrypts_what_the_stack_keeps_in_logs_and_variables_and_reaches_t
         assert {one.get(name) for one in given.of_type(kind).values()} == {"a key"}
         assert {one.get(name) for one in deployment().of_type(kind).values()} == {None}
     assert given.resources["Storage"]["Properties"]["Parameters"]["KmsKeyArn"] == "a key"
+    assert given.resources["SettingsProfile"]["Properties"]["KmsKeyIdentifier"] == "a key"  # a copy of the variables
 
 
 def test_the_expansion_is_written_with_the_templates_nested_in_it_where_it_names_them(tmp_path: Path) -> None:
     write(tmp_path)
     written = load(tmp_path / "template.json")
-    kinds = [sorted(one["Type"] for one in template["Resources"].values()) for template in (written, EXPANDED)]
+    production = expand(load(TEMPLATE), configured("production"))
+    kinds = [sorted(one["Type"] for one in template["Resources"].values()) for template in (written, production)]
     assert kinds[0] == kinds[1]
     assert len(nested(written)) == len(list(tmp_path.rglob("*.yaml"))) > 0
     for path in nested(written):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.expanded_stack import ExpandedStack, stacks
-from infra.expansion import ROOT
+from infra.expansion import ROOT, configured
 from infra.idle_cost import Item, bill, runs_a_month, total
 
 METRIC = {"MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}}}
@@ -52,6 +52,13 @@ def test_what_a_condition_leaves_out_is_not_paid_for() -> None:
     assert [item.count for item in bill([ExpandedStack(template, {})]) if item.what == "secrets"] == [0]
 
 
+def test_a_function_is_paid_for_where_its_schedule_invokes_it_by_an_alias() -> None:
+    alias = {"Type": "AWS::Lambda::Alias", "Properties": {"Name": "live", "FunctionName": {"Ref": "Sweep"}}}
+    rule = {"ScheduleExpression": "rate(1 hour)", "Targets": [{"Arn": {"Ref": "Live"}}]}
+    aliased = RESOURCES | {"Live": alias, "Hourly": {"Type": "AWS::Events::Rule", "Properties": rule}}
+    assert counts(aliased) == counts(RESOURCES)
+
+
 def test_a_resource_of_an_unknown_price_is_named() -> None:
     with pytest.raises(ValueError, match=r"AWS::EC2::NatGateway costs is not known"):
         counts(RESOURCES | {"Nat": {"Type": "AWS::EC2::NatGateway"}})
@@ -71,6 +78,6 @@ def test_a_sum_is_to_the_cent() -> None:
 def test_production_without_traffic_costs_what_the_manual_says() -> None:
     manual = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
     said = re.findall(r"without traffic\s+costs\s+\$(\d+\.\d\d)", manual)
-    costs = total(bill(stacks({"Environment": "production"})))
+    costs = total(bill(stacks(configured("production"))))
     assert 0 < costs < 20
     assert said == [f"{costs:.2f}"]

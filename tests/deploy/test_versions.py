@@ -1,0 +1,85 @@
+"""Versions of the functions: one answers, a change makes a new one, and a failed update leaves the old one."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.deploy.deployment import FUNCTIONS, Deployment, Package
+
+ORIGIN = "https://other.example.com"
+ALIASES = [f"{name}Aliaslive" for name in FUNCTIONS]
+
+
+def told(deployment: Deployment) -> set[str]:
+    """The AllowedOrigin that the versions at the aliases have."""
+    return {one["Environment"]["Variables"]["ALLOWED_ORIGIN"] for one in deployment.functions.values()}
+
+
+def answered(client: httpx.Client) -> str:
+    """The AllowedOrigin of the version that answers a request."""
+    answer = client.get("/sessions", headers={"Origin": ORIGIN})
+    assert answer.status_code == 200, answer.text
+    return answer.headers["Access-Control-Allow-Origin"]
+
+
+@pytest.fixture(scope="module")
+def before(development: Deployment) -> dict[str, list[str]]:
+    return development.versions
+
+
+def test_each_function_has_one_version_and_the_alias_is_at_it(
+    development: Deployment, before: dict[str, list[str]]
+) -> None:
+    assert {len(numbers) for numbers in before.values()} == {1}
+    assert {name: [one["Version"]] for name, one in development.functions.items()} == before
+
+
+def test_a_permission_is_one_to_invoke_the_alias(development: Deployment) -> None:
+    client = development.emulator.client("lambda")
+    for name in FUNCTIONS:
+        policy = json.loads(client.get_policy(FunctionName=development.physical(name), Qualifier="live")["Policy"])
+        assert {one["Resource"].rpartition(":")[2] for one in policy["Statement"]} == {"live"}
+
+
+def test_a_deployment_without_changes_publishes_nothing(
+    packaged: Package, development: Deployment, before: dict[str, list[str]]
+) -> None:
+    packaged.deploy("default")
+    assert development.versions == before
+
+
+@pytest.fixture(scope="module")
+def failed(packaged: Package, development: Deployment, before: dict[str, list[str]]) -> Deployment:
+    """An update that failed after all aliases had gone over."""
+    with pytest.raises(AssertionError, match="UPDATE_ROLLBACK"):
+        packaged.failing_after(*ALIASES).deploy("default", AllowedOrigin=ORIGIN)
+    assert states(development, "Unfulfilled") & {"CREATE_FAILED", "UPDATE_FAILED"}
+    assert "UPDATE_COMPLETE" in states(development, ALIASES[0])
+    development.grant()
+    return development
+
+
+def states(deployment: Deployment, resource: str) -> set[str]:
+    """What has become of a resource of the stack, ever."""
+    events = deployment.emulator.client("cloudformation").describe_stack_events(StackName=deployment.name)
+    return {one["ResourceStatus"] for one in events["StackEvents"] if one["LogicalResourceId"] == resource}
+
+
+def test_a_failed_update_leaves_the_versions_that_were_there(
+    failed: Deployment, before: dict[str, list[str]], ada_token: str
+) -> None:
+    assert failed.versions == before
+    assert ORIGIN not in told(failed)
+    assert answered(failed.client(ada_token)) != ORIGIN
+
+
+def test_the_same_update_can_be_tried_again_and_new_versions_take_the_place_of_the_old(
+    packaged: Package, failed: Deployment, before: dict[str, list[str]], ada_token: str
+) -> None:
+    updated = packaged.deploy("default", AllowedOrigin=ORIGIN)
+    updated.grant()
+    assert told(updated) == {ORIGIN}
+    assert answered(updated.client(ada_token)) == ORIGIN
+    assert {len(numbers) for numbers in updated.versions.values()} == {1}
+    assert all(updated.versions[name] != before[name] for name in FUNCTIONS)
