@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.build import BUILT, MOST_BYTES, find_python, sizes
+from infra.build import HOST_BUILT, MOST_BYTES, find_python, sizes
 from infra.local.environment import aws_variables
 from infra.local.intrinsics import load
 from infra.local.template import load_functions
@@ -23,7 +23,7 @@ from tests.engines import Engine, with_tables
 ROOT = STACK.path.parent
 EVENTS = ROOT / "tests" / "events"
 FUNCTIONS = load_functions(STACK)
-WEIGHTS = dict(sizes(BUILT / "template.yaml"))
+WEIGHTS = dict(sizes(HOST_BUILT / "template.yaml"))
 RUN = Path(__file__).parent / "invoke.py"
 
 
@@ -36,7 +36,7 @@ def engine() -> Iterator[Engine]:
 def folders(function: str) -> list[Path]:
     """Where Lambda would have the function's code and its layers'."""
     own, *layers = WEIGHTS[function]
-    return [BUILT / own, *(BUILT / layer / "python" for layer in layers)]
+    return [HOST_BUILT / own, *(HOST_BUILT / layer / "python" for layer in layers)]
 
 
 def event(name: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def invoke(function: str, sample: dict[str, Any], engine: Engine) -> dict[str, A
         [find_python() or "python3.13", "-I", "-S", "-B", RUN],
         input=json.dumps(request | {"event": sample}),
         env={**FUNCTIONS[function].environment, **aws_variables({}), **local},
-        cwd=BUILT / function,
+        cwd=HOST_BUILT / function,
         capture_output=True,
         text=True,
         check=False,
@@ -141,8 +141,8 @@ def test_only_chat_loads_langgraph(ran: str, request: pytest.FixtureRequest) -> 
 @pytest.mark.parametrize("function", WEIGHTS)
 def test_the_build_is_of_the_present_source(function: str) -> None:
     folder = ROOT / "functions" / FUNCTIONS[function].handler.split(".")[1]
-    sources = {ROOT / "layers" / "shared" / "chatkeep": BUILT / "SharedLayer" / "python" / "chatkeep"}
-    sources[folder] = BUILT / function / "functions" / folder.name
+    sources = {ROOT / "layers" / "shared" / "chatkeep": HOST_BUILT / "SharedLayer" / "python" / "chatkeep"}
+    sources[folder] = HOST_BUILT / function / "functions" / folder.name
     for source, copy in sources.items():
         assert {file.relative_to(source): file.read_bytes() for file in source.rglob("*.py")} == {
             file.relative_to(copy): file.read_bytes() for file in copy.rglob("*.py")
@@ -155,6 +155,6 @@ def test_a_function_and_its_layers_are_within_lambdas_limit(function: str) -> No
 
 
 def test_the_layers_are_for_this_machine_which_runs_them_here() -> None:
-    built = load(BUILT / "template.yaml")["Resources"]
+    built = load(HOST_BUILT / "template.yaml")["Resources"]
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     assert {built[layer]["Metadata"]["BuildArchitecture"] for layer in ("SharedLayer", "ChatLayer")} == {machine}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.build import BUILT, find_python, sizes
+from infra.build import HOST_BUILT, find_python, sizes
 from infra.local.stack import Stack
 from tests.client import STACK
 from tests.engines import Engine, with_tables
@@ -17,7 +17,7 @@ from tests.marked import Deployment, converse
 
 ROOT = STACK.path.parent
 PYTHON = str(find_python() or "python3.13")
-WEIGHTS = dict(sizes(BUILT / "template.yaml"))
+WEIGHTS = dict(sizes(HOST_BUILT / "template.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def talked(level: str, tables: Engine, client: Path) -> Deployment:
     def code(function: str) -> Code:
         own, *layers = WEIGHTS[function]
         python = [PYTHON, "-S", "-X", f"pycache_prefix={client / 'bytecode'}"]
-        return Code(python, [BUILT / own, *(BUILT / layer / "python" for layer in layers), client])
+        return Code(python, [HOST_BUILT / own, *(HOST_BUILT / layer / "python" for layer in layers), client])
 
     return converse(Stack(STACK.path, {"LogLevel": level}), code, "quoting_graph:quoting", tables)
 
