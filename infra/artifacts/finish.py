@@ -36,13 +36,17 @@ def function(name: str, artifacts: Path) -> None:
 
 
 def compile_all(folder: Path, in_lambda: str) -> None:
-    """Write the bytecode of every module below `folder`, which Lambda has at `in_lambda`. Raises NotCompiledError."""
+    """Write the bytecode of every module below `folder`, which Lambda has at `in_lambda`. Raises NotCompiledError.
+
+    In this process and in order: of several workers each compiles what it happens to get, and which objects a module's
+    bytecode shares depends on what its process compiled before.
+    """
     done = compileall.compile_dir(
         folder,
         maxlevels=50,
         quiet=1,
         force=True,
-        workers=0,
+        workers=1,
         stripdir=str(folder),
         prependdir=in_lambda,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,

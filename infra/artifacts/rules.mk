@@ -1,6 +1,7 @@
 # How `sam build` makes each layer and function: in the project's root, into ARTIFACTS_DIR, which is SAM's.
 # A layer is what its requirements.txt lists and nothing else: pip would add to one what is in the other.
 PYTHON := python3.13
+export PYTHONHASHSEED := 0
 WHEELS := $(subst arm64,aarch64,$(ARCHITECTURE))
 
 build-SharedLayer: installed-shared

@@ -2,28 +2,18 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infra.build import HOST_BUILT, find_python, sizes
 from infra.local.stack import Stack
+from tests.build.built import PYTHON, ROOT, folders
 from tests.client import STACK
-from tests.engines import Engine, with_tables
+from tests.engines import Engine
 from tests.lambda_function import Code
 from tests.log_rules import RULES
 from tests.marked import Deployment, converse
-
-ROOT = STACK.path.parent
-PYTHON = str(find_python() or "python3.13")
-WEIGHTS = dict(sizes(HOST_BUILT / "template.yaml"))
-
-
-@pytest.fixture(scope="module")
-def tables() -> Iterator[Engine]:
-    with with_tables("dynoxide", STACK) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +37,7 @@ def talked(level: str, tables: Engine, client: Path) -> Deployment:
     """The deployment with that LogLevel, after the conversation."""
 
     def code(function: str) -> Code:
-        own, *layers = WEIGHTS[function]
-        python = [PYTHON, "-S", "-X", f"pycache_prefix={client / 'bytecode'}"]
-        return Code(python, [HOST_BUILT / own, *(HOST_BUILT / layer / "python" for layer in layers), client])
+        return Code([PYTHON, "-S", "-B"], [*folders(function), client])
 
     return converse(Stack(STACK.path, {"LogLevel": level}), code, "quoting_graph:quoting", tables)
 
