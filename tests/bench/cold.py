@@ -7,20 +7,20 @@ import subprocess
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from infra.build import HOST_ARCHITECTURE, HOST_BUILT
+from tests.bench.cold_report import markdown
 from tests.bench.starts import FIRST_MODELS, FLOOR, IMPORTS, measured, without_bytecode
 from tests.build.built import FUNCTIONS, PYTHON, ROOT
 
 RESULTS = Path(__file__).parent / "cold.json"
-RUNS, SMOKE_RUNS = 9, 1
+RUNS, SMOKE_RUNS = 7, 1
 LAYERS = {"SharedLayer": "shared", "ChatLayer": "chat"}
 Rows = dict[str, dict[str, float]]
 
 
 def starts(folder: Path, runs: int) -> Rows:
-    """CPU seconds of each start above those of an empty interpreter, whose own are first."""
+    """CPU seconds of each start, the median of its runs, above those of an empty interpreter, whose own come first."""
     found = measured([FLOOR, *IMPORTS, *FIRST_MODELS], without_bytecode(folder), runs)
     floor = median(found.pop(FLOOR.name).shipped)
     rows = {FLOOR.name: {"compiled": round(floor, 3), "shipped": round(floor, 3)}}
@@ -58,23 +58,13 @@ def _install(layer: str, folder: Path) -> None:
     subprocess.run(make, cwd=ROOT, env={**os.environ, "PATH": path, "ARTIFACTS_DIR": str(folder)}, check=True)
 
 
-def show(found: dict[str, Any]) -> None:
-    print(f"{'CPU seconds of a start':28} {'compiling':>10} {'bytecode':>10} {'ratio':>6}")
-    for name, row in found["cpu_seconds"].items():
-        ratio = row["shipped"] / row["compiled"]
-        print(f"{name:28} {row['compiled']:10.2f} {row['shipped']:10.2f} {ratio:6.2f}")
-    print(f"\n{'MB, unzipped':28} {'installed':>10} {'left in':>10} {'+ bytecode':>10}")
-    for name, row in found["megabytes"].items():
-        print(f"{name:28} {row['installed']:10.2f} {row['sources']:10.2f} {row['shipped']:10.2f}")
-
-
 def main(*, smoke: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {
             "cpu_seconds": starts(Path(folder), SMOKE_RUNS if smoke else RUNS),
             "megabytes": sizes(Path(folder)),
         }
-    show(found)
+    print(markdown(found))
     if not smoke:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import httpx
 import tiktoken
+import zstandard
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware
 from langchain.agents.structured_output import ToolStrategy
@@ -61,6 +63,16 @@ def counting(_model: Any, _: str, checkpointer: Any) -> Any:
         counted = len(encoding.encode(messages[-1].text))
         left = trim_messages(messages, max_tokens=1000, token_counter=count_tokens_approximately)
         return {"messages": [AIMessage(f"{counted} tokens, {len(left)} messages")]}
+
+    return _of(answer, checkpointer)
+
+
+def decompressing(_model: Any, _: str, checkpointer: Any) -> Any:
+    """One node that reads what a server has compressed in the way that HTTP clients offer to take."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        sent = zstandard.compress(state["messages"][-1].text.encode())
+        return {"messages": [AIMessage(httpx.Response(200, headers={"Content-Encoding": "zstd"}, content=sent).text)]}
 
     return _of(answer, checkpointer)
 

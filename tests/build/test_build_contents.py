@@ -82,5 +82,6 @@ def test_a_layer_has_nothing_that_its_rules_leave_out(build: Path, layer: str) -
 def test_the_same_sources_make_the_same_bytes(part: str, tmp_path: Path) -> None:
     recipes = ROOT / "infra" / "artifacts" / HOST_ARCHITECTURE / "Makefile"
     environment = {**os.environ, "ARTIFACTS_DIR": str(tmp_path), "PATH": f"{Path(PYTHON).parent}:{os.environ['PATH']}"}
-    subprocess.run(["make", "--makefile", recipes, f"build-{part}"], cwd=ROOT, env=environment, check=True)
+    make = ["make", "--makefile", recipes, f"build-{part}", "ARCHITECTURE=of-another-make"]
+    subprocess.run(make, cwd=ROOT, env=environment, check=True)
     assert files(tmp_path) == files(HOST_BUILT / part)

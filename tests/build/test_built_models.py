@@ -135,3 +135,8 @@ def test_a_built_agent_summarizes_what_was_said(tables: Engine, kind: str) -> No
 def test_a_built_graph_counts_tokens(tables: Engine) -> None:
     with deployed(tables, "scripted", "counting") as chat:
         assert chat.send("hi there") == "8 tokens, 1 messages"
+
+
+def test_a_built_graph_reads_what_a_server_compressed(tables: Engine) -> None:
+    with deployed(tables, "scripted", "decompressing") as chat:
+        assert chat.send("hi there") == "hi there"

@@ -1,12 +1,13 @@
-"""What the README says of costs is what the benchmarks have found."""
+"""What the manuals say of costs is what the benchmarks have found."""
 
 import json
 from pathlib import Path
 
-from tests.bench import checkpoint_report
+from tests.bench import checkpoint_report, cold_report
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_costs_of_checkpoints_are_those_of_the_benchmark() -> None:
@@ -25,3 +26,8 @@ def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
         peer = theirs.get(turn)
         baseline = f"{peer['requests']} | {peer['wcu']:g} | {peer['rcu']:g} |" if peer else "fails for good"
         assert f"| {turn:,} | {ours} | {baseline}" in README
+
+
+def test_the_costs_of_starts_are_those_of_the_benchmark() -> None:
+    found = json.loads((ROOT / "tests/bench/cold.json").read_text())
+    assert cold_report.markdown(found) in OPERATING
