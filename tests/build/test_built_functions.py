@@ -82,6 +82,10 @@ def test_only_chat_loads_langgraph(ran: str, request: pytest.FixtureRequest) -> 
     assert [file for file in loaded if "/langgraph/" in file or "/langchain" in file] == []
 
 
+def test_the_sweep_which_answers_nobody_loads_nothing_that_validates_bodies(swept: dict[str, Any]) -> None:
+    assert [file for file in swept["loaded"] if "/pydantic" in file] == []
+
+
 @pytest.mark.parametrize("function", WEIGHTS)
 def test_the_build_is_of_the_present_source(function: str) -> None:
     folder = ROOT / "functions" / FUNCTIONS[function].handler.split(".")[1]
