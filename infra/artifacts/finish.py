@@ -14,7 +14,7 @@ from pathlib import Path
 from infra.artifacts.left_out import leave_out, named
 
 PROJECT = Path(__file__).resolve().parents[2]
-NO_BYTECODE = shutil.ignore_patterns("__pycache__")  # of another Python
+NOT_FOR_LAMBDA = shutil.ignore_patterns("__pycache__", "requirements.txt")  # bytecode of another Python, and pins
 IN_LAMBDA = {"layer": "/opt", "function": "/var/task"}
 
 
@@ -25,14 +25,12 @@ class NotCompiledError(Exception):
 def layer(name: str, artifacts: Path) -> None:
     """Add the project's own packages to those that pip installed, and leave out what no path needs."""
     leave_out(name, artifacts / "python", named(PROJECT))
-    for package in (PROJECT / "layers" / name).iterdir():
-        if package.is_dir():
-            shutil.copytree(package, artifacts / "python" / package.name, ignore=NO_BYTECODE)
+    shutil.copytree(PROJECT / "layers" / name, artifacts / "python", ignore=NOT_FOR_LAMBDA, dirs_exist_ok=True)
 
 
 def function(name: str, artifacts: Path) -> None:
     """The function's folder below `functions`, so that its import path is the tests' too."""
-    shutil.copytree(PROJECT / "functions" / name, artifacts / "functions" / name, ignore=NO_BYTECODE)
+    shutil.copytree(PROJECT / "functions" / name, artifacts / "functions" / name, ignore=NOT_FOR_LAMBDA)
 
 
 def compile_all(folder: Path, in_lambda: str) -> None:

@@ -33,7 +33,6 @@ class Start:
     name: str
     function: str = ""
     after: str = ""
-    variables: Mapping[str, str] = field(default_factory=lambda: VARIABLES)
 
     def seconds(self, build: Path) -> float:
         """CPU, user's and system's. Raises CalledProcessError."""
@@ -41,7 +40,7 @@ class Start:
         if self.function:
             own, *layers = WEIGHTS[self.function]
             folders = [str(build / own), *(str(build / layer / "python") for layer in layers)]
-            variables = environment(self.function) | dict(self.variables)
+            variables = environment(self.function) | VARIABLES
             imported = f"import {FUNCTIONS[self.function].handler.rpartition('.')[0]}"
         code = "\n".join([f"import sys\nsys.path[:0] = {folders}", imported, self.after])
         return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", code], variables)

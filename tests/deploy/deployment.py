@@ -56,7 +56,7 @@ def package(emulator: Emulator, folder: Path) -> Package:
     source = ["--template-file", str(copies / "template.yaml"), "--resolve-s3"]
     _sam(emulator, "package", *source, "--output-template-file", str(packaged))
     template = load(packaged)
-    template["Parameters"]["Architecture"]["Default"] = HOST_ARCHITECTURE
+    template["Parameters"]["Architecture"]["Default"] = HOST_ARCHITECTURE  # which the emulator runs the functions on
     for name, resource in template["Resources"].items():
         if "TemplateURL" in resource.get("Properties", {}):  # SAM knows its own uploads again by amazonaws.com only
             resource["Properties"]["TemplateURL"] = f"{name}/template.yaml"
