@@ -10,12 +10,13 @@ RULE = "|---|---|---|---|"
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Both tables. Starts are above the floor, the first row, which is the same in both columns."""
-    starts = [
-        f"| {name} | {row['compiled']:.2f} s | {row['shipped']:.2f} s | {100 * row['shipped'] / row['compiled']:.0f} % |"
-        for name, row in found["cpu_seconds"].items()
-    ]
+    starts = [_start(name, **row) for name, row in found["cpu_seconds"].items()]
     sizes = [
         f"| {part} | {row['installed']:.1f} MB | {row['sources']:.1f} MB | {row['shipped']:.1f} MB |"
         for part, row in found["megabytes"].items()
     ]
     return "\n".join([STARTS, RULE, *starts, "", SIZES, RULE, *sizes])
+
+
+def _start(name: str, compiled: float, shipped: float) -> str:
+    return f"| {name} | {compiled:.2f} s | {shipped:.2f} s | {100 * shipped / compiled:.0f} % |"

@@ -53,6 +53,7 @@ def test_a_shim_that_fails_is_passed_over_for_the_next(monkeypatch: pytest.Monke
     installed = tmp_path / "versions" / "3.13.1" / "bin"
     installed.mkdir(parents=True)
     real = executable(installed / "python3.13", f"echo {installed}/python3.13")
+    monkeypatch.delenv("PYTHON_3_13", raising=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "not-there"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
