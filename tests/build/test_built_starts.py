@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.starts import FLOOR, IMPORTS, Start, measured, without_bytecode
 
-RUNS = 5
+RUNS = 7
 MOST = 0.45
 """Of the CPU that the same sources take where each start compiles them."""
 
