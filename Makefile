@@ -14,7 +14,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -97,19 +97,25 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 
-build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes
+build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes; ARCHITECTURE=x86_64
 	$(BIN)/python -m infra.build
+
+build-host: $(SETUP) .venv/sam/.ready ## the same for this machine, beside it, for tests and benchmarks
+	$(BIN)/python -m infra.build --host
 
 .venv/%/.ready: infra/%-requirements.txt $(SETUP)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/$*
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
 	@touch $@
 
-test-deploy: build .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest
+test-build: build build-host ## build for both, and look into the builds and run them; ARGS for pytest
+	$(BIN)/python -m pytest tests/build $(ARGS)
+
+test-deploy: build-host .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest
 	$(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
 # The emulator runs the functions with its own Python, so that has to be Lambda's; without one the build has said so.
-.venv/emulator/.ready: tests/deploy/requirements.txt $(SETUP) | build
+.venv/emulator/.ready: tests/deploy/requirements.txt $(SETUP) | build-host
 	$(BIN)/uv venv --quiet --allow-existing .venv/emulator \
 		--python "$$($(BIN)/python -c 'from infra.build import find_python; print(find_python())')"
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/emulator/bin/python tests/deploy/requirements.txt
@@ -120,6 +126,9 @@ bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-
 
 bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.turns $(ARGS)
+
+bench-cold: build-host ## cost of the functions' starts, beside the same without bytecode, and their sizes
+	$(BIN)/python -m tests.bench.cold $(ARGS)
 
 clean: ## remove what is built or cached, the environment too; the data folder stays
 	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv

@@ -1,7 +1,15 @@
-"""Builds the functions and layers with SAM, without Docker, and prints what each function weighs with its layers."""
+"""Builds the functions and layers with SAM, without Docker, and prints what each function weighs with its layers.
 
+    python -m infra.build [--host]
+
+builds what `sam deploy` deploys, for the processor that the variable ARCHITECTURE names; with `--host`, beside it, what
+the tests run, for this machine's. How each part is made is in `infra/artifacts`.
+"""
+
+import argparse
 import glob
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,13 +20,16 @@ from infra.local.intrinsics import load
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / ".aws-sam" / "build"
+HOST_BUILT = ROOT / ".aws-sam" / "host"
+DEFAULT_ARCHITECTURE = "arm64"
+HOST_ARCHITECTURE = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 MOST_BYTES = 262_144_000
 """Lambda's limit for a function and its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
-def main() -> int:
-    """Build for the processor that the variable ARCHITECTURE names, x86_64 unless it is set."""
+def main(*, host: bool) -> int:
+    """Build one of the two, unless there is no Python to build with."""
     python = find_python()
     if python is None:
         print(
@@ -27,11 +38,16 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+    architecture = HOST_ARCHITECTURE if host else os.environ.get("ARCHITECTURE") or DEFAULT_ARCHITECTURE
+    folder = HOST_BUILT if host else BUILT
+    return build(python, architecture, folder) or report(dict(sizes(folder / "template.yaml")))
+
+
+def build(python: Path, architecture: str, folder: Path) -> int:
+    """Have SAM build into `folder`; its exit status."""
     environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
-    architecture = environment.setdefault("ARCHITECTURE", "x86_64")
-    sam = [str(SAM), "build", "--parameter-overrides", f"Architecture={architecture}"]
-    failed = subprocess.run(sam, cwd=ROOT, env=environment, check=False).returncode
-    return failed or report(dict(sizes(BUILT / "template.yaml")))
+    sam = [str(SAM), "build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
+    return subprocess.run(sam, cwd=ROOT, env=environment, check=False).returncode
 
 
 def find_python() -> Path | None:
@@ -85,4 +101,6 @@ def report(weights: dict[str, dict[str, int]]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    PARSER = argparse.ArgumentParser(description="Build the functions and layers with SAM.")
+    PARSER.add_argument("--host", action="store_true", help="for this machine, to be tested on it")
+    sys.exit(main(host=PARSER.parse_args().host))

@@ -30,6 +30,7 @@ from functions.sessions.schemas import (
     ThreadView,
     UsageRecordView,
 )
+from functions.sessions.session_view import SessionView, view
 from functions.sessions.settings import settings
 
 STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
@@ -40,7 +41,7 @@ install(app)
 
 
 @app.post("/sessions", responses=documented(success=201), status_code=201)
-def create_session(new: Annotated[NewSession, Body()]) -> sessions.SessionView:
+def create_session(new: Annotated[NewSession, Body()]) -> SessionView:
     """Create a session.
 
     What is left out comes from the caller's preferences, and from the deployment's defaults where they say nothing.
@@ -74,31 +75,31 @@ def list_sessions(
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))
-def get_session(session_id: str) -> sessions.SessionView:
+def get_session(session_id: str) -> SessionView:
     """Show a session, a deleted one too."""
-    return sessions.view(sessions.get(caller(), session_id))
+    return view(sessions.get(caller(), session_id))
 
 
 @app.patch("/sessions/<session_id>", responses=documented(404, 409))
-def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) -> sessions.SessionView:
+def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) -> SessionView:
     """Change a session.
 
     Fields that are left out stay as they are; `metadata` and `model_options` are replaced whole.
     """
-    return sessions.view(writing.update(caller(), session_id, changes.given()))
+    return view(writing.update(caller(), session_id, changes.given()))
 
 
 @app.delete("/sessions/<session_id>", responses=documented(404, 409))
 def delete_session(
     session_id: str, permanent: Annotated[bool, Query(description="Only false: this deployment deletes softly")] = False
-) -> sessions.SessionView:
+) -> SessionView:
     """Delete a session softly.
 
     It can be read until `purge_at` and takes no turns. Deleting it again changes nothing.
     """
     if permanent:
         raise InvalidFieldError(FieldProblem("permanent", "this deployment deletes sessions softly only"))
-    return sessions.view(writing.soft_delete(caller(), session_id))
+    return view(writing.soft_delete(caller(), session_id))
 
 
 @app.get("/sessions/<session_id>/messages", responses=documented(404, 500))

@@ -9,9 +9,9 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep import fitting, sessions
 from chatkeep.models.session import ActivityIndex, Session, Status, list_partition
-from chatkeep.sessions import SessionView
 from functions.sessions import cursor as cursors
 from functions.sessions.folding import folded
+from functions.sessions.session_view import SessionView, view
 
 SEARCH_BATCH = 100
 """Candidates whose details are fetched at once; the most a BatchGetItem takes."""
@@ -34,7 +34,7 @@ def page(
     ordered: Iterator[Session] = merge(*streams, key=lambda one: one.list_sk, reverse=True)
     found = list(islice(_matching(ordered, needle) if needle else ordered, limit + 1))
     sessions.load_details(found[:limit])
-    shown = fitting.first([sessions.view(one) for one in found[:limit]])
+    shown = fitting.first([view(one) for one in found[:limit]])
     more = len(found) > len(shown)
     return shown, cursors.seal(found[len(shown) - 1].list_sk, *listing) if more else None
 

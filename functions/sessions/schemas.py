@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from chatkeep.formats import Id
 from chatkeep.messages import MessageView
-from chatkeep.sessions import SessionView
+from functions.sessions.session_view import SessionView
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024

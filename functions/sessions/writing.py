@@ -14,10 +14,10 @@ from chatkeep.errors import SessionDeletedError
 from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
 from chatkeep.models.session import LONG, Details, Session, Status
 from chatkeep.models.totals import Totals
-from chatkeep.sessions import SessionView
 from chatkeep.transaction import Transaction, update_if
 from functions.sessions import placing, preferences
 from functions.sessions.schemas import NewSession
+from functions.sessions.session_view import SessionView, view
 from functions.sessions.settings import settings
 
 COUNTS: dict[Status, Attribute[float]] = {
@@ -35,7 +35,7 @@ def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
     if new.model_name is not None:
         settings().allowed_models.check(new.model_name)
     session = _new_session(user_id, new)
-    created = sessions.view(session)
+    created = view(session)
     long = placing.apart({name: getattr(session, name) for name in LONG})
     for name in long:
         setattr(session, name, None)

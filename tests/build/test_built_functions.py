@@ -1,100 +1,44 @@
-"""What `make build` left in .aws-sam: each function runs from its own folder and its layers' alone, on Python 3.13.
+"""What `make build-host` left in .aws-sam: each function runs on Python 3.13 from its own folder and its layers' alone.
 
 Not part of `make test`, which needs no build. The functions talk to dynoxide.
 """
 
-import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.build import BUILT, MOST_BYTES, find_python, sizes
-from infra.local.environment import aws_variables
-from infra.local.intrinsics import load
-from infra.local.template import load_functions
+from infra.build import HOST_BUILT, MOST_BYTES
+from tests.build.built import FUNCTIONS, ROOT, WEIGHTS, Built, body, event, folders
 from tests.client import STACK
-from tests.engines import Engine, with_tables
-
-ROOT = STACK.path.parent
-EVENTS = ROOT / "tests" / "events"
-FUNCTIONS = load_functions(STACK)
-WEIGHTS = dict(sizes(BUILT / "template.yaml"))
-RUN = Path(__file__).parent / "invoke.py"
-LAYERS = ("SharedLayer", "ChatLayer", "TracingLayer")
+from tests.engines import with_tables
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def built() -> Iterator[Built]:
+    """On tables of their own, which nobody else counts in."""
     with with_tables("dynoxide", STACK) as engine:
-        yield engine
-
-
-def folders(function: str) -> list[Path]:
-    """Where Lambda would have the function's code and its layers'."""
-    own, *layers = [name for name in WEIGHTS[function] if name != "TracingLayer"]  # without Tracing it is not there
-    return [BUILT / own, *(BUILT / layer / "python" for layer in layers)]
-
-
-def event(name: str) -> dict[str, Any]:
-    return dict(json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8")))
-
-
-def about(session_id: str, sample: dict[str, Any]) -> dict[str, Any]:
-    """The same event for another session than the sample names."""
-    text = json.dumps(sample).replace(sample["pathParameters"]["session_id"], session_id)
-    return dict(json.loads(text))
-
-
-def invoke(function: str, sample: dict[str, Any], engine: Engine) -> dict[str, Any]:
-    """Run the function in a process that has nothing but its folders and the standard library."""
-    local = {
-        "DYNAMODB_ENDPOINT": engine.endpoint or "",
-        "DEFAULT_MODEL": "scripted:echo",
-        "ALLOW_SCRIPTED_MODELS": "true",
-        "AWS_LAMBDA_FUNCTION_NAME": function,
-        "PATH": os.environ["PATH"],
-    }
-    request = {"handler": FUNCTIONS[function].handler, "folders": [str(one) for one in folders(function)]}
-    ran = subprocess.run(
-        [find_python() or "python3.13", "-I", "-S", "-B", RUN],
-        input=json.dumps(request | {"event": sample}),
-        env={**FUNCTIONS[function].environment, **aws_variables({}), **local},
-        cwd=BUILT / function,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout.splitlines()[-1])
-
-
-def body(ran: dict[str, Any]) -> Any:
-    return json.loads(ran["result"]["body"])
+        yield Built(engine)
 
 
 @pytest.fixture(scope="module")
-def created(engine: Engine) -> dict[str, Any]:
-    return invoke("SessionsFunction", event("create_session"), engine)
+def created(built: Built) -> dict[str, Any]:
+    return built.invoke("SessionsFunction", event("create_session"))
 
 
 @pytest.fixture(scope="module")
-def answered(engine: Engine, created: dict[str, Any]) -> dict[str, Any]:
-    return invoke("ChatFunction", about(body(created)["session_id"], event("send_message")), engine)
+def answered(built: Built, created: dict[str, Any]) -> dict[str, Any]:
+    return built.invoke("ChatFunction", event("send_message", body(created)["session_id"]))
 
 
 @pytest.fixture(scope="module")
-def counted(engine: Engine, answered: dict[str, Any]) -> dict[str, Any]:
-    return invoke("StatsFunction", event("get_user_stats"), engine)
+def counted(built: Built, answered: dict[str, Any]) -> dict[str, Any]:
+    return built.invoke("StatsFunction", event("get_user_stats"))
 
 
 @pytest.fixture(scope="module")
-def swept(engine: Engine, answered: dict[str, Any]) -> dict[str, Any]:
-    return invoke("SweepFunction", event("every_five_minutes"), engine)
+def swept(built: Built, answered: dict[str, Any]) -> dict[str, Any]:
+    return built.invoke("SweepFunction", event("every_five_minutes"))
 
 
 def test_built_sessions_creates_a_session(created: dict[str, Any]) -> None:
@@ -138,11 +82,15 @@ def test_only_chat_loads_langgraph(ran: str, request: pytest.FixtureRequest) -> 
     assert [file for file in loaded if "/langgraph/" in file or "/langchain" in file] == []
 
 
+def test_the_sweep_which_answers_nobody_loads_nothing_that_validates_bodies(swept: dict[str, Any]) -> None:
+    assert [file for file in swept["loaded"] if "/pydantic" in file] == []
+
+
 @pytest.mark.parametrize("function", WEIGHTS)
 def test_the_build_is_of_the_present_source(function: str) -> None:
     folder = ROOT / "functions" / FUNCTIONS[function].handler.split(".")[1]
-    sources = {ROOT / "layers" / "shared" / "chatkeep": BUILT / "SharedLayer" / "python" / "chatkeep"}
-    sources[folder] = BUILT / function / "functions" / folder.name
+    sources = {ROOT / "layers" / "shared" / "chatkeep": HOST_BUILT / "SharedLayer" / "python" / "chatkeep"}
+    sources[folder] = HOST_BUILT / function / "functions" / folder.name
     for source, copy in sources.items():
         assert {file.relative_to(source): file.read_bytes() for file in source.rglob("*.py")} == {
             file.relative_to(copy): file.read_bytes() for file in copy.rglob("*.py")
@@ -152,9 +100,3 @@ def test_the_build_is_of_the_present_source(function: str) -> None:
 @pytest.mark.parametrize("function", WEIGHTS)
 def test_a_function_and_its_layers_are_within_lambdas_limit(function: str) -> None:
     assert 0 < sum(WEIGHTS[function].values()) <= MOST_BYTES
-
-
-def test_the_layers_are_for_this_machine_which_runs_them_here() -> None:
-    built = load(BUILT / "template.yaml")["Resources"]
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    assert {built[layer]["Metadata"]["BuildArchitecture"] for layer in LAYERS} == {machine}

@@ -2,30 +2,20 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from infra.build import BUILT, find_python, sizes
 from infra.local.stack import Stack
+from tests.build.built import PYTHON, ROOT, folders
 from tests.client import STACK
 from tests.collector import collecting
-from tests.engines import Engine, with_tables
+from tests.engines import Engine
 from tests.lambda_function import Code
 from tests.log_rules import RULES, TURNS
 from tests.marked import Deployment, converse
-
-ROOT = STACK.path.parent
-PYTHON = str(find_python() or "python3.13")
-WEIGHTS = dict(sizes(BUILT / "template.yaml"))
-
-
-@pytest.fixture(scope="module")
-def tables() -> Iterator[Engine]:
-    with with_tables("dynoxide", STACK) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +44,7 @@ def talked(level: str, tables: Engine, client: Path) -> Deployment:
 
 def code(client: Path, function: str, *, traced: bool) -> Code:
     """A built function with the layers that it has, and the runtime client."""
-    own, *layers = [name for name in WEIGHTS[function] if traced or name != "TracingLayer"]
-    python = [PYTHON, "-S", "-X", f"pycache_prefix={client / 'bytecode'}"]
-    return Code(python, [BUILT / own, *(BUILT / layer / "python" for layer in layers), client])
+    return Code([PYTHON, "-S", "-B"], [*folders(function, traced=traced), client])
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

@@ -1,4 +1,4 @@
-"""What `make build` left in .aws-sam, deployed to the emulator by SAM, and a user's requests through its gateway."""
+"""What is built for this machine, deployed to the emulator by SAM, and a user's requests through its gateway."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import yaml
 
-from infra.build import BUILT, ROOT, SAM
+from infra.build import HOST_ARCHITECTURE, HOST_BUILT, ROOT, SAM
 from infra.local.intrinsics import load
 from tests.deploy.differences import without_metric_math
 from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
@@ -61,17 +61,18 @@ def package(emulator: Emulator, folder: Path) -> Package:
     """Upload functions and layers. The templates are copies: the emulator cannot take all that they say."""
     copies = folder / "templates_without_what_the_emulator_lacks"
     copies.mkdir()
-    for part in BUILT.iterdir():
+    for part in HOST_BUILT.iterdir():
         if (part / "template.yaml").exists():
             shutil.copytree(part, copies / part.name)
         elif part.is_dir():
             (copies / part.name).symlink_to(part)
-    shutil.copy(BUILT / "template.yaml", copies)
+    shutil.copy(HOST_BUILT / "template.yaml", copies)
     without_metric_math(copies)
     packaged = copies / "packaged.yaml"
     source = ["--template-file", str(copies / "template.yaml"), "--resolve-s3"]
     _sam(emulator, "package", *source, "--output-template-file", str(packaged))
     template = load(packaged)
+    template["Parameters"]["Architecture"]["Default"] = HOST_ARCHITECTURE  # which the emulator runs the functions on
     for name, resource in template["Resources"].items():
         if "TemplateURL" in resource.get("Properties", {}):  # SAM knows its own uploads again by amazonaws.com only
             resource["Properties"]["TemplateURL"] = f"{name}/template.yaml"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.build import BUILT
+from infra.build import HOST_BUILT
 from tests.deploy.deployment import Deployment
 from tests.deploy.emulator import Emulator
 
@@ -21,7 +21,7 @@ def left_by(emulator: Emulator, nested: str, environment: str) -> dict[str, str]
     parameters = PARAMETERS[nested] | {"Environment": environment}
     cloudformation.create_stack(
         StackName=name,
-        TemplateBody=(BUILT / nested / "template.yaml").read_text(encoding="utf-8"),
+        TemplateBody=(HOST_BUILT / nested / "template.yaml").read_text(encoding="utf-8"),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_AUTO_EXPAND"],
     )

@@ -1,12 +1,16 @@
 """The build's own decisions: which Python it takes, and what it refuses to let pass."""
 
 import os
+import platform
 import sys
 from pathlib import Path
 
 import pytest
 
+from infra import build
 from infra.build import MOST_BYTES, find_python, report, sizes
+from infra.local.intrinsics import load
+from tests.client import STACK
 
 TEMPLATE = """
 Globals: {Function: {Layers: [{Ref: SharedLayer}, !If [Traces, !Ref TracingLayer, !Ref AWS::NoValue]]}}
@@ -49,6 +53,7 @@ def test_a_shim_that_fails_is_passed_over_for_the_next(monkeypatch: pytest.Monke
     installed = tmp_path / "versions" / "3.13.1" / "bin"
     installed.mkdir(parents=True)
     real = executable(installed / "python3.13", f"echo {installed}/python3.13")
+    monkeypatch.delenv("PYTHON_3_13", raising=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "not-there"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
@@ -59,3 +64,40 @@ def test_a_shim_that_fails_is_passed_over_for_the_next(monkeypatch: pytest.Monke
 def test_what_is_not_python_3_13_is_not_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("PYTHON_3_13", name)
     assert find_python() is None
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a SAM that builds nothing writes what it is asked for."""
+    monkeypatch.setattr(build, "SAM", executable(tmp_path / "sam", f'echo "$@" > {tmp_path}/asked; exit 3'))
+    monkeypatch.setattr(build, "find_python", lambda: tmp_path / "python3.13")
+    return tmp_path / "asked"
+
+
+@pytest.mark.parametrize(("variable", "architecture"), [(None, "arm64"), ("", "arm64"), ("x86_64", "x86_64")])
+def test_what_is_deployed_is_for_arm64_unless_told_otherwise(
+    variable: str | None, architecture: str, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARCHITECTURE", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("ARCHITECTURE", variable)
+    assert build.main(host=False) == 3
+    assert asked.read_text().split()[1:] == [
+        "--build-dir", str(build.BUILT), "--parameter-overrides", f"Architecture={architecture}",
+    ]  # fmt: skip
+
+
+def test_what_the_tests_run_is_for_this_machine_and_beside_the_other(
+    asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHITECTURE", "another")
+    assert build.main(host=True) == 3
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    assert asked.read_text().split()[2:] == [
+        str(build.HOST_BUILT), "--parameter-overrides", f"Architecture={machine}",
+    ]  # fmt: skip
+    assert build.HOST_BUILT not in (build.BUILT, *build.BUILT.parents)
+
+
+def test_the_template_is_for_the_processor_that_is_built_for() -> None:
+    assert load(STACK.path)["Parameters"]["Architecture"]["Default"] == build.DEFAULT_ARCHITECTURE

@@ -1,12 +1,13 @@
-"""What the README says of costs is what the benchmarks have found."""
+"""What the manuals say of costs is what the benchmarks have found."""
 
 import json
 from pathlib import Path
 
-from tests.bench import checkpoint_report, turn_cpu
+from tests.bench import checkpoint_report, cold_report, turn_cpu
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_costs_of_checkpoints_are_those_of_the_benchmark() -> None:
@@ -32,3 +33,8 @@ def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
     assert [row["turn"] for row in found["after"]] == list(turn_cpu.MEASURED)
     assert turn_cpu.over(found["after"]) == []
     assert turn_cpu.over(found["before"])  # else the rule would tell nothing
+
+
+def test_the_costs_of_starts_are_those_of_the_benchmark() -> None:
+    found = json.loads((ROOT / "tests/bench/cold.json").read_text())
+    assert cold_report.markdown(found) in OPERATING

@@ -1,40 +1,11 @@
 """Sessions, as every function reads them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
 
-from pydantic import BaseModel, Field
-
-from chatkeep import ids, money
+from chatkeep import ids
 from chatkeep.dynamodb import fetch
 from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
-from chatkeep.formats import Id, Instant
 from chatkeep.models.session import LONG, Details, Session, Status
-
-
-class SessionView(BaseModel):
-    """A session as the API shows it; `total_cost` is in US dollars, times are ISO 8601 in UTC."""
-
-    session_id: Id = Field(description="Identifies the session, and names its LangGraph thread")
-    title: str = Field(description="What lists show")
-    model_name: str = Field(description="The model that answers, as `provider:model`")
-    temperature: float = Field(description="How freely the model chooses its words")
-    max_tokens: int = Field(description="The most tokens of one answer")
-    enable_summarization: bool = Field(description="Whether the session's agent may summarize long conversations")
-    custom_system_prompt: str = Field(description="What the model is told before the conversation; empty for nothing")
-    metadata: dict[str, Any] = Field(description="The client's own data, kept as it was sent")
-    model_options: dict[str, Any] = Field(description="Further fields of the request to the model")
-    status: Literal["active", "archived", "deleted"] = Field(description="Only an active session takes turns")
-    is_active: bool = Field(description="Whether `status` is `active`")
-    is_archived: bool = Field(description="Whether the session was archived, which a deleted one may have been too")
-    is_pinned: bool = Field(description="Whether lists show the session before those that are not pinned")
-    created_at: Instant = Field(description="When the session was created")
-    updated_at: Instant = Field(description="When the session, or its transcript, last changed; lists are in its order")
-    last_message_at: Instant | None = Field(description="When the last turn was stored; null before the first")
-    purge_at: Instant | None = Field(description="When a deleted session may be removed for good; null unless deleted")
-    message_count: int = Field(description="Messages of all turns, those of reported usage included")
-    total_tokens_used: int = Field(description="Input and output tokens of all turns")
-    total_cost: float = Field(description="US dollars of all turns; calls without a known price count as nothing")
 
 
 def get(user_id: str, session_id: str) -> Session:
@@ -83,29 +54,3 @@ def load_details(sessions: list[Session], names: Sequence[str] = LONG) -> None:
         for name in LONG:
             if getattr(session, name) is None:
                 setattr(session, name, getattr(details, name))
-
-
-def view(session: Session) -> SessionView:
-    """`session` as the API shows it; its details must be loaded."""
-    return SessionView(
-        session_id=session.session_id,
-        title=session.title,
-        model_name=session.model_name,
-        temperature=session.temperature,
-        max_tokens=int(session.max_tokens),
-        enable_summarization=session.enable_summarization,
-        custom_system_prompt=session.custom_system_prompt or "",
-        metadata=session.metadata or {},
-        model_options=session.model_options or {},
-        status=session.status.value,
-        is_active=session.status is Status.ACTIVE,
-        is_archived=session.is_archived,
-        is_pinned=session.is_pinned,
-        created_at=session.created_at,
-        updated_at=session.updated_at,
-        last_message_at=session.last_message_at,
-        purge_at=session.purge_at,
-        message_count=int(session.message_count),
-        total_tokens_used=int(session.total_tokens),
-        total_cost=money.dollars(int(session.total_cost)),
-    )

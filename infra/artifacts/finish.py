@@ -1,0 +1,63 @@
+"""Makes what pip installed a layer, and a function's folder a function: `python3.13 -m infra.artifacts.finish`.
+
+Runs on Lambda's Python with nothing installed. Bytecode is of that Python alone, and its files' names are Lambda's, so
+that tracebacks are the same with it. Lambda mounts layers and functions read-only: without bytecode every start
+compiles every module. It is never checked against the source, so that it is the same bytes at each build.
+"""
+
+import compileall
+import py_compile
+import shutil
+import sys
+from pathlib import Path
+
+from infra.artifacts.left_out import leave_out, named
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOT_FOR_LAMBDA = shutil.ignore_patterns("__pycache__", "requirements.txt")  # bytecode of another Python, and pins
+IN_LAMBDA = {"layer": "/opt", "function": "/var/task"}
+
+
+class NotCompiledError(Exception):
+    """A module is no Python that Lambda's understands."""
+
+
+def layer(name: str, artifacts: Path) -> None:
+    """Add the project's own packages to those that pip installed, and leave out what no path needs."""
+    leave_out(name, artifacts / "python", named(PROJECT))
+    shutil.copytree(PROJECT / "layers" / name, artifacts / "python", ignore=NOT_FOR_LAMBDA, dirs_exist_ok=True)
+
+
+def function(name: str, artifacts: Path) -> None:
+    """The function's folder below `functions`, so that its import path is the tests' too."""
+    shutil.copytree(PROJECT / "functions" / name, artifacts / "functions" / name, ignore=NOT_FOR_LAMBDA)
+
+
+def compile_all(folder: Path, in_lambda: str) -> None:
+    """Write the bytecode of every module below `folder`, which Lambda has at `in_lambda`. Raises NotCompiledError.
+
+    In this process and in order: of several workers each compiles what it happens to get, and which objects a module's
+    bytecode shares depends on what its process compiled before.
+    """
+    done = compileall.compile_dir(
+        folder,
+        maxlevels=50,
+        quiet=1,
+        force=True,
+        workers=1,
+        stripdir=str(folder),
+        prependdir=in_lambda,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not done:
+        raise NotCompiledError(str(folder))
+
+
+def main(kind: str, name: str, artifacts: Path) -> None:
+    """`kind` is layer or function, `name` its folder in the project, `artifacts` where SAM wants it."""
+    {"layer": layer, "function": function}[kind](name, artifacts)
+    compile_all(artifacts, IN_LAMBDA[kind])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

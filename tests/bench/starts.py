@@ -1,0 +1,85 @@
+"""What starts of the built functions cost: CPU of new interpreters that import them, with their bytecode and without.
+
+The copies without bytecode write none, as on Lambda, where layers and functions are read-only.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.build.built import FUNCTIONS, HOST_BUILT, PYTHON, WEIGHTS, environment
+
+FIRST_MODEL = """
+import time
+from functions.chat import providers, runtime
+runtime.tools()
+providers.chat_model(providers.ModelSettings({name!r}, 0.5, 100, {{}}, 20.0))
+"""
+MODELS = {
+    "bedrock": "bedrock:anthropic.claude-haiku-4-5-20251001-v1:0",
+    "openai": "openai:gpt-4o-mini",
+    "scripted": "scripted:echo",
+}
+VARIABLES = {"ALLOWED_MODELS": "*", "OPENAI_API_KEY": "key", "CURSOR_SECRET": "secret"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """The import of a function's handler, and code that runs after it; without a function an empty interpreter."""
+
+    name: str
+    function: str = ""
+    after: str = ""
+
+    def seconds(self, build: Path) -> float:
+        """CPU, user's and system's. Raises CalledProcessError."""
+        folders, variables, imported = [], {}, ""
+        if self.function:
+            own, *layers = WEIGHTS[self.function]
+            folders = [str(build / own), *(str(build / layer / "python") for layer in layers)]
+            variables = environment(self.function) | VARIABLES
+            imported = f"import {FUNCTIONS[self.function].handler.rpartition('.')[0]}"
+        code = "\n".join([f"import sys\nsys.path[:0] = {folders}", imported, self.after])
+        return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", code], variables)
+
+
+FLOOR = Start("empty interpreter")
+IMPORTS = [Start(FUNCTIONS[name].handler.split(".")[1], name) for name in WEIGHTS]
+FIRST_MODELS = [
+    Start(f"chat, first {kind} model", "ChatFunction", FIRST_MODEL.format(name=name)) for kind, name in MODELS.items()
+]
+
+
+def _cpu_seconds(command: list[str], variables: Mapping[str, str]) -> float:
+    process = subprocess.Popen(command, env=dict(variables))
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_utime + usage.ru_stime
+
+
+def without_bytecode(folder: Path) -> Path:
+    """A copy of the build in `folder`, without bytecode."""
+    return Path(shutil.copytree(HOST_BUILT, folder / "without", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+@dataclass
+class Seconds:
+    """The CPU of each run of one start, in turns."""
+
+    shipped: list[float] = field(default_factory=list)
+    compiled: list[float] = field(default_factory=list)
+
+
+def measured(starts: Sequence[Start], bare: Path, runs: int) -> dict[str, Seconds]:
+    """So many runs of each start, shipped and compiled anew from `bare` in turns, so that noise comes to both."""
+    found = {start.name: Seconds() for start in starts}
+    for _ in range(runs):
+        for start in starts:
+            found[start.name].shipped.append(start.seconds(HOST_BUILT))
+            found[start.name].compiled.append(start.seconds(bare))
+    return found
