@@ -102,6 +102,13 @@ def test_a_change_of_the_template_or_of_what_was_built_is_a_new_version(
     assert changed(versions(EXPANDED), versions(expand(template))) == functions
 
 
+def test_a_change_of_what_only_functions_have_that_trace_is_a_new_version_of_those() -> None:
+    template, traced = deepcopy(SOURCE), {"Tracing": "Active"}
+    template["Resources"]["TracingLayer"]["Properties"]["ContentUri"] = "s3://bucket/other"
+    assert changed(versions(EXPANDED), versions(expand(template))) == set()
+    assert changed(versions(EXPANDED, **traced), versions(expand(template), **traced)) == ALL
+
+
 @pytest.mark.parametrize("name", sorted(set(SOURCE["Parameters"]) - {"Rollout"}))
 def test_a_parameters_value_is_a_new_version_where_it_changes_a_function_and_nowhere_else(name: str) -> None:
     """Lambda refuses to publish what has not changed: a version without a change would fail the deployment."""
