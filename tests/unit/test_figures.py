@@ -33,6 +33,7 @@ def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
     assert [row["turn"] for row in found["after"]] == list(turn_cpu.MEASURED)
     assert turn_cpu.over(found["after"]) == []
     assert turn_cpu.over(found["before"])  # else the rule would tell nothing
+    assert turn_cpu.markdown(found) in README
 
 
 def test_the_costs_of_starts_are_those_of_the_benchmark() -> None:
