@@ -10,18 +10,18 @@ from statistics import median
 
 from infra.build import HOST_ARCHITECTURE, HOST_BUILT
 from tests.bench.cold_report import markdown
-from tests.bench.starts import FIRST_MODELS, FLOOR, IMPORTS, measured, without_bytecode
+from tests.bench.starts import FIRST_MODELS, FLOOR, IMPORTS, TRACED, measured, without_bytecode
 from tests.build.built import FUNCTIONS, PYTHON, ROOT
 
 RESULTS = Path(__file__).parent / "cold.json"
 RUNS, SMOKE_RUNS = 7, 1
-LAYERS = {"SharedLayer": "shared", "ChatLayer": "chat"}
+LAYERS = {"SharedLayer": "shared", "ChatLayer": "chat", "TracingLayer": "tracing"}
 Rows = dict[str, dict[str, float]]
 
 
 def starts(folder: Path, runs: int) -> Rows:
     """CPU seconds of each start, the median of its runs, above those of an empty interpreter, whose own come first."""
-    found = measured([FLOOR, *IMPORTS, *FIRST_MODELS], without_bytecode(folder), runs)
+    found = measured([FLOOR, *IMPORTS, *TRACED, *FIRST_MODELS], without_bytecode(folder), runs)
     floor = median(found.pop(FLOOR.name).shipped)
     rows = {FLOOR.name: {"compiled": round(floor, 3), "shipped": round(floor, 3)}}
     for name, seconds in found.items():

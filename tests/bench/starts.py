@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.build.built import FUNCTIONS, HOST_BUILT, PYTHON, WEIGHTS, environment
+from tests.build.built import FUNCTIONS, HOST_BUILT, PYTHON, WEIGHTS, environment, folders
 
 FIRST_MODEL = """
 import time
@@ -28,26 +28,30 @@ VARIABLES = {"ALLOWED_MODELS": "*", "OPENAI_API_KEY": "key", "CURSOR_SECRET": "s
 
 @dataclass(frozen=True)
 class Start:
-    """The import of a function's handler, and code that runs after it; without a function an empty interpreter."""
+    """The import of a function's handler, `traced` or not, and code that runs after it.
+
+    Without a function it is an empty interpreter.
+    """
 
     name: str
     function: str = ""
     after: str = ""
+    traced: bool = False
 
     def seconds(self, build: Path) -> float:
         """CPU, user's and system's. Raises CalledProcessError."""
-        folders, variables, imported = [], {}, ""
-        if self.function:
-            own, *layers = WEIGHTS[self.function]
-            folders = [str(build / own), *(str(build / layer / "python") for layer in layers)]
-            variables = environment(self.function) | VARIABLES
-            imported = f"import {FUNCTIONS[self.function].handler.rpartition('.')[0]}"
-        code = "\n".join([f"import sys\nsys.path[:0] = {folders}", imported, self.after])
-        return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", code], variables)
+        if not self.function:
+            return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", ""], {})
+        paths = [str(one) for one in folders(self.function, traced=self.traced, build=build)]
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"} if self.traced else {}
+        imported = f"import {FUNCTIONS[self.function].handler.rpartition('.')[0]}"
+        code = "\n".join([f"import sys\nsys.path[:0] = {paths}", imported, self.after])
+        return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", code], environment(self.function) | VARIABLES | endpoint)
 
 
 FLOOR = Start("empty interpreter")
 IMPORTS = [Start(FUNCTIONS[name].handler.split(".")[1], name) for name in WEIGHTS]
+TRACED = [Start(f"{one.name}, tracing", one.function, traced=True) for one in IMPORTS]
 FIRST_MODELS = [
     Start(f"chat, first {kind} model", "ChatFunction", FIRST_MODEL.format(name=name)) for kind, name in MODELS.items()
 ]

@@ -22,10 +22,10 @@ _EVENTS = ROOT / "tests" / "events"
 _RUN = Path(__file__).parent / "invoke.py"
 
 
-def folders(function: str, *, traced: bool = False) -> list[Path]:
+def folders(function: str, *, traced: bool = False, build: Path = HOST_BUILT) -> list[Path]:
     """Where Lambda would have the function's code and its layers', that of tracing where the deployment traces."""
     own, *layers = [name for name in WEIGHTS[function] if traced or name != "TracingLayer"]
-    return [HOST_BUILT / own, *(HOST_BUILT / layer / "python" for layer in layers)]
+    return [build / own, *(build / layer / "python" for layer in layers)]
 
 
 def event(name: str, session_id: str = "", body: Any = None) -> dict[str, Any]:

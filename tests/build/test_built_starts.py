@@ -1,4 +1,4 @@
-"""What bytecode saves of a cold start: CPU, as wall time on this machine is anybody's."""
+"""What bytecode saves of a cold start, in processor time: other work on a machine changes that least."""
 
 from pathlib import Path
 
