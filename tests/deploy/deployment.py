@@ -17,6 +17,7 @@ from infra.build import HOST_ARCHITECTURE, HOST_BUILT, ROOT, SAM
 from infra.local.intrinsics import load
 from tests.deploy.differences import without_metric_math
 from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
+from tests.deploy.patience import Patient
 
 PASSWORD = "Correct-horse-7-battery"
 FUNCTIONS = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction")
@@ -154,7 +155,9 @@ class Deployment:
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         hooks = {"response": [lambda response: REQUESTS.update([str(response.status_code)])]}
         url = f"{self.emulator.url}/{stage}"
-        return httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=SECONDS_TO_ANSWER)
+        return httpx.Client(
+            base_url=url, headers=headers, event_hooks=hooks, timeout=SECONDS_TO_ANSWER, transport=Patient()
+        )
 
     def statements(self, function: str) -> Iterator[dict[str, Any]]:
         """What the template lets a function do."""

@@ -113,7 +113,7 @@ RUNS = {
     "interrupted subgraph": (nested, interrupted),
     "DeltaChannel": (logging, over_a_snapshot),
 }
-LONG = RUNS.keys() - {"short turns", "at exit"}
+LONG = RUNS.keys() - {"short turns"}
 MARKS = {name: [pytest.mark.thorough] if name in LONG else [] for name in RUNS}
 
 

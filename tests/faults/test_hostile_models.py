@@ -32,7 +32,7 @@ from tests.provider import bedrock, bedrock_replies, openai, openai_replies
 from tests.provider.openai_rules import GEMMA, MISTRAL, STRICTEST, Strict
 from tests.views import views
 
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 40)
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 20)
 SEED = os.environ.get("HOSTILE_SEED") or "0"
 BUILT_IN, TOOLED = "functions.chat.agent:build_graph", "tests.graphs:tooled"
 KINDS = [

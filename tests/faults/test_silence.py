@@ -90,7 +90,7 @@ def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.mark.parametrize(
     "graph", ["functions.chat.agent:build_graph", pytest.param("tests.graphs:agent", marks=pytest.mark.thorough)]
 )
-@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("key", [pytest.param(None, marks=pytest.mark.thorough), "k"])
 def test_a_storage_that_falls_silent_anywhere_in_a_turn_leaves_all_of_it_or_nothing(
     api: Client,
     user_id: str,

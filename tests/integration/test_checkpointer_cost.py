@@ -34,11 +34,11 @@ def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, m
     [
         ("MessagesState", "async", 30, 8, 12),
         ("MessagesState", "exit", 30, 5, 5),
-        ("DeltaChannel", "async", 60, 8, 12),  # a snapshot at the 50th
+        pytest.param("DeltaChannel", "async", 60, 8, 12, marks=pytest.mark.thorough),  # a snapshot at the 50th
         ("DeltaChannel", "exit", 60, 6, 5),
-        ("subgraph", "async", 30, 15, 14),
+        pytest.param("subgraph", "async", 30, 15, 14, marks=pytest.mark.thorough),
         ("subgraph", "exit", 30, 5, 5),
-        ("agent, two tool calls", "async", 20, 17, 15),
+        pytest.param("agent, two tool calls", "async", 20, 17, 15, marks=pytest.mark.thorough),
     ],
 )
 def test_each_turn_costs_as_little_as_the_first(

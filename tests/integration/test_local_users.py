@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.runner import Runner, running
 
 USERS = 32
@@ -25,6 +27,7 @@ def converse(runner: Runner, number: int) -> None:
         assert client.get("/stats").json()["total_messages"] == 2 * TURNS
 
 
+@pytest.mark.thorough
 def test_32_users_converse_at_once_without_an_error_or_a_mixed_up_answer(tmp_path: Path) -> None:
     with running(tmp_path) as runner, ThreadPoolExecutor(USERS) as threads:
         list(threads.map(lambda number: converse(runner, number), range(USERS)))

@@ -42,7 +42,13 @@ def log(user_id: str, session_id: str) -> list[str]:
     return [one.partition(" ")[0] for one in found]
 
 
-@pytest.mark.parametrize(("tasks", "length"), [(20, 10), (97, 10), (200, 10), (1000, 10), (97, 2_000), (200, 40_000)])
+@pytest.mark.parametrize(
+    ("tasks", "length"),
+    [
+        *[(20, 10), (97, 10), (200, 10), (97, 2_000)],
+        *(pytest.param(*large, marks=pytest.mark.thorough) for large in [(1_000, 10), (200, 40_000)]),
+    ],
+)
 @pytest.mark.usefixtures("crowd")
 def test_a_turn_of_many_tasks_is_stored_whole(
     api: Client, dynamodb: Any, user_id: str, tasks: int, length: int
