@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from infra.local.server import Server, listen
 from infra.local.stack import Stack
 from infra.local.template import load_api, load_functions, load_routes
 from tests.runner import PROBE
+from tests.waiting import wait_until
 
 WORKERS = 2
 
@@ -40,13 +40,6 @@ class Served:
         with self.connect() as last:
             exchange(last, b"GET / HTTP/1.0\r\n\r\n")
         wait_until(lambda: not self.server.connections)
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 def _app(authorize: Callable[[str | None], Claims], integration_seconds: float) -> App:

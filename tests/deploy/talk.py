@@ -32,10 +32,15 @@ def hold(client: httpx.Client, questions: Sequence[str], **settings: Any) -> Tal
     assert created.status_code == 201, created.text
     talk = Talk(created.json()["session_id"], [])
     for question in questions:
-        answer = client.post(f"{talk.path}/messages", json={"content": question}, headers={"Idempotency-Key": question})
-        assert answer.status_code == 200, answer.text
-        talk.answers.append(answer.json())
+        talk.answers.append(ask(client, talk, question, key=question))
     return talk
+
+
+def ask(client: httpx.Client, talk: Talk, question: str, key: str) -> dict[str, Any]:
+    """The turn that answers a question."""
+    answer = client.post(f"{talk.path}/messages", json={"content": question}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
 
 
 def answers(content: str, before: Sequence[str]) -> bool:

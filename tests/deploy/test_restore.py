@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.deploy.deployment import Deployment, Package
-from tests.deploy.talk import PROMPT, Talk, answers, hold
+from tests.deploy.talk import PROMPT, Talk, answers, ask, hold
 
 TABLES = ("SessionsTable", "CheckpointsTable")
 
@@ -72,9 +72,8 @@ def test_the_list_is_back_with_its_index(carol: httpx.Client, talk: Talk) -> Non
 
 
 def test_the_conversation_goes_on_from_its_thread(carol: httpx.Client, talk: Talk) -> None:
-    answer = carol.post(f"{talk.path}/messages", json={"content": "What is my name?"})
-    assert answer.status_code == 200, answer.text
-    assert answers(answer.json()["message"]["content"], [*talk.said, "What is my name?"])
+    answer = ask(carol, talk, "What is my name?", key="after the restore")
+    assert answers(answer["message"]["content"], [*talk.said, "What is my name?"])
 
 
 def test_the_damaged_tables_are_kept_for_whoever_looks_into_it(production: Deployment, restored: Deployment) -> None:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.deploy.deployment import Deployment, Package
-from tests.deploy.talk import Talk
+from tests.deploy.talk import Talk, ask
 
 ORIGIN = "https://chat.example.com"
 
@@ -45,9 +45,7 @@ def test_tables_and_users_are_the_same_ones(updated: Deployment, before: dict[st
 
 def test_the_conversation_goes_on(client: httpx.Client, talk: Talk) -> None:
     before = talk.answers[-1]["usage"]["input_tokens"]
-    answer = client.post(f"{talk.path}/messages", json={"content": "And in spring?"})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["usage"]["input_tokens"] > before
+    assert ask(client, talk, "And in spring?", key="after the update")["usage"]["input_tokens"] > before
     assert client.get(talk.path).json()["message_count"] == 8
 
 

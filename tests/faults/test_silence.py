@@ -121,6 +121,7 @@ def shown(api: Client, dynamodb: Any, session_id: str) -> Views:
     return views(dynamodb, str(api.user_id), session_id)
 
 
+@pytest.mark.thorough
 def test_a_turn_that_meets_silence_when_its_time_is_over_is_answered_and_its_usage_logged(
     api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -144,8 +144,7 @@ def machine(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sto
 
 @pytest.mark.thorough
 def test_whatever_happens_to_a_session_its_views_agree_and_acknowledged_turns_stay(machine: type[Story]) -> None:
-    checks = list(HealthCheck)
-    run_state_machine_as_test(
-        machine,
-        settings=settings(max_examples=20, stateful_step_count=15, suppress_health_check=checks, derandomize=True),
+    wanted = settings(
+        max_examples=20, stateful_step_count=15, suppress_health_check=list(HealthCheck), derandomize=True
     )
+    run_state_machine_as_test(machine, settings=wanted)

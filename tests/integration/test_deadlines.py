@@ -14,11 +14,11 @@ from infra.local.events import LambdaContext
 from tests import graphs
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
-from tests.local_server import wait_until
 from tests.provider.bedrock import Bedrock
 from tests.provider.bedrock_replies import says
 from tests.provider.openai import Endpoint
 from tests.provider.pauses import Pause
+from tests.waiting import wait_until
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
 

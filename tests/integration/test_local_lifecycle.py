@@ -13,6 +13,7 @@ import pytest
 
 from tests.engines import start_engine
 from tests.runner import PROBE, ROOT, RUN, NotReadyError, Runner, running, start
+from tests.waiting import wait_until
 
 PROBE_RUN = [*RUN, PROBE]
 
@@ -63,6 +64,7 @@ def test_the_end_does_not_wait_for_clients_whose_turn_it_is(runner: Runner) -> N
         client.close()
 
 
+@pytest.mark.thorough
 def test_the_end_waits_no_longer_for_a_client_that_does_not_read(runner: Runner) -> None:
     body = b"x" * 5_500_000
     head = b"GET /v1/open HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -77,10 +79,7 @@ def test_no_process_stays_when_the_runner_is_killed(runner: Runner) -> None:
         client.get("/show/x")
     children = runner.children()
     runner.kill(with_children=False)
-    deadline = time.monotonic() + 20
-    while _alive(children) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not _alive(children)
+    wait_until(lambda: not _alive(children))
 
 
 def test_acknowledged_writes_are_there_after_everything_was_killed(tmp_path: Path) -> None:

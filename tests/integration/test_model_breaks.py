@@ -86,6 +86,7 @@ def test_a_turn_that_is_stopped_after_usage_was_reported_is_billed_as_reported(
     views(dynamodb, user_id, session_id).check()
 
 
+@pytest.mark.thorough
 def test_turns_that_were_stopped_leave_the_next_one_its_threads(api: Client, bedrock: Bedrock) -> None:
     session_id = new_session(api, model_name=SONNET)
     started = time.monotonic()

@@ -21,6 +21,7 @@ from tests.provider.openai_refusals import Refusal, openrouter, refusal
 from tests.provider.openai_replies import Reply
 from tests.provider.server import HangUp
 from tests.views import views
+from tests.waiting import wait_until
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
 TOO_LONG = (422, "context_length_exceeded", "content")
@@ -179,8 +180,7 @@ def test_a_turn_that_is_cancelled_while_it_waits_to_ask_again_bills_nothing(
 
 def until_refused(endpoint: Endpoint) -> None:
     """Return once the endpoint has refused a request, and its client waits."""
-    while not endpoint.asked:
-        time.sleep(0.01)
+    wait_until(lambda: bool(endpoint.asked))
     time.sleep(0.3)
 
 

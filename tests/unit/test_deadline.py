@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chatkeep import clock, deadline
 from chatkeep.clock import now
 from chatkeep.deadline import ANSWERING_SECONDS, GATEWAY_SECONDS, NONE, RESERVE_SECONDS, Deadline
+from tests.remaining import remaining
 
 NEARLY = 0.002
 """The gateway tells milliseconds, and Lambda too."""
@@ -29,7 +30,7 @@ def _no_time_passes() -> Iterator[None]:
 
 def made(event: Any, seconds: float = 28) -> Deadline:
     """The deadline of a function that is invoked with `event` and has so many seconds."""
-    with deadline.kept(event, SimpleNamespace(get_remaining_time_in_millis=lambda: int(seconds * 1000))):
+    with deadline.kept(event, remaining(seconds)):
         return deadline.current()
 
 

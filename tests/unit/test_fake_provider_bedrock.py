@@ -179,7 +179,7 @@ def test_an_answer_may_be_left_out(bedrock: Bedrock, client: Any) -> None:
 def test_a_silence_outlasts_the_patience_of_a_client_that_leaves(bedrock: Bedrock, after: int | None) -> None:
     bedrock.default = Reply(pause=Pause(after=after))
     with pytest.raises((ReadTimeoutError, HTTPError)):
-        streamed(client_with(patience=0.2))
+        streamed(client_with(patience=0.5))
     assert bedrock.default.pause.reached.wait(20)
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_server import wait_until
 from tests.provider import openai_refusals as refusals
 from tests.provider.openai import Endpoint, serve
 from tests.provider.openai_refusals import Refusal
@@ -32,6 +31,7 @@ from tests.provider.openai_replies import (
 from tests.provider.openai_rules import GEMMA, LENIENT, MISTRAL, STRICTEST, Strict, violations
 from tests.provider.pauses import Pause
 from tests.provider.server import HangUp
+from tests.waiting import wait_until
 
 HI = [{"role": "user", "content": "hi"}]
 CONNECTIONS = httpx.Client(verify=False)  # to load certificates takes longer than a test
@@ -193,12 +193,9 @@ def test_a_stream_may_just_stop(endpoint: Endpoint) -> None:
 def test_a_silence_outlasts_the_patience_of_a_client_that_leaves(endpoint: Endpoint, after: int | None) -> None:
     pause = Pause(after=after)
     endpoint.default = Reply(pause=pause)
+    impatient = client(endpoint, timeout=httpx.Timeout(20, read=0.5))
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
-        list(
-            client(endpoint, timeout=httpx.Timeout(20, read=0.1)).chat.completions.create(
-                model="tiny", messages=HI, stream=True
-            )
-        )
+        list(impatient.chat.completions.create(model="tiny", messages=HI, stream=True))
     wait_until(lambda: endpoint.abandoned == 1)
     assert pause.reached.is_set()
 

@@ -1,7 +1,6 @@
 """Secrets under rotation and without Secrets Manager: what is read, when, and what holds where it cannot be."""
 
 import json
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +18,8 @@ from functions.chat.models.redaction import redacted
 from functions.chat.settings import settings as chat_settings
 from functions.sessions import cursor
 from functions.sessions.settings import settings
-from infra.local.events import LambdaContext
 from tests.chat import deployment
+from tests.remaining import remaining
 
 
 class Vault:
@@ -98,14 +97,14 @@ def test_a_secret_is_waited_for_until_the_deadline_and_no_longer(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float | None
 ) -> None:
     monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
-    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + seconds)):
+    with deadline.kept({}, remaining(seconds)):
         vault.patience = None
         if patience:
             assert Secret("", vault.arn).current() == "first"
         else:
             with pytest.raises(UnavailableError):
                 Secret("", vault.arn).current()
-    assert vault.patience == pytest.approx(patience, abs=0.1)
+    assert vault.patience == pytest.approx(patience)
 
 
 def test_a_request_without_time_to_read_a_secret_spoils_it_for_no_other(
@@ -113,8 +112,7 @@ def test_a_request_without_time_to_read_a_secret_spoils_it_for_no_other(
 ) -> None:
     secret = Secret("", vault.arn)
     monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
-    context = LambdaContext("a-function", "a-request", time.monotonic() + 1)
-    with deadline.kept({}, context), pytest.raises(UnavailableError):
+    with deadline.kept({}, remaining(1)), pytest.raises(UnavailableError):
         secret.current()
     assert secret.current() == "first"
 
@@ -124,7 +122,7 @@ def test_a_known_value_is_not_read_anew_in_the_time_for_storing(vault: Vault, mo
     assert secret.current() == "first"
     vault.wait(MAX_AGE_SECONDS)
     monkeypatch.setattr(deadline, "time", vars(secrets)["time"])
-    with deadline.kept({}, LambdaContext("a-function", "a-request", time.monotonic() + RESERVE_SECONDS)):
+    with deadline.kept({}, remaining(RESERVE_SECONDS)):
         assert (secret.current(), vault.reads) == ("first", 1)
     assert (secret.current(), vault.reads) == ("first", 2)
 
