@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -206,10 +206,23 @@ def processor_time(used: Engine, *, smoke: bool) -> list[turn_cpu.Numbers]:
 
 
 def of_commit(checkout: Path, *, smoke: bool) -> list[turn_cpu.Numbers]:
-    """The processor time of the turns of another commit, in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.turns", "--cpu", *(["--smoke"] if smoke else [])]
-    environment = {**os.environ, "PYTHONPATH": str(checkout / "layers" / "shared")}
-    answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    """The processor time of another commit's turns: all of it is that commit's, in its environment, but this benchmark.
+
+    :raises SystemExit: where the checkout was not set up.
+    """
+    python = checkout / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise SystemExit(f"{checkout} has no environment: run make setup there")
+    command = [str(python), "-m", "tests.bench.turns", "--cpu", *(["--smoke"] if smoke else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        (tree / "tests").mkdir()
+        for path in (*checkout.iterdir(), *(checkout / "tests").iterdir()):
+            if path.name not in {"tests", "bench"}:
+                (tree / path.relative_to(checkout)).symlink_to(path.resolve())
+        (tree / "tests" / "bench").symlink_to(Path(__file__).parent)
+        environment = {**os.environ, "PYTHONPATH": str(tree / "layers" / "shared")}
+        answer = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: list[turn_cpu.Numbers] = json.loads(answer.stdout.splitlines()[-1])
     return found
 
