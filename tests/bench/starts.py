@@ -79,11 +79,8 @@ class Seconds:
     compiled: list[float] = field(default_factory=list)
 
 
-def measured(starts: Sequence[Start], bare: Path, runs: int) -> dict[str, Seconds]:
-    """So many runs of each start, shipped and compiled anew from `bare` in turns, so that noise comes to both."""
-    found = {start.name: Seconds() for start in starts}
-    for _ in range(runs):
-        for start in starts:
-            found[start.name].shipped.append(start.seconds(HOST_BUILT))
-            found[start.name].compiled.append(start.seconds(bare))
-    return found
+def measure(starts: Sequence[Start], bare: Path, found: Mapping[str, Seconds]) -> None:
+    """Add a run of each start, shipped and compiled anew from `bare` in turns, so that noise comes to both."""
+    for start in starts:
+        found[start.name].shipped.append(start.seconds(HOST_BUILT))
+        found[start.name].compiled.append(start.seconds(bare))
