@@ -52,7 +52,7 @@ class Provider:
     `asked` and `headers` (names in lower case) have the requests received, the refused ones too. `violations` says
     what strict rules found in them, and where the provider itself failed; `unsupported` names the fields refused or
     missing by the provider's choice, since to find that out by asking is no fault. `abandoned` counts the answers whose
-    client left before their end.
+    client left before their end, `connections` what clients have opened, each with a handshake where there is TLS.
     """
 
     url: str = ""
@@ -63,6 +63,7 @@ class Provider:
     violations: list[str] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
     abandoned: int = 0
+    connections: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     provider: Provider
 
     def handle(self) -> None:
+        with self.provider.turn:
+            self.provider.connections += 1
         with suppress(ConnectionError):  # a client may leave between requests, too
             super().handle()
 
