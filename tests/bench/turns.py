@@ -2,8 +2,7 @@
 
 Their processor time is measured side by side with LangGraph alone, see `turn_cpu`. With `--before CHECKOUT` that of
 another commit is measured first, by the same code: CHECKOUT is a folder with that commit, as `git worktree add CHECKOUT
-COMMIT` makes one, and its `layers/shared` takes the place of this one's. Without the option, what is stored as
-`before` stays.
+COMMIT` makes one, in which `make setup` has run. Without the option, what is stored as `before` stays.
 """
 
 import argparse
