@@ -256,6 +256,27 @@ def broken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return graph.compile(checkpointer=checkpointer)
 
 
+own_checkpointer: list[Any] = []
+
+
+def independent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks the model, and fails if it was told to; reads and keeps the thread by a checkpointer of its own, or none."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    def fail(state: MessagesState) -> None:
+        if state["messages"][-2].text == "fail":
+            raise ZeroDivisionError
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", answer)
+    graph.add_node("fail", fail)
+    graph.add_edge(START, "node")
+    graph.add_edge("node", "fail")
+    return graph.compile(checkpointer=own_checkpointer[-1])
+
+
 answer_by: list[float] = []
 
 

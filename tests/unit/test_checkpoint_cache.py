@@ -17,7 +17,7 @@ def test_rows_are_kept_by_generation_and_position() -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    cache = PayloadCache(4_000)
+    cache = PayloadCache(6_000)
     for name in ("a", "b", "c", "d"):
         cache.add("thread", name, {0: row(1)})
     assert cache.rows("thread", "a")
@@ -26,7 +26,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_what_is_added_again_takes_no_more_room() -> None:
-    cache = PayloadCache(2_000)
+    cache = PayloadCache(3_500)
     cache.add("thread", "a", {0: row(1)})
     for _ in range(20):
         cache.add("thread", "b", {0: row(1)})
@@ -34,7 +34,7 @@ def test_what_is_added_again_takes_no_more_room() -> None:
 
 
 def test_what_is_too_large_alone_is_not_kept() -> None:
-    cache = PayloadCache(2_000)
+    cache = PayloadCache(2_500)
     cache.add("thread", "a", {0: row(3)})
     assert cache.rows("thread", "a") == {}
     cache.add("thread", "b", {0: row(2)})
@@ -55,7 +55,7 @@ def test_a_value_is_kept_by_its_key() -> None:
 
 
 def test_a_forgotten_thread_makes_room() -> None:
-    cache = PayloadCache(3_000)
+    cache = PayloadCache(4_000)
     cache.add("thread", "a", {0: row(3)})
     cache.forget("thread")
     cache.add("another", "a", {0: row(3)})

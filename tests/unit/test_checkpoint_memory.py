@@ -3,6 +3,7 @@
 import gc
 import random
 import tracemalloc
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -93,3 +94,18 @@ def test_rows_in_memory_stay_within_their_bound(per_row: int, length: int) -> No
     cache, used = taken(fill)
     assert cache
     assert used <= MOST_BYTES
+
+
+@pytest.mark.parametrize("length", [1, 300])
+def test_many_small_values_and_threads_in_memory_stay_within_their_bound(length: int) -> None:
+    def fill() -> PayloadCache:
+        cache = PayloadCache(MOST_BYTES)
+        for _ in range(MOST_BYTES // 300):
+            thread_id, name = str(uuid.uuid4()), f"V!!channel!{random.randbytes(8).hex()}"
+            cache.add_frame(thread_id, name, frames(1, length)[0])
+            cache.add(thread_id, "generation", {0: marked(frames(2, length))})
+        return cache
+
+    cache, used = taken(fill)
+    assert cache
+    assert MOST_BYTES / 2 < used <= MOST_BYTES

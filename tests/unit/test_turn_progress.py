@@ -40,3 +40,11 @@ def test_what_a_step_adds_is_mended_where_it_is() -> None:
     progress.go_on_from([HumanMessage("said", id="0")])
     progress.finish_step([*progress.after, answer])
     assert answer.content == "half a pair: \ufffd"
+
+
+def test_each_message_is_mended_though_its_place_in_memory_was_that_of_another() -> None:
+    progress = Progress()
+    progress.go_on_from([])
+    for number in range(50):
+        progress.finish_step([AIMessage(f"{number} \ud800", id=f"{number}")])
+        assert progress.new[0].content == f"{number} \ufffd"

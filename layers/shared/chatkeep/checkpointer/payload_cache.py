@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chatkeep.checkpointer.codec import Frame, size
 from chatkeep.checkpointer.marks import Marked
 
-_ROW_BYTES, _FRAME_BYTES = 350, 130  # what Python takes for one besides its data
+_NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # what Python takes for one besides what is in it
 Rows = dict[int, Marked]
 """Rows of a generation by the position of their first element."""
 
@@ -38,14 +38,16 @@ class PayloadCache:
         if not self._most_bytes:
             return
         with self._lock:
-            kept = self._rows.setdefault((thread_id, name), {})
+            if (thread_id, name) not in self._rows:
+                self._rows[thread_id, name] = {}
+                self._bytes += _NAME_BYTES
+            kept = self._rows[thread_id, name]
             for position, row in rows.items():
                 self._bytes += _weight(row) - (_weight(kept[position]) if position in kept else 0)
                 kept[position] = row
             self._rows.move_to_end((thread_id, name))
             while self._bytes > self._most_bytes:
-                _, dropped = self._rows.popitem(last=False)
-                self._bytes -= sum(map(_weight, dropped.values()))
+                self._drop(next(iter(self._rows)))
 
     def frame(self, thread_id: str, key: str) -> Frame | None:
         """A value that is not a list."""
@@ -59,7 +61,10 @@ class PayloadCache:
     def forget(self, thread_id: str) -> None:
         with self._lock:
             for place in [place for place in self._rows if place[0] == thread_id]:
-                self._bytes -= sum(map(_weight, self._rows.pop(place).values()))
+                self._drop(place)
+
+    def _drop(self, place: tuple[str, str]) -> None:
+        self._bytes -= _NAME_BYTES + sum(map(_weight, self._rows.pop(place).values()))
 
 
 def _weight(row: Marked) -> int:

@@ -41,7 +41,6 @@ class Progress:
     after: list[BaseMessage] = field(default_factory=list)
     streamed: dict[str, list[str]] = field(default_factory=dict)
     new: list[BaseMessage] = field(default_factory=list)
-    _mended: set[int] = field(default_factory=set)
 
     def hear(self, namespace: str, found: CheckpointTuple | None) -> None:
         """Take the messages of the checkpoint that the graph itself goes on from: it reads the thread only once."""
@@ -59,13 +58,13 @@ class Progress:
         were there and added some, as most steps do, it is these that are looked at, and not the whole thread.
         """
         appended = len(messages) >= len(self.after) and all(map(is_, self.after, messages))
-        looked_at, known = messages[len(self.after) :] if appended else messages, self.before or set()
-        self.new = [*(self.new if appended else []), *(one for one in looked_at if one.id not in known)]
+        known = self.before or set()
+        looked_at = messages[len(self.after) :] if appended else messages
+        new = [one for one in looked_at if one.id not in known]
+        self.new = [*self.new, *new] if appended else new
         self.after = messages
-        for one in self.new:
-            if id(one) not in self._mended:
-                mend(one)
-                self._mended.add(id(one))
+        for one in new:
+            mend(one)
 
     def said(self, opening: list[BaseMessage]) -> bool:
         """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
@@ -87,9 +86,11 @@ async def run(graph: Any, staged: StagedSaver, config: Any, progress: Progress, 
     """Send what `opening` makes of the thread's messages to the graph, and follow it to its end.
 
     The graph reads the thread from `staged`, and `progress` hears what it gets: asking the graph before would
-    deserialize all messages once more, of which the opening needs the last ones.
+    deserialize all messages once more, of which the opening needs the last ones. A graph with another
+    checkpointer is asked. Raises ValueError where it has none, and so would forget each turn.
     """
-    newest = await asyncio.to_thread(staged.newest, config, MESSAGES)
+    reads_staged = getattr(graph, "checkpointer", None) is staged
+    newest = await asyncio.to_thread(staged.newest, config, MESSAGES) if reads_staged else None
     if newest is None:
         before = await messages(graph, config)
         progress.go_on_from(before)
