@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
 from chatkeep.correlation import xray_header
@@ -19,6 +19,8 @@ from chatkeep.tracing.sending import Sender
 
 MOST_SPANS = 2000
 """Kept of one request; of more, those that ended first are lost, so that the whole of it never is."""
+LIMITS = SpanLimits(max_attribute_length=500, max_span_attributes=64, max_links=8, max_link_attributes=8, max_events=0)
+"""Of a graph's own spans, which may say anything: X-Ray takes 200 KB of one. Events hold the words of errors."""
 VARIABLES = {
     "service.name": "POWERTOOLS_SERVICE_NAME",
     "service.namespace": "POWERTOOLS_METRICS_NAMESPACE",
@@ -73,7 +75,8 @@ class Recorder:
     def __init__(self, sender: Sender) -> None:
         self._finished, self._sender = Finished(), sender
         described = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
-        provider = TracerProvider(resource=Resource({"cloud.provider": "aws", **described}), shutdown_on_exit=False)
+        resource = Resource({"cloud.provider": "aws", **described})
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=LIMITS)
         provider.add_span_processor(self._finished)
         trace.set_tracer_provider(provider)
         self._tracer = provider.get_tracer("chatkeep")

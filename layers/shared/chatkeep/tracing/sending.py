@@ -1,6 +1,5 @@
 """Sending spans by OTLP over HTTP, so that whatever the endpoint does costs a request no more than it is told here."""
 
-import json
 import os
 import threading
 import time
@@ -12,13 +11,13 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.session import Session
-from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from urllib3.util import Timeout
 
 from chatkeep import deadline
 from chatkeep.log_lines import named
 from chatkeep.telemetry import logger
+from chatkeep.tracing.encoding import bodies
 
 LONGEST_SECONDS = 1.0
 """That sending may take at the end of a request. The first TLS handshake needs most of it on a small processor."""
@@ -81,7 +80,8 @@ class Sender:
 
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
-            self._post(json.dumps(encode_spans(spans).to_dict()).encode(), seconds)
+            for body in bodies(spans):
+                self._post(body, seconds)
         except Exception as error:  # whatever it is, the request goes on
             failure[:] = [error]
         else:
