@@ -13,7 +13,7 @@ from chatkeep import deadline, tracing
 from chatkeep.telemetry import logger
 from chatkeep.tracing import Kind
 from chatkeep.tracing.recording import Recorder
-from chatkeep.tracing.sending import LONGEST_SECONDS, PATH, Sender
+from chatkeep.tracing.sending import LONGEST_SECONDS, PATH, SLOW_SECONDS, Sender
 from infra.local.events import LambdaContext
 from tests.collector import Collector, collecting
 
@@ -44,6 +44,10 @@ def seconds_of_a_request(recorder: Recorder) -> float:
 
 def reasons(lines: pytest.LogCaptureFixture) -> list[str]:
     return [vars(one)["reason"] for one in lines.records if one.message == "spans were not sent"]
+
+
+def said(lines: pytest.LogCaptureFixture) -> list[str]:
+    return [one.message for one in lines.records if one.name == logger.service]
 
 
 def test_spans_are_there_when_the_request_ends(collector: Collector, lines: pytest.LogCaptureFixture) -> None:
@@ -104,6 +108,42 @@ def test_after_a_failure_the_next_requests_do_not_wait_and_their_spans_are_not_k
     assert sum(seconds_of_a_request(recorder) for _ in range(20)) < LONGEST_SECONDS
     assert len(collector.bodies) == posted
     assert len(reasons(lines)) == 1
+
+
+def test_an_endpoint_that_is_slow_delays_two_requests_and_says_so(
+    collector: Collector, lines: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.seconds = SLOW_SECONDS + 0.1
+    took = [seconds_of_a_request(recorder) for _ in range(10)]
+    assert len(collector.bodies) == 2
+    assert max(took[2:]) < SLOW_SECONDS
+    assert said(lines) == ["sending spans is slow"]
+
+
+def test_a_slow_request_now_and_then_is_none_of_a_slow_endpoint(
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 5)
+    monkeypatch.setattr("chatkeep.tracing.sending.SLOW_SECONDS", 0.6)
+    recorder = Recorder(Sender(collector.url + PATH))
+    for seconds in (0.7, 0, 0.7, 0):
+        collector.seconds = seconds
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 4
+    assert said(lines) == []
+
+
+def test_an_answer_that_never_ends_keeps_one_thread_whatever_the_number_of_requests(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 0.3)
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.trickles = True
+    for _ in range(5):
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 1
 
 
 def test_after_the_pause_it_is_tried_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,10 @@ LONGEST_SECONDS = 1.0
 SHORTEST_SECONDS = 0.05
 """With less left before the deadline it is not tried."""
 PAUSE_SECONDS = 30.0
-"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each."""
+"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each. Nor is
+anything sent while a thread of an earlier request is still at it, so that there is one at most."""
+SLOW_SECONDS = 0.3
+"""The second sending in a row that takes longer counts as a failure. A first one may have made the connection."""
 IDLE_SECONDS = 20.0
 """A connection that was frozen with the process for longer may lead nowhere, and a new one is made."""
 PATH = "/v1/traces"
@@ -52,6 +55,8 @@ class Sender:
         self._pool = urllib3.PoolManager(maxsize=1)
         self._not_before = 0.0
         self._last_used = 0.0
+        self._was_slow = False
+        self._thread = threading.Thread()
 
     @classmethod
     def to(cls, endpoint: str) -> "Sender":
@@ -64,19 +69,32 @@ class Sender:
     def send(self, spans: Sequence[ReadableSpan]) -> None:
         """Send them, or lose them with one line in the log; never raises."""
         seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
-        if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before:
+        if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before or self._thread.is_alive():
             return
+        began = time.monotonic()
+        failure = self._send_within(seconds, spans)
+        took = time.monotonic() - began
+        slow_again, self._was_slow = self._was_slow and took > SLOW_SECONDS, took > SLOW_SECONDS
+        if failure is None and not slow_again:
+            return
+        self._not_before = time.monotonic() + PAUSE_SECONDS
+        told = {"spans": len(spans), "seconds": round(took, 3)}
+        if failure is None:
+            logger.warning("sending spans is slow", extra=told)
+        else:
+            logger.warning("spans were not sent", extra={**told, "reason": named(failure)})
+
+    def _send_within(self, seconds: float, spans: Sequence[ReadableSpan]) -> BaseException | None:
+        """What has kept them from being sent in so many seconds, if anything has."""
         failure: list[BaseException] = [TimeoutError()]
         sending = partial(copy_context().run, self._try, spans, seconds, failure)
-        thread = threading.Thread(target=sending, daemon=True)
+        self._thread = threading.Thread(target=sending, daemon=True)
         try:
-            thread.start()
-            thread.join(seconds)
+            self._thread.start()
+            self._thread.join(seconds)
         except RuntimeError as error:  # there are no more threads
-            failure[:] = [error]
-        for reason in failure[:1]:  # the thread may yet clear it
-            self._not_before = time.monotonic() + PAUSE_SECONDS
-            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": named(reason)})
+            return error
+        return next(iter(failure), None)  # the thread may yet clear it
 
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
