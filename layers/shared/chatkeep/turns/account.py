@@ -113,7 +113,7 @@ def _measured(attempt: Attempt, answer: Answer | None = None) -> dict[str, Any]:
     return {
         "first_token_ms": heard and round((heard - attempt.began) * 1000),
         "checkpoint_bytes": answer and answer.checkpoint_bytes,
-        "repeated": answer is not None and answer.checkpoint_bytes is None,
+        "repeated": answer is not None and answer.repeated,
     }
 
 

@@ -77,12 +77,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Answer:
-    """A turn as it was stored; `checkpoint_bytes` is None where this is a repetition's."""
+    """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
+    has answered that it is stored."""
 
     turn: Turn
     user_message: Message
     message: Message
     checkpoint_bytes: int | None = None
+    repeated: bool = False
 
 
 @dataclass
