@@ -170,6 +170,17 @@ def test_the_answer_comes_before_the_deadline_however_long_the_endpoint_takes(
         assert bool(collector.headers) == bool(most)
 
 
+def test_a_request_without_time_left_says_that_its_spans_are_lost_and_the_next_one_sends_its_own(
+    collector: Collector, lines: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+    with deadline.kept({}, LambdaContext("ChatFunction", "an-invocation", time.monotonic() + 0.4)):
+        seconds_of_a_request(recorder)
+    assert reasons(lines) == ["no time was left"]
+    seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 1
+
+
 def test_a_connection_that_died_while_the_process_was_frozen_is_made_anew(collector: Collector) -> None:
     sender = Sender(collector.url + PATH)
     recorder = Recorder(sender)

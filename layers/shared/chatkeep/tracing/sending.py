@@ -68,10 +68,13 @@ class Sender:
 
     def send(self, spans: Sequence[ReadableSpan]) -> None:
         """Send them, or lose them with one line in the log; never raises."""
-        seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
-        if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before or self._thread.is_alive():
-            return
         began = time.monotonic()
+        if began < self._not_before or self._thread.is_alive():
+            return
+        seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
+        if seconds < SHORTEST_SECONDS:
+            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": "no time was left"})
+            return
         failure = self._send_within(seconds, spans)
         took = time.monotonic() - began
         slow_again, self._was_slow = self._was_slow and took > SLOW_SECONDS, took > SLOW_SECONDS
