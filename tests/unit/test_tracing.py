@@ -125,6 +125,22 @@ def test_a_thread_that_outlives_its_request_goes_on_in_its_own_trace(collector: 
     assert collector.named("late").trace_id == first.trace_id != second.trace_id
 
 
+def test_a_thread_that_has_no_request_begins_no_trace_of_its_own_past_the_sampling(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(correlation.XRAY_HEADER, header(sampled="0"))
+
+    def work() -> None:
+        with tracing.span("work", {}):
+            tracing.begin("DynamoDB.GetItem", {}).end()
+
+    with tracing.request("GET /", Kind.SERVER, {}):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert collector.bodies == []
+
+
 def test_what_is_said_of_sending_is_said_within_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     known = list[correlation.Ids | None]()
 
