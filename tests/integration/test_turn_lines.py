@@ -132,6 +132,20 @@ def test_a_turn_that_was_rolled_back_is_told_and_so_is_its_repetition(
     assert rolled_back[0]["input_tokens"] == rolled_back[1]["input_tokens"] > 0
 
 
+def test_a_repetition_that_was_overtaken_by_the_rolled_back_turn_is_told_as_one(
+    api: Client, endpoint: Endpoint, session_id: str, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtake(request: Any) -> None:
+        if request.headers["X-Amz-Target"].endswith(b"UpdateItem"):
+            monkeypatch.undo()
+            interrupted(api, endpoint, session_id, "rollback", "a-key")
+
+    monkeypatch.setattr("tests.engines.interceptors", [overtake])
+    assert send(api, session_id, "hi", key="a-key").json["code"] == "turn_rolled_back"
+    rolled_back = [one for one in told(lines) if one["status"] == "rolled_back"]
+    assert [one["repeated"] for one in rolled_back] == [False, True]
+
+
 def unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on turns are stored, but nobody hears of it."""
 
