@@ -77,12 +77,11 @@ class Recorder:
         self._finished, self._sender = Finished(), sender
         described = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
         self._resource = Resource({"cloud.provider": "aws", **described})
-        within_requests = self._provider(
-            DEFAULT_OFF
-        )  # a thread that knows no request cannot know whether it is sampled
-        trace.set_tracer_provider(within_requests)
         self._requests = self._provider(DEFAULT_ON).get_tracer("chatkeep")
+        # A thread that knows no request cannot know whether that is sampled.
+        within_requests = self._provider(DEFAULT_OFF)
         self._tracer = within_requests.get_tracer("chatkeep")
+        trace.set_tracer_provider(within_requests)
 
     def _provider(self, sampler: Sampler) -> TracerProvider:
         """`sampler` decides on spans without a parent; others are sampled as theirs is."""
