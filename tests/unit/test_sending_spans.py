@@ -110,15 +110,27 @@ def test_after_a_failure_the_next_requests_do_not_wait_and_their_spans_are_not_k
     assert len(reasons(lines)) == 1
 
 
-def test_an_endpoint_that_is_slow_delays_two_requests_and_says_so(
+def test_an_endpoint_that_is_slow_delays_the_first_request_and_two_more_and_says_so(
     collector: Collector, lines: pytest.LogCaptureFixture
 ) -> None:
     recorder = Recorder(Sender(collector.url + PATH))
     collector.seconds = SLOW_SECONDS + 0.1
     took = [seconds_of_a_request(recorder) for _ in range(10)]
-    assert len(collector.bodies) == 2
-    assert max(took[2:]) < SLOW_SECONDS
+    assert len(collector.bodies) == 3
+    assert max(took[3:]) < SLOW_SECONDS
     assert said(lines) == ["sending spans is slow"]
+
+
+def test_a_connection_that_takes_its_time_to_be_made_is_none_of_a_slow_endpoint(
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.IDLE_SECONDS", -1)
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.seconds = SLOW_SECONDS + 0.1
+    for _ in range(4):
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 4
+    assert said(lines) == []
 
 
 def test_a_slow_request_now_and_then_is_none_of_a_slow_endpoint(

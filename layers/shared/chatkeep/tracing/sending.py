@@ -27,7 +27,7 @@ PAUSE_SECONDS = 30.0
 """After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each. Nor is
 anything sent while a thread of an earlier request is still at it, so that there is one at most."""
 SLOW_SECONDS = 0.3
-"""The second sending in a row that takes longer counts as a failure. A first one may have made the connection."""
+"""The second sending in a row that takes longer counts as a failure, unless it had to make the connection."""
 IDLE_SECONDS = 20.0
 """A connection that was frozen with the process for longer may lead nowhere, and a new one is made."""
 PATH = "/v1/traces"
@@ -55,7 +55,7 @@ class Sender:
         self._pool = urllib3.PoolManager(maxsize=1)
         self._not_before = 0.0
         self._last_used = 0.0
-        self._was_slow = False
+        self._connects = self._was_slow = False
         self._thread = threading.Thread()
 
     @classmethod
@@ -77,7 +77,8 @@ class Sender:
             return
         failure = self._send_within(seconds, spans)
         took = time.monotonic() - began
-        slow_again, self._was_slow = self._was_slow and took > SLOW_SECONDS, took > SLOW_SECONDS
+        slow = took > SLOW_SECONDS and not self._connects
+        slow_again, self._was_slow = slow and self._was_slow, slow
         if failure is None and not slow_again:
             return
         self._not_before = time.monotonic() + PAUSE_SECONDS
@@ -110,7 +111,8 @@ class Sender:
 
     def _post(self, body: bytes, seconds: float) -> None:
         """Raises RefusedError and what urllib3 raises."""
-        if time.time() - self._last_used > IDLE_SECONDS:
+        self._connects = time.time() - self._last_used > IDLE_SECONDS
+        if self._connects:
             self._pool.clear()
         self._last_used = time.time()
         answer = self._pool.request(
