@@ -33,7 +33,7 @@ def of_a_turn() -> Iterator[Callable[[Answer], None]]:
 
 
 def _count(answer: Answer) -> None:
-    if answer.checkpoint_bytes is None:  # a repetition uses nothing
+    if answer.repeated:  # it uses nothing
         return
     turn = answer.turn
     if turn.status == TurnStatus.TIMED_OUT:
@@ -44,7 +44,8 @@ def _count(answer: Answer) -> None:
         metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
     count_usage(turn)
     metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
-    metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
+    if answer.checkpoint_bytes is not None:
+        metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
     if any(call["cost"] is None and prices.are_listed(call.get("model_name", "")) for call in turn.calls):
         metrics.add_metric(name="UnpricedTurns", unit="Count", value=1)
 

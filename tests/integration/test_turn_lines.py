@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
@@ -14,6 +15,7 @@ from chatkeep.tracing.sending import LONGEST_SECONDS
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
 from tests.collector import tracing_here
+from tests.engines import moto_answer
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import invalid_api_key
 from tests.provider.openai_replies import ALL, Reply
@@ -128,6 +130,46 @@ def test_a_turn_that_was_rolled_back_is_told_and_so_is_its_repetition(
     assert [one["repeated"] for one in rolled_back] == [False, True]
     assert len({one["turn_id"] for one in rolled_back}) == 1
     assert rolled_back[0]["input_tokens"] == rolled_back[1]["input_tokens"] > 0
+
+
+def test_a_repetition_that_was_overtaken_by_the_rolled_back_turn_is_told_as_one(
+    api: Client, endpoint: Endpoint, session_id: str, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtake(request: Any) -> None:
+        if request.headers["X-Amz-Target"].endswith(b"UpdateItem"):
+            monkeypatch.undo()
+            interrupted(api, endpoint, session_id, "rollback", "a-key")
+
+    monkeypatch.setattr("tests.engines.interceptors", [overtake])
+    assert send(api, session_id, "hi", key="a-key").json["code"] == "turn_rolled_back"
+    rolled_back = [one for one in told(lines) if one["status"] == "rolled_back"]
+    assert [one["repeated"] for one in rolled_back] == [False, True]
+
+
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on turns are stored, but nobody hears of it."""
+
+    def meet(request: Any) -> Any:
+        if b'"completed"' not in request.body or b"Put" not in request.body:
+            return None
+        moto_answer("before-send.dynamodb.TransactWriteItems", request)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    monkeypatch.setattr("tests.engines.interceptors", [meet])
+
+
+def test_a_turn_whose_storage_lost_its_answer_is_told_and_counted_as_one_that_ran(
+    api: Client,
+    endpoint: Endpoint,
+    session_id: str,
+    lines: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unanswered(monkeypatch)
+    assert sent(api, session_id, "hi")["status"] == "completed"
+    assert endings(lines) == [("completed", None, False)]
+    assert '"TurnsCompleted":[1.0]' in capsys.readouterr().out.replace(" ", "")
 
 
 def test_a_request_that_never_became_a_turn_has_no_line_of_one(

@@ -14,6 +14,7 @@ from pynamodb.exceptions import PutError
 
 from chatkeep.log_lines import LibraryRecords, LogLines, named
 from chatkeep.telemetry import logger
+from chatkeep.text import valid
 
 WORDLESS = LogLines(wordless=True)
 WORDS = st.from_regex(r"walrus[a-z ]{0,30}\.", fullmatch=True)
@@ -119,3 +120,13 @@ def test_a_librarys_message_comes_without_what_was_put_into_it(words: str) -> No
     assert formatter.format(record).startswith("Task of %s failed\nTraceback")
     assert formatter.format(record).endswith("UnspokenError: ValueError")
     assert words not in formatter.format(record)
+
+
+@given(words=st.text() | st.text("\r\n\x0b\x0c\x1c\x1d\x1e\x7f\x85\x9b\u2028\u2029a\ud800", min_size=1))
+def test_no_value_ends_a_line_or_steers_a_terminal(words: str) -> None:
+    record = logging.LogRecord("tests", logging.INFO, __file__, 1, "turn ended", (), None)
+    record.user_id = words
+    text = WORDLESS.format(record)
+    assert len(text.splitlines()) == 1
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text)
+    assert json.loads(text)["user_id"] == valid(words)

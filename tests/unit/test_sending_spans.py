@@ -13,7 +13,7 @@ from chatkeep import deadline, tracing
 from chatkeep.telemetry import logger
 from chatkeep.tracing import Kind
 from chatkeep.tracing.recording import Recorder
-from chatkeep.tracing.sending import LONGEST_SECONDS, PATH, Sender
+from chatkeep.tracing.sending import LONGEST_SECONDS, PATH, SLOW_SECONDS, Sender
 from infra.local.events import LambdaContext
 from tests.collector import Collector, collecting
 
@@ -44,6 +44,10 @@ def seconds_of_a_request(recorder: Recorder) -> float:
 
 def reasons(lines: pytest.LogCaptureFixture) -> list[str]:
     return [vars(one)["reason"] for one in lines.records if one.message == "spans were not sent"]
+
+
+def said(lines: pytest.LogCaptureFixture) -> list[str]:
+    return [one.message for one in lines.records if one.name == logger.service]
 
 
 def test_spans_are_there_when_the_request_ends(collector: Collector, lines: pytest.LogCaptureFixture) -> None:
@@ -106,6 +110,54 @@ def test_after_a_failure_the_next_requests_do_not_wait_and_their_spans_are_not_k
     assert len(reasons(lines)) == 1
 
 
+def test_an_endpoint_that_is_slow_delays_the_first_request_and_two_more_and_says_so(
+    collector: Collector, lines: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.seconds = SLOW_SECONDS + 0.1
+    took = [seconds_of_a_request(recorder) for _ in range(10)]
+    assert len(collector.bodies) == 3
+    assert max(took[3:]) < SLOW_SECONDS
+    assert said(lines) == ["sending spans is slow"]
+
+
+def test_a_connection_that_takes_its_time_to_be_made_is_none_of_a_slow_endpoint(
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.IDLE_SECONDS", -1)
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.seconds = SLOW_SECONDS + 0.1
+    for _ in range(4):
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 4
+    assert said(lines) == []
+
+
+def test_a_slow_request_now_and_then_is_none_of_a_slow_endpoint(
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 5)
+    monkeypatch.setattr("chatkeep.tracing.sending.SLOW_SECONDS", 0.6)
+    recorder = Recorder(Sender(collector.url + PATH))
+    for seconds in (0.7, 0, 0.7, 0):
+        collector.seconds = seconds
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 4
+    assert said(lines) == []
+
+
+def test_an_answer_that_never_ends_keeps_one_thread_whatever_the_number_of_requests(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 0.3)
+    recorder = Recorder(Sender(collector.url + PATH))
+    collector.trickles = True
+    for _ in range(5):
+        seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 1
+
+
 def test_after_the_pause_it_is_tried_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatkeep.tracing.sending.PAUSE_SECONDS", 0.1)
     recorder = Recorder(Sender(collector.url + PATH))
@@ -128,6 +180,17 @@ def test_the_answer_comes_before_the_deadline_however_long_the_endpoint_takes(
         took = seconds_of_a_request(recorder)
         assert took < most + 0.2
         assert bool(collector.headers) == bool(most)
+
+
+def test_a_request_without_time_left_says_that_its_spans_are_lost_and_the_next_one_sends_its_own(
+    collector: Collector, lines: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(Sender(collector.url + PATH))
+    with deadline.kept({}, LambdaContext("ChatFunction", "an-invocation", time.monotonic() + 0.4)):
+        seconds_of_a_request(recorder)
+    assert reasons(lines) == ["no time was left"]
+    seconds_of_a_request(recorder)
+    assert len(collector.bodies) == 1
 
 
 def test_a_connection_that_died_while_the_process_was_frozen_is_made_anew(collector: Collector) -> None:

@@ -1,6 +1,8 @@
 """What becomes of spans in a process: whose they are, below which they lie, and what of DynamoDB they tell."""
 
 import asyncio
+import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,11 +14,17 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.trace import Tracer
+from opentelemetry.util._once import Once
+from pynamodb.exceptions import GetError
 
 from chatkeep import correlation, tracing
 from chatkeep.dynamodb import make_punctual
 from chatkeep.invocation import invoked
+from chatkeep.log_lines import UnspokenError, named
 from chatkeep.tracing import Kind
+from chatkeep.tracing.encoding import MOST_BYTES
 from chatkeep.tracing.recording import MOST_SPANS, Recorder
 from chatkeep.tracing.sending import Sender
 from infra.local.events import LambdaContext
@@ -76,6 +84,16 @@ def test_one_request_is_never_below_the_one_before_it(collector: Collector) -> N
     assert b"walrus" not in b"".join(collector.bodies)
 
 
+def test_a_function_that_fails_marks_its_request_with_what_it_failed_of(collector: Collector) -> None:
+    def fail(*_: Any) -> Any:
+        raise UnspokenError(named(GetError("walrus"))) from GetError("walrus")
+
+    event = {"httpMethod": "GET", "resource": "/", "requestContext": {"requestId": "a-request"}}
+    with pytest.raises(UnspokenError):
+        invoked(fail)(event, LambdaContext("StatsFunction", "an-invocation", time.monotonic() + 60))
+    assert collector.named("GET /").attributes["error.type"] == "pynamodb.exceptions.GetError"
+
+
 def test_spans_lie_in_each_other_across_tasks_and_threads(collector: Collector) -> None:
     def work(name: str) -> None:
         with tracing.span(name, {}):
@@ -105,6 +123,22 @@ def test_a_thread_that_outlives_its_request_goes_on_in_its_own_trace(collector: 
         goes_on.set()
         thread.join()
     assert collector.named("late").trace_id == first.trace_id != second.trace_id
+
+
+def test_a_thread_that_has_no_request_begins_no_trace_of_its_own_past_the_sampling(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(correlation.XRAY_HEADER, header(sampled="0"))
+
+    def work() -> None:
+        with tracing.span("work", {}):
+            tracing.begin("DynamoDB.GetItem", {}).end()
+
+    with tracing.request("GET /", Kind.SERVER, {}):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert collector.bodies == []
 
 
 def test_what_is_said_of_sending_is_said_within_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,10 +208,56 @@ def test_a_request_that_nobody_answers_is_marked_with_its_class(
     assert b"walrus" not in b"".join(collector.bodies)
 
 
-def test_a_span_of_a_graphs_own_joins_the_trace(collector: Collector) -> None:
-    from opentelemetry import trace
+@pytest.fixture
+def tracer(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Tracer:
+    """What a graph gets of OpenTelemetry in a process whose provider no other test has set."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    assert tracing.recorder()
+    return trace.get_tracer("a graph")
 
-    with tracing.request("GET /", Kind.SERVER, {}), trace.get_tracer("a graph").start_as_current_span("search"):
+
+def test_a_span_of_a_graphs_own_joins_the_trace(collector: Collector, tracer: Tracer) -> None:
+    with tracing.request("GET /", Kind.SERVER, {}), tracer.start_as_current_span("search"):
         tracing.begin("inside", {}).end()
-    # OpenTelemetry takes one provider a process, so that another test's may have got this one.
-    assert collector.named("inside").trace_id == collector.named("GET /").trace_id
+    assert collector.tree() == {"GET /": {"search": {"inside": {}}}}
+
+
+def test_no_words_of_an_error_leave_with_a_span_of_a_graphs_own(collector: Collector, tracer: Tracer) -> None:
+    def search() -> None:
+        with tracer.start_as_current_span("search") as span:
+            span.add_event("walrus", {"walrus": "walrus"})
+            raise ValueError("walrus")
+
+    with tracing.request("GET /", Kind.SERVER, {}), pytest.raises(ValueError):
+        search()
+    assert collector.named("search").failed
+    assert b"walrus" not in b"".join(collector.bodies)
+
+
+def test_spans_of_a_graphs_own_are_sent_however_much_they_say(
+    collector: Collector, tracer: Tracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 20)
+    with tracing.request("GET /", Kind.SERVER, {}):
+        for number in range(40):
+            said = {str(name): "\x01" * 2_000 for name in range(100)}
+            tracer.start_span(str(number), attributes=said).end()
+    assert len(collector.spans) == 41
+    assert len(collector.bodies) > 1
+    assert max(map(len, collector.bodies)) <= MOST_BYTES
+    assert max(len(json.dumps(one.attributes)) for one in collector.spans) < 200_000  # what X-Ray takes of one
+
+
+def test_a_process_without_opentelemetry_serves_without_spans(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracing_here(monkeypatch) as collector:
+        monkeypatch.setitem(sys.modules, "chatkeep.tracing.recording", None)
+        for _ in range(2):
+            with tracing.request("GET /", Kind.SERVER, {}) as span:
+                assert span is tracing.NOTHING
+    assert collector.bodies == []
+    assert [(one.message, vars(one)["reason"]) for one in caplog.records] == [
+        ("no spans are recorded", "ModuleNotFoundError")
+    ]

@@ -20,6 +20,9 @@ ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
 """Whether others read the log; elsewhere it is the developer's own terminal, and errors keep their words."""
 CODE = re.compile(r"\w{1,60}", re.ASCII)
 
+ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+"""What JSON leaves as it is, though it ends a line or steers a terminal."""
+
 
 class UnspokenError(Exception):
     """Stands for an error whose words are not to be logged; says its class and code."""
@@ -57,6 +60,8 @@ class LibraryRecords(logging.Filter):
 
 def named(error: BaseException) -> str:
     """The error's class, and the code that AWS or a model's provider gave it: `PutError (ThrottlingException)`."""
+    if isinstance(error, UnspokenError):
+        return str(error)
     response = getattr(error, "response", None)
     told = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
     code = told or getattr(error, "cause_response_code", None) or getattr(error, "status_code", None)
@@ -80,4 +85,5 @@ def _places(error: BaseException, told: frozenset[int] = frozenset()) -> Iterato
 
 def _line(record: Any) -> str:
     """A record as one line of JSON that any stream takes: what a model or a tool says may be no valid Unicode."""
-    return valid(json.dumps(record, default=str, separators=(",", ":"), ensure_ascii=False))
+    line = valid(json.dumps(record, default=str, separators=(",", ":"), ensure_ascii=False))
+    return line.translate(ESCAPES)

@@ -10,7 +10,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from chatkeep.log_lines import named
 from chatkeep.settings import settings
+from chatkeep.telemetry import logger
 
 if TYPE_CHECKING:
     from chatkeep.tracing.recording import Recorder
@@ -48,14 +50,18 @@ NOTHING = Span()
 
 @cache
 def recorder() -> "Recorder | None":
-    """What records this process's spans; None where nobody wants them."""
+    """What records this process's spans; None where nobody wants them, or where OpenTelemetry cannot be had."""
     endpoint = settings().traces_endpoint
     if endpoint is None:
         return None
-    from chatkeep.tracing.recording import Recorder  # OpenTelemetry costs every start of a function
-    from chatkeep.tracing.sending import Sender
+    try:
+        from chatkeep.tracing.recording import Recorder  # OpenTelemetry costs every start of a function
+        from chatkeep.tracing.sending import Sender
 
-    return Recorder(Sender.to(endpoint))
+        return Recorder(Sender.to(endpoint))
+    except Exception as error:  # such as a graph's packages that bring another OpenTelemetry: the functions still serve
+        logger.warning("no spans are recorded", exc_info=True, extra={"reason": named(error)})
+        return None
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import DEFAULT_OFF, DEFAULT_ON, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
 from chatkeep.correlation import xray_header
@@ -19,6 +20,8 @@ from chatkeep.tracing.sending import Sender
 
 MOST_SPANS = 2000
 """Kept of one request; of more, those that ended first are lost, so that the whole of it never is."""
+LIMITS = SpanLimits(max_attribute_length=500, max_span_attributes=64, max_links=8, max_link_attributes=8, max_events=0)
+"""Of a graph's own spans, which may say anything: X-Ray takes 200 KB of one. Events hold the words of errors."""
 VARIABLES = {
     "service.name": "POWERTOOLS_SERVICE_NAME",
     "service.namespace": "POWERTOOLS_METRICS_NAMESPACE",
@@ -73,24 +76,30 @@ class Recorder:
     def __init__(self, sender: Sender) -> None:
         self._finished, self._sender = Finished(), sender
         described = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
-        provider = TracerProvider(resource=Resource({"cloud.provider": "aws", **described}), shutdown_on_exit=False)
-        provider.add_span_processor(self._finished)
-        trace.set_tracer_provider(provider)
-        self._tracer = provider.get_tracer("chatkeep")
+        self._resource = Resource({"cloud.provider": "aws", **described})
+        self._requests = self._provider(DEFAULT_ON).get_tracer("chatkeep")
+        # A thread that knows no request cannot know whether that is sampled.
+        within_requests = self._provider(DEFAULT_OFF)
+        self._tracer = within_requests.get_tracer("chatkeep")
+        trace.set_tracer_provider(within_requests)
+
+    def _provider(self, sampler: Sampler) -> TracerProvider:
+        """`sampler` decides on spans without a parent; others are sampled as theirs is."""
+        made = TracerProvider(sampler, self._resource, shutdown_on_exit=False, span_limits=LIMITS)
+        made.add_span_processor(self._finished)
+        return made
+
+    def invocation(self, name: str, kind: Kind, attributes: Attributes) -> AbstractContextManager[Recorded]:
+        return self._around(self._requests, name, kind, attributes, _lambdas_own())
+
+    def around(self, name: str, kind: Kind, attributes: Attributes) -> AbstractContextManager[Recorded]:
+        return self._around(self._tracer, name, kind, attributes)
 
     @contextmanager
-    def invocation(self, name: str, kind: Kind, attributes: Attributes) -> Iterator[Recorded]:
-        with self._around(name, kind, attributes, _lambdas_own()) as span:
-            yield span
-
-    @contextmanager
-    def around(self, name: str, kind: Kind, attributes: Attributes) -> Iterator[Recorded]:
-        with self._around(name, kind, attributes, None) as span:
-            yield span
-
-    @contextmanager
-    def _around(self, name: str, kind: Kind, attributes: Attributes, context: Context | None) -> Iterator[Recorded]:
-        with self._tracer.start_as_current_span(
+    def _around(
+        self, tracer: trace.Tracer, name: str, kind: Kind, attributes: Attributes, context: Context | None = None
+    ) -> Iterator[Recorded]:
+        with tracer.start_as_current_span(
             name,
             context,
             kind=trace.SpanKind[kind],

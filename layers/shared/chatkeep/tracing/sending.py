@@ -1,6 +1,5 @@
 """Sending spans by OTLP over HTTP, so that whatever the endpoint does costs a request no more than it is told here."""
 
-import json
 import os
 import threading
 import time
@@ -12,20 +11,23 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.session import Session
-from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from urllib3.util import Timeout
 
 from chatkeep import deadline
 from chatkeep.log_lines import named
 from chatkeep.telemetry import logger
+from chatkeep.tracing.encoding import bodies
 
 LONGEST_SECONDS = 1.0
 """That sending may take at the end of a request. The first TLS handshake needs most of it on a small processor."""
 SHORTEST_SECONDS = 0.05
 """With less left before the deadline it is not tried."""
 PAUSE_SECONDS = 30.0
-"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each."""
+"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each. Nor is
+anything sent while a thread of an earlier request is still at it, so that there is one at most."""
+SLOW_SECONDS = 0.3
+"""The second sending in a row that takes longer counts as a failure, unless it had to make the connection."""
 IDLE_SECONDS = 20.0
 """A connection that was frozen with the process for longer may lead nowhere, and a new one is made."""
 PATH = "/v1/traces"
@@ -53,6 +55,8 @@ class Sender:
         self._pool = urllib3.PoolManager(maxsize=1)
         self._not_before = 0.0
         self._last_used = 0.0
+        self._connects = self._was_slow = False
+        self._thread = threading.Thread()
 
     @classmethod
     def to(cls, endpoint: str) -> "Sender":
@@ -64,24 +68,42 @@ class Sender:
 
     def send(self, spans: Sequence[ReadableSpan]) -> None:
         """Send them, or lose them with one line in the log; never raises."""
-        seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
-        if seconds < SHORTEST_SECONDS or time.monotonic() < self._not_before:
+        began = time.monotonic()
+        if began < self._not_before or self._thread.is_alive():
             return
+        seconds = min(LONGEST_SECONDS, deadline.current().storage_seconds_left())
+        if seconds < SHORTEST_SECONDS:
+            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": "no time was left"})
+            return
+        failure = self._send_within(seconds, spans)
+        took = time.monotonic() - began
+        slow = took > SLOW_SECONDS and not self._connects
+        slow_again, self._was_slow = slow and self._was_slow, slow
+        if failure is None and not slow_again:
+            return
+        self._not_before = time.monotonic() + PAUSE_SECONDS
+        told = {"spans": len(spans), "seconds": round(took, 3)}
+        if failure is None:
+            logger.warning("sending spans is slow", extra=told)
+        else:
+            logger.warning("spans were not sent", extra={**told, "reason": named(failure)})
+
+    def _send_within(self, seconds: float, spans: Sequence[ReadableSpan]) -> BaseException | None:
+        """What has kept them from being sent in so many seconds, if anything has."""
         failure: list[BaseException] = [TimeoutError()]
         sending = partial(copy_context().run, self._try, spans, seconds, failure)
-        thread = threading.Thread(target=sending, daemon=True)
+        self._thread = threading.Thread(target=sending, daemon=True)
         try:
-            thread.start()
-            thread.join(seconds)
+            self._thread.start()
+            self._thread.join(seconds)
         except RuntimeError as error:  # there are no more threads
-            failure[:] = [error]
-        for reason in failure[:1]:  # the thread may yet clear it
-            self._not_before = time.monotonic() + PAUSE_SECONDS
-            logger.warning("spans were not sent", extra={"spans": len(spans), "reason": named(reason)})
+            return error
+        return next(iter(failure), None)  # the thread may yet clear it
 
     def _try(self, spans: Sequence[ReadableSpan], seconds: float, failure: list[BaseException]) -> None:
         try:
-            self._post(json.dumps(encode_spans(spans).to_dict()).encode(), seconds)
+            for body in bodies(spans):
+                self._post(body, seconds)
         except Exception as error:  # whatever it is, the request goes on
             failure[:] = [error]
         else:
@@ -89,7 +111,8 @@ class Sender:
 
     def _post(self, body: bytes, seconds: float) -> None:
         """Raises RefusedError and what urllib3 raises."""
-        if time.time() - self._last_used > IDLE_SECONDS:
+        self._connects = time.time() - self._last_used > IDLE_SECONDS
+        if self._connects:
             self._pool.clear()
         self._last_used = time.time()
         answer = self._pool.request(

@@ -43,13 +43,15 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
     with tracing.span("invoke_agent", attributes) as span:
 
         def tell(answer: Answer) -> Answer:
-            _tell(span, {**about, **_stored(answer.turn, answer.message), **_measured(attempt, answer), **waited})
+            measured = {**_measured(attempt, answer.checkpoint_bytes), "repeated": answer.repeated}
+            _tell(span, {**about, **_stored(answer.turn, answer.message), **measured, **waited})
             return answer
 
         try:
             yield tell
         except Exception as error:
-            _tell(span, {**about, **_failed(attempt, error), **_measured(attempt), **waited})
+            repeated = isinstance(error, TurnRolledBackError) and not attempt.rolled_back
+            _tell(span, {**about, **_failed(attempt, error), **_measured(attempt), "repeated": repeated, **waited})
             raise
         finally:
             attempt.spans.stop()
@@ -107,13 +109,12 @@ def _total(costs: Iterable[int | None]) -> int | None:
     return None if None in listed else sum(map(int, filter(None, listed)))
 
 
-def _measured(attempt: Attempt, answer: Answer | None = None) -> dict[str, Any]:
+def _measured(attempt: Attempt, checkpoint_bytes: int | None = None) -> dict[str, Any]:
     """What only the process that made the attempt knows."""
     heard = attempt.recorder.first_heard
     return {
         "first_token_ms": heard and round((heard - attempt.began) * 1000),
-        "checkpoint_bytes": answer and answer.checkpoint_bytes,
-        "repeated": answer is not None and answer.checkpoint_bytes is None,
+        "checkpoint_bytes": checkpoint_bytes,
     }
 
 

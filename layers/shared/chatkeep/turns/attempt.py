@@ -77,12 +77,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Answer:
-    """A turn as it was stored; `checkpoint_bytes` is None where this is a repetition's."""
+    """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
+    has answered that it is stored."""
 
     turn: Turn
     user_message: Message
     message: Message
     checkpoint_bytes: int | None = None
+    repeated: bool = False
 
 
 @dataclass
@@ -100,6 +102,7 @@ class Attempt:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
         self.recorder = CallRecorder()
         self.spans = SpanRecorder(self.session.session_id)
+        self.rolled_back = False
         self.said = HumanMessage(self.content)
         self.opening: list[BaseMessage] = []
         self.progress = thread.Progress()
@@ -249,6 +252,7 @@ class Attempt:
         return [*new, answer]
 
     def _roll_back(self) -> Answer:
+        self.rolled_back = True
         turn = self._turn(str(self.session.lease_turn_id), TurnStatus.ROLLED_BACK)
         commit(self.session, turn, [], NoCheckpoint())
         self.tools.meter(turn)

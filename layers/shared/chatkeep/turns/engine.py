@@ -105,11 +105,12 @@ def _answer_or_raise(request: Request, session: Session, attempt: Attempt, error
     except IdempotencyKeyReusedError:
         attempt.bill()
         raise
-    if recorded is None or recorded.fence != session.lease_fence:  # else what was used is in the record
+    its_own = recorded is not None and recorded.fence == session.lease_fence
+    if not its_own:  # else what was used is in the record
         attempt.bill()
     if recorded is None:
         raise error
-    return _answer(request, recorded)
+    return _answer(request, recorded, repeated=not its_own)
 
 
 def _fingerprint(request: Request) -> str | None:
@@ -149,14 +150,16 @@ def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
     except Turn.DoesNotExist:
         return None, int(present.lease_fence) - (present.lease_turn_id == claim.id)
     claim.check(recorded.fingerprint)
-    return account.of_repetition(request.user_id, request.session_id, recorded, lambda: _answer(request, recorded)), 0
+    return account.of_repetition(
+        request.user_id, request.session_id, recorded, lambda: _answer(request, recorded, repeated=True)
+    ), 0
 
 
-def _answer(request: Request, turn: Turn) -> Answer:
+def _answer(request: Request, turn: Turn, *, repeated: bool) -> Answer:
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
     said, answered = (messages.get(request.user_id, request.session_id, one) for one in turn.message_ids)
-    return Answer(turn, said, answered)
+    return Answer(turn, said, answered, repeated=repeated)
 
 
 def _release_if_possible(session: Session) -> bool:

@@ -5,6 +5,7 @@ https://github.com/open-telemetry/semantic-conventions-genai, in the names of it
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from langchain_core.outputs import LLMResult
 from chatkeep import tracing
 from chatkeep.log_lines import named
 from chatkeep.tracing import NOTHING, Attributes, Kind, Span
-from chatkeep.turns.calls import ASIDE, UNKNOWN, asked_for
+from chatkeep.turns.calls import ASIDE, UNKNOWN, WRITES, RefusedChunk, asked_for
 from chatkeep.turns.finish import reason
 from chatkeep.turns.usage import believable
 
@@ -47,6 +48,8 @@ class SpanRecorder(BaseCallbackHandler):
     def on_chain_start(self, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, **__: Any) -> None:
         self._parents[run_id] = parent_run_id
 
+    on_retriever_start = on_chain_start  # neither is a span, and a call may lie below either
+
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],
@@ -71,9 +74,12 @@ class SpanRecorder(BaseCallbackHandler):
         self._begin(run_id, parent_run_id, f"chat {asked['gen_ai.request.model']}", attributes, Kind.CLIENT)
         self._begun[run_id] = time.monotonic()
 
-    def on_llm_new_token(self, token: Any, *, run_id: UUID, **_: Any) -> None:
-        if (begun := self._begun.pop(run_id, None)) is not None:
-            self._running.get(run_id, NOTHING).tell({"gen_ai.response.time_to_first_chunk": time.monotonic() - begun})
+    def on_llm_new_token(self, token: Any, *, chunk: object = None, run_id: UUID, **_: Any) -> None:
+        if isinstance(chunk, RefusedChunk) or (begun := self._begun.pop(run_id, None)) is None:
+            return
+        waited = time.monotonic() - begun
+        told = {"gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": waited}
+        self._running.get(run_id, NOTHING).tell(told)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         span = self._running.get(run_id, NOTHING)
@@ -131,7 +137,8 @@ class SpanRecorder(BaseCallbackHandler):
 def _answered(message: AIMessage) -> Attributes:
     """What is known of an answer; its usage only as far as the model reported it."""
     usage = believable(message.usage_metadata or {})
-    given, made = usage.get("input_token_details", {}), usage.get("output_token_details", {})
+    given: Mapping[str, Any] = usage.get("input_token_details", {})
+    made = usage.get("output_token_details", {})
     model = message.response_metadata.get("model_name") or message.response_metadata.get("model")
     return {
         "gen_ai.response.model": model if isinstance(model, str) and NAME.fullmatch(model) else None,
@@ -139,5 +146,6 @@ def _answered(message: AIMessage) -> Attributes:
         "gen_ai.usage.input_tokens": usage["input_tokens"] or None,
         "gen_ai.usage.output_tokens": usage["output_tokens"] or None,
         "gen_ai.usage.cache_read.input_tokens": given.get("cache_read"),
+        "gen_ai.usage.cache_creation.input_tokens": sum(given.get(name, 0) for name in WRITES) or None,
         "gen_ai.usage.reasoning.output_tokens": made.get("reasoning"),
     }
