@@ -122,8 +122,9 @@ def _metrics_of(services: set[str], dashboard: dict[str, Any]) -> Iterator[str]:
 
 def _run(function: dict[str, Any]) -> float:
     """One run; a trace is recorded of each where they are, as they come further apart than a second."""
-    traced = function.get("TracingConfig", {}).get("Mode") == "Active"
-    return INVOCATION + traced * TRACE + SECONDS_A_RUN * function["MemorySize"] / 1024 * GB_SECOND
+    trace = TRACE if function.get("TracingConfig", {}).get("Mode") == "Active" else 0
+    gigabytes: float = function["MemorySize"] / 1024
+    return INVOCATION + trace + SECONDS_A_RUN * gigabytes * GB_SECOND
 
 
 def total(items: Iterable[Item]) -> float:
