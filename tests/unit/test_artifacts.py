@@ -1,7 +1,10 @@
 """How functions and layers are made: what is left out of packages, and what bytecode is put in."""
 
 import marshal
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -128,6 +131,16 @@ def test_bytecode_is_never_compared_with_its_source(tmp_path: Path) -> None:
     source = module(tmp_path, "module.py", "")
     compile_all(tmp_path, "/opt")
     assert bytecode(source)[4:8] == UNCHECKED
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"])
+def test_bytecode_is_where_lambda_looks_for_it_whatever_the_builder_has_set(tmp_path: Path, variable: str) -> None:
+    source = module(tmp_path / "package", "module.py", "assert True, 'kept'\n")
+    code = "import sys; from pathlib import Path; from infra.artifacts.finish import compile_all"
+    compiling = [sys.executable, "-c", f"{code}; compile_all(Path(sys.argv[1]), '/opt')", str(source.parent)]
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), variable: "2"}
+    subprocess.run(compiling, env=variables, cwd=tmp_path, check=True)
+    assert b"kept" in bytecode(source)
 
 
 def test_a_module_that_is_no_python_fails_the_build(tmp_path: Path) -> None:
