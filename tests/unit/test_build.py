@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,14 @@ def test_a_build_is_deployed_for_its_own_processor_unless_told_otherwise(
     monkeypatch.setenv("ARCHITECTURE", "x86_64")
     assert build.main(host=False) == 0
     assert load(tmp_path / "built" / "template.yaml")["Parameters"]["Architecture"]["Default"] == "x86_64"
+
+
+@pytest.mark.parametrize("environment", ["default", "production"])
+def test_nothing_is_deployed_where_a_build_left_no_template(environment: str) -> None:
+    """Of itself SAM takes the template of the sources then, and with it functions without packages."""
+    config = tomllib.loads((STACK.path.parent / "samconfig.toml").read_text(encoding="utf-8"))
+    deployed = STACK.path.parent / config[environment]["deploy"]["parameters"]["template_file"]
+    assert deployed == build.BUILT / "template.yaml"
 
 
 @pytest.fixture
