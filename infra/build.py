@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from infra.local.intrinsics import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +42,11 @@ def main(*, host: bool) -> int:
         return 1
     architecture = HOST_ARCHITECTURE if host else os.environ.get("ARCHITECTURE") or DEFAULT_ARCHITECTURE
     folder = HOST_BUILT if host else BUILT
-    return build(python, architecture, folder) or report(dict(sizes(folder / "template.yaml")))
+    template = folder / "template.yaml"
+    if status := build(python, architecture, folder):
+        return status
+    refuse_others(architecture, template)
+    return report(dict(sizes(template)))
 
 
 def build(python: Path, architecture: str, folder: Path) -> int:
@@ -48,6 +54,17 @@ def build(python: Path, architecture: str, folder: Path) -> int:
     environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
     sam = [str(SAM), "build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
     return subprocess.run(sam, cwd=ROOT, env=environment, check=False).returncode
+
+
+def refuse_others(architecture: str, template: Path) -> None:
+    """Let the built template be deployed for no other processor.
+
+    An existing stack keeps the one that it has unless it is told another: its functions would get binaries that they
+    cannot load.
+    """
+    built = load(template)
+    built["Parameters"]["Architecture"] |= {"AllowedValues": [architecture], "Default": architecture}
+    template.write_text(yaml.safe_dump(built, sort_keys=False), encoding="utf-8")
 
 
 def find_python() -> Path | None:

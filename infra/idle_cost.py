@@ -80,7 +80,7 @@ def bill(deployments: Iterable[ExpandedStack]) -> list[Item]:
         Item("dashboards", len(dashboards), DASHBOARD),
         Item("metrics that scheduled functions send", len(sent), CUSTOM_METRIC),
         Item("secrets", len(secrets), SECRET),
-        *(Item(f"runs of {name}", runs, _run(functions[name]["MemorySize"])) for name, runs in scheduled.items()),
+        *(Item(f"runs of {name}", runs, _run(functions[name])) for name, runs in scheduled.items()),
     ]
 
 
@@ -120,8 +120,11 @@ def _metrics_of(services: set[str], dashboard: dict[str, Any]) -> Iterator[str]:
                 yield name
 
 
-def _run(memory_mb: int) -> float:
-    return INVOCATION + TRACE + SECONDS_A_RUN * memory_mb / 1024 * GB_SECOND
+def _run(function: dict[str, Any]) -> float:
+    """One run; a trace is recorded of each where they are, as they come further apart than a second."""
+    trace = TRACE if function.get("TracingConfig", {}).get("Mode") == "Active" else 0
+    gigabytes: float = function["MemorySize"] / 1024
+    return INVOCATION + trace + SECONDS_A_RUN * gigabytes * GB_SECOND
 
 
 def total(items: Iterable[Item]) -> float:

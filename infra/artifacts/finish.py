@@ -37,14 +37,17 @@ def compile_all(folder: Path, in_lambda: str) -> None:
     """Write the bytecode of every module below `folder`, which Lambda has at `in_lambda`. Raises NotCompiledError.
 
     In this process and in order: of several workers each compiles what it happens to get, and which objects a module's
-    bytecode shares depends on what its process compiled before.
+    bytecode shares depends on what its process compiled before. Where a builder's own Python has its bytecode, and
+    whether it is optimized, is of no account: Lambda looks in one place.
     """
+    sys.pycache_prefix = None
     done = compileall.compile_dir(
         folder,
         maxlevels=50,
         quiet=1,
         force=True,
         workers=1,
+        optimize=0,
         stripdir=str(folder),
         prependdir=in_lambda,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,

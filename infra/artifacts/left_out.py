@@ -1,22 +1,28 @@
 """What of the packages the layers leave out, and why. Runs on Lambda's Python with nothing installed.
 
-A package that pyproject.toml names itself stays whole, so a graph that wants one of these has to name it there.
+A package that pyproject.toml names itself stays, so a graph that wants one of these has to name it there. It also stays
+where another package requires it than those that are known to do without it.
 """
 
 import re
 import shutil
 import tomllib
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`patterns` are of paths below the layer's `python`, as in `Path.glob`; `package` is whose files they are."""
+    """`patterns` are of paths below the layer's `python`, as in `Path.glob`; `package` is whose files they are.
+
+    A whole package is left out where none requires it but those `without` it, which do not import it on any path.
+    """
 
     reason: str
     patterns: tuple[str, ...]
     package: str = ""
+    without: frozenset[str] = frozenset()
 
 
 COMMANDS = (
@@ -26,7 +32,6 @@ COMMANDS = (
 RULES = {
     "shared": (
         *COMMANDS,
-        Rule("for type checkers", ("**/*.pyi",)),
         Rule("for documentation of AWS's services", ("botocore/data/*/*/examples-1.json*",), "botocore"),
         Rule(
             "a page to try the API in, which no function serves",
@@ -36,12 +41,13 @@ RULES = {
     ),
     "chat": (
         *COMMANDS,
-        Rule("for type checkers", ("**/*.pyi", "*-stubs")),
-        Rule("the packages' own tests", ("certifi/tests", "regex/tests")),
+        Rule("the package's own tests", ("certifi/tests",), "certifi"),
+        Rule("the package's own tests", ("regex/tests",), "regex"),
         Rule(
             "langchain-aws wants it for embeddings and vector stores alone, LangChain and LangGraph where it is there",
             ("numpy", "numpy.libs", "numpy-*.dist-info"),
             "numpy",
+            without=frozenset({"langchain-aws"}),
         ),
         Rule(
             "a second implementation for Pythons other than CPython",
@@ -58,21 +64,37 @@ class UselessRuleError(Exception):
 
 
 def leave_out(layer: str, python: Path, kept: frozenset[str]) -> None:
-    """Delete from the folder `python` what the layer's rules say, unless it is of a package in `kept`.
+    """Delete from the folder `python` what the layer's rules say, unless it is of a package in `kept` or required.
 
     Raises UselessRuleError.
     """
     for rule in RULES[layer]:
+        stays = rule.package in kept or is_required(rule, python)
         for pattern in rule.patterns:
             found = list(python.glob(pattern))
             if not found:
                 raise UselessRuleError(f"{pattern} matches nothing in the {layer} layer; it was: {rule.reason}")
-            for path in [] if rule.package in kept else found:
+            for path in [] if stays else found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def is_required(rule: Rule, python: Path) -> bool:
+    """Whether a package in the folder `python` requires the rule's, and is none of those that do without it."""
+    if not rule.without:
+        return False
+    for one in distributions(path=[str(python)]):
+        always = {_name(text) for text in one.requires or () if not re.search(r"\bextra\s*==", text)}
+        if rule.package in always and _name(one.metadata["Name"]) not in rule.without:
+            return True
+    return False
 
 
 def named(project: Path) -> frozenset[str]:
     """The packages that the pyproject.toml in the folder `project` names for the chat layer itself."""
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
-    chat = tomllib.loads(text)["project"]["optional-dependencies"]["chat"]
-    return frozenset(re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in chat)
+    return frozenset(map(_name, tomllib.loads(text)["project"]["optional-dependencies"]["chat"]))
+
+
+def _name(requirement: str) -> str:
+    """The package's name in its one canonical form: https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement.strip())[0]).lower()

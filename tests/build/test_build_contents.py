@@ -12,7 +12,8 @@ from infra.build import BUILT, HOST_ARCHITECTURE, HOST_BUILT
 from infra.local.intrinsics import load
 from tests.build.built import FUNCTIONS, PYTHON, ROOT
 
-LAYERS = {"shared": "SharedLayer", "chat": "ChatLayer"}
+LAYERS = {"shared": "SharedLayer", "chat": "ChatLayer", "tracing": "TracingLayer"}
+HOLDS = {"shared": "boto3", "chat": "langgraph", "tracing": "opentelemetry"}
 PARTS = [*FUNCTIONS, *LAYERS.values()]
 MACHINES = {b"\x3e\x00": "x86_64", b"\xb7\x00": "arm64"}
 """e_machine of an ELF file's header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
@@ -75,7 +76,7 @@ def test_a_layer_has_nothing_that_its_rules_leave_out(build: Path, layer: str) -
     python = build / LAYERS[layer] / "python"
     patterns = [pattern for rule in RULES[layer] if rule.package not in named(ROOT) for pattern in rule.patterns]
     assert [path for pattern in patterns for path in python.glob(pattern)] == []
-    assert (python / "boto3" if layer == "shared" else python / "langgraph").is_dir()
+    assert (python / HOLDS[layer]).is_dir()
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import yaml
 
-from infra.build import HOST_ARCHITECTURE, HOST_BUILT, ROOT, SAM
+from infra.build import HOST_BUILT, ROOT, SAM
 from infra.local.intrinsics import load
 from tests.deploy.differences import without_metric_math
 from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
@@ -73,7 +73,6 @@ def package(emulator: Emulator, folder: Path) -> Package:
     source = ["--template-file", str(copies / "template.yaml"), "--resolve-s3"]
     _sam(emulator, "package", *source, "--output-template-file", str(packaged))
     template = load(packaged)
-    template["Parameters"]["Architecture"]["Default"] = HOST_ARCHITECTURE  # which the emulator runs the functions on
     for name, resource in template["Resources"].items():
         if "TemplateURL" in resource.get("Properties", {}):  # SAM knows its own uploads again by amazonaws.com only
             resource["Properties"]["TemplateURL"] = f"{name}/template.yaml"

@@ -16,11 +16,11 @@ def told(deployment: Deployment) -> set[str]:
     return {one["Environment"]["Variables"]["ALLOWED_ORIGIN"] for one in deployment.functions.values()}
 
 
-def answered(client: httpx.Client) -> str:
-    """The AllowedOrigin of the version that answers a request."""
+def allowed(client: httpx.Client) -> str | None:
+    """The origin that the version which answers a request lets in, where that is the request's or any."""
     answer = client.get("/sessions", headers={"Origin": ORIGIN})
     assert answer.status_code == 200, answer.text
-    return answer.headers["Access-Control-Allow-Origin"]
+    return answer.headers.get("Access-Control-Allow-Origin")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_failed_update_leaves_the_versions_that_were_there(
 ) -> None:
     assert failed.versions == before
     assert ORIGIN not in told(failed)
-    assert answered(failed.client(ada_token)) != ORIGIN
+    assert allowed(failed.client(ada_token)) != ORIGIN
 
 
 def test_the_same_update_can_be_tried_again_and_new_versions_take_the_place_of_the_old(
@@ -80,6 +80,6 @@ def test_the_same_update_can_be_tried_again_and_new_versions_take_the_place_of_t
     updated = packaged.deploy("default", AllowedOrigin=ORIGIN)
     updated.grant()
     assert told(updated) == {ORIGIN}
-    assert answered(updated.client(ada_token)) == ORIGIN
+    assert allowed(updated.client(ada_token)) == ORIGIN
     assert {len(numbers) for numbers in updated.versions.values()} == {1}
     assert all(updated.versions[name] != before[name] for name in FUNCTIONS)

@@ -1,7 +1,10 @@
 """How functions and layers are made: what is left out of packages, and what bytecode is put in."""
 
 import marshal
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -27,7 +30,7 @@ PACKAGES = {"array/__init__.py", "array/array.h", "array-1.dist-info/METADATA", 
 def installed(python: Path) -> Path:
     """The folder with PACKAGES in it."""
     for name in PACKAGES:
-        module(python, name, "")
+        module(python, name, "Name: array\n" if name.endswith("METADATA") else "")
     return python
 
 
@@ -68,11 +71,41 @@ def test_a_package_that_the_project_names_itself_stays_whole(tmp_path: Path, mon
     assert files(python) == PACKAGES - {"o.pyi"}
 
 
+REQUIRED = [
+    ("careful", "array>=1", False),
+    ("another", "array>=1", True),
+    ("another", "Array ; python_version < '3.12'", True),
+    ("another", 'array; extra == "fast"', False),
+    ("another", "array; extra=='fast'", False),
+    ("another", "array-two", False),
+]
+
+
+@pytest.mark.parametrize(("by", "requirement", "stays"), REQUIRED)
+def test_a_package_that_another_one_needs_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, requirement: str, stays: bool
+) -> None:
+    """Else a graph's own package would fail on Lambda, and nowhere before."""
+    python = installed(tmp_path)
+    module(python, f"{by}-1.dist-info/METADATA", f"Name: {by}\nRequires-Dist: {requirement}\n")
+    rule = Rule("of the test", ("array", "array-*"), "array", without=frozenset({"careful"}))
+    monkeypatch.setitem(RULES, "chat", (rule,))
+    leave_out("chat", python, frozenset())
+    assert ("array/__init__.py" in files(python)) == stays
+
+
 @pytest.mark.parametrize("requirement", ["numpy", "numpy>=2,<3", "NumPy ~= 2.0", "numpy[all]==2; python_version>'3'"])
 def test_the_project_names_a_package_in_any_form_of_a_requirement(tmp_path: Path, requirement: str) -> None:
-    chat = f'[project.optional-dependencies]\nchat = ["{requirement}", "langchain-aws>=1"]\n'
+    chat = f'[project.optional-dependencies]\nchat = ["{requirement}", "langchain_aws>=1"]\n'
     (tmp_path / "pyproject.toml").write_text(chat, encoding="utf-8")
     assert named(tmp_path) == {"numpy", "langchain-aws"}
+
+
+@pytest.mark.parametrize("layer", RULES)
+def test_nothing_but_commands_is_left_out_of_packages_that_no_rule_names(layer: str) -> None:
+    """A graph's own package may need what ours do not: some read their stubs for type checkers at run time."""
+    of_any = {pattern for rule in RULES[layer] if not rule.package for pattern in rule.patterns}
+    assert of_any <= {"bin", "*.dist-info/RECORD"}
 
 
 @pytest.mark.parametrize("layer", RULES)
@@ -98,6 +131,16 @@ def test_bytecode_is_never_compared_with_its_source(tmp_path: Path) -> None:
     source = module(tmp_path, "module.py", "")
     compile_all(tmp_path, "/opt")
     assert bytecode(source)[4:8] == UNCHECKED
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"])
+def test_bytecode_is_where_lambda_looks_for_it_whatever_the_builder_has_set(tmp_path: Path, variable: str) -> None:
+    source = module(tmp_path / "package", "module.py", "assert True, 'kept'\n")
+    code = "import sys; from pathlib import Path; from infra.artifacts.finish import compile_all"
+    compiling = [sys.executable, "-c", f"{code}; compile_all(Path(sys.argv[1]), '/opt')", str(source.parent)]
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), variable: "2"}
+    subprocess.run(compiling, env=variables, cwd=tmp_path, check=True)
+    assert b"kept" in bytecode(source)
 
 
 def test_a_module_that_is_no_python_fails_the_build(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import os
 import platform
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from infra import build
-from infra.build import MOST_BYTES, find_python, report, sizes
+from infra.build import MOST_BYTES, find_python, refuse_others, report, sizes
 from infra.local.intrinsics import load
 from tests.client import STACK
 
@@ -64,6 +65,35 @@ def test_a_shim_that_fails_is_passed_over_for_the_next(monkeypatch: pytest.Monke
 def test_what_is_not_python_3_13_is_not_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("PYTHON_3_13", name)
     assert find_python() is None
+
+
+def test_what_was_built_for_one_processor_is_deployed_for_no_other(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_bytes(STACK.path.read_bytes())
+    refuse_others("x86_64", template)
+    before, after = load(STACK.path), load(template)
+    assert after["Parameters"].pop("Architecture")["AllowedValues"] == ["x86_64"]
+    assert before["Parameters"].pop("Architecture")["AllowedValues"] == ["arm64", "x86_64"]
+    assert after == before
+
+
+def test_a_build_is_deployed_for_its_own_processor_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build, "SAM", executable(tmp_path / "sam", f'mkdir "$3"; cp {STACK.path} "$3"'))
+    monkeypatch.setattr(build, "find_python", lambda: tmp_path / "python3.13")
+    monkeypatch.setattr(build, "BUILT", tmp_path / "built")
+    monkeypatch.setenv("ARCHITECTURE", "x86_64")
+    assert build.main(host=False) == 0
+    assert load(tmp_path / "built" / "template.yaml")["Parameters"]["Architecture"]["Default"] == "x86_64"
+
+
+@pytest.mark.parametrize("environment", ["default", "production"])
+def test_nothing_is_deployed_where_a_build_left_no_template(environment: str) -> None:
+    """Of itself SAM takes the template of the sources then, and with it functions without packages."""
+    config = tomllib.loads((STACK.path.parent / "samconfig.toml").read_text(encoding="utf-8"))
+    deployed = STACK.path.parent / config[environment]["deploy"]["parameters"]["template_file"]
+    assert deployed == build.BUILT / "template.yaml"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from infra.expanded_stack import ExpandedStack, stacks
 from infra.expansion import ROOT, configured
-from infra.idle_cost import Item, bill, runs_a_month, total
+from infra.idle_cost import TRACE, Item, bill, runs_a_month, total
 
 METRIC = {"MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}}}
 WIDGETS = [
@@ -57,6 +57,11 @@ def test_a_function_is_paid_for_where_its_schedule_invokes_it_by_an_alias() -> N
     rule = {"ScheduleExpression": "rate(1 hour)", "Targets": [{"Arn": {"Ref": "Live"}}]}
     aliased = RESOURCES | {"Live": alias, "Hourly": {"Type": "AWS::Events::Rule", "Properties": rule}}
     assert counts(aliased) == counts(RESOURCES)
+
+
+def test_runs_are_paid_as_traces_too_where_traces_are_recorded() -> None:
+    off, on = (total(bill(stacks({**configured("production"), "Tracing": mode}))) for mode in ("Disabled", "Active"))
+    assert on - off == pytest.approx(8760 * TRACE, abs=0.01)
 
 
 def test_a_resource_of_an_unknown_price_is_named() -> None:

@@ -1,9 +1,12 @@
 """README.md and infra/README.md name what there is: parameters with defaults, alarms, targets, files and headings."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore import xform_name
+from botocore.session import Session
 
 from infra.expansion import ROOT, TEMPLATE
 from infra.local.intrinsics import load
@@ -13,6 +16,9 @@ MANUALS = [ROOT / "README.md", ROOT / "infra" / "README.md"]
 OPERATING = MANUALS[1].read_text(encoding="utf-8")
 PARAMETERS = load(TEMPLATE)["Parameters"]
 IN_WORDS = {"": "none", "0": "0: none"}
+CALLED_BY_THE_CLI = {"codedeploy": "deploy"}
+"""Services whose command has another name than AWS's SDKs have: https://docs.aws.amazon.com/cli/latest/reference/deploy/"""
+OF_EVERY_COMMAND = {"query", "output"}
 
 
 def rows(text: str, heading: str) -> list[list[str]]:
@@ -63,3 +69,31 @@ def test_a_target_that_is_named_is_one_of_the_makefiles(manual: Path) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = re.findall(r"(?:`|^)make (?:-s )?([a-z-]+)", manual.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) <= set(targets)
+
+
+def commands(text: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Service, operation and options of each call of AWS's CLI."""
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        for service, operation, rest in re.findall(r"(?<![\w-])aws ([a-z][a-z-]+) (?:wait )?([a-z-]+)([^`;|]*)", line):
+            yield service, operation, set(re.findall(r"--([a-z-]+)", rest))
+
+
+def offered(service: str) -> dict[str, set[str]]:
+    """The options of each operation and waiter of a service."""
+    session = Session()
+    names = {CALLED_BY_THE_CLI.get(name, name): name for name in session.get_available_services()}
+    model = session.get_service_model(names[service])
+    shapes = {xform_name(name, "-"): model.operation_model(name).input_shape for name in model.operation_names}
+    options = {
+        name: {xform_name(one, "-") for one in shape.members} if shape else set() for name, shape in shapes.items()
+    }
+    return options | {"table-exists": options.get("describe-table", set())}
+
+
+@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_of_awss_cli_is_one_that_it_has(manual: Path) -> None:
+    found = list(commands(manual.read_text(encoding="utf-8")))
+    assert len(found) > 2
+    for service, operation, options in found:
+        taken = offered(service)[operation] | OF_EVERY_COMMAND
+        assert {one.removeprefix("no-") for one in options} - taken == set(), operation

@@ -8,7 +8,7 @@ import pytest
 
 from infra.expanded_stack import ExpandedStack
 from infra.expansion import TEMPLATE, expand
-from infra.local.intrinsics import load
+from infra.local.intrinsics import PSEUDO_PARAMETERS, load
 from tests.parameter_values import VALUES
 
 SOURCE = load(TEMPLATE)
@@ -128,6 +128,14 @@ def test_the_settings_have_what_functions_are_told_of_other_resources() -> None:
 
     (settings,) = STACK.of_type("AWS::AppConfig::HostedConfigurationVersion").values()
     assert outputs(FUNCTIONS) == outputs(settings)
+
+
+def test_the_settings_of_two_stacks_in_an_account_have_names_of_their_own() -> None:
+    """AppConfig takes a name where it takes an id, and no more than 64 characters; a stack's name may have 128."""
+    (application,) = STACK.of_type("AWS::AppConfig::Application").values()
+    unique = PSEUDO_PARAMETERS["AWS::StackId"].rpartition("/")[2]  # on AWS 36 characters
+    assert application["Name"] == f"chatkeep-{unique}"
+    assert PSEUDO_PARAMETERS["AWS::StackName"] in application["Description"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
