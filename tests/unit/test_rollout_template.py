@@ -16,14 +16,14 @@ GROUPS = {f"{name}FunctionDeploymentGroup" for name in ("Sessions", "Chat", "Sta
 
 
 @cache
-def deployment(rollout: str) -> ExpandedStack:
-    parameters = {"Rollout": rollout}
+def deployment(rollout: str, topic: str = "") -> ExpandedStack:
+    parameters = {"Rollout": rollout, "AlarmTopicArn": topic}
     return ExpandedStack(expand(SOURCE, parameters), parameters)
 
 
-def new_versions(rollout: str) -> ExpandedStack:
+def new_versions(rollout: str, topic: str = "") -> ExpandedStack:
     """The nested stack with the alarms."""
-    given = deployment(rollout).resources["NewVersions"]["Properties"]
+    given = deployment(rollout, topic).resources["NewVersions"]["Properties"]
     return ExpandedStack(load(ROOT / given["TemplateURL"]), given["Parameters"])
 
 
@@ -83,6 +83,14 @@ def test_an_alarm_counts_the_errors_of_the_alias_requests_to_the_new_version_alo
     assert dimensions == {"FunctionName": function, "Resource": f"{function}:live", "ExecutedVersion": version}
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("Errors", "Sum", 1)
     assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_an_alarm_notifies_the_topic_where_there_is_one() -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:alarms"
+    for alarm in new_versions("Canary10Percent5Minutes", topic).of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+    for alarm in new_versions("Canary10Percent5Minutes").of_type("AWS::CloudWatch::Alarm").values():
+        assert not {"AlarmActions", "OKActions"} & set(alarm)
 
 
 def test_an_alarm_tells_within_the_shortest_rollout() -> None:
