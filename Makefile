@@ -45,7 +45,7 @@ test-hostile: $(SETUP) ## sessions with models that send anything, 2,000 or EXAM
 
 # On moto, which is Python, measuring coverage doubles the time of a test.
 test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and, where Java 17 is, on DynamoDB Local
-	CHATKEEP_TEST_ENGINE=dynoxide $(PER_ENGINE) tests/unit -m '' --cov --cov-report=term
+	CHATKEEP_TEST_ENGINE=dynoxide CHATKEEP_EXAMPLES=40 $(PER_ENGINE) tests/unit -m '' --cov --cov-report=term
 	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; CHATKEEP_TEST_ENGINE=dynamodb-local $(PER_ENGINE); \
 	else echo "no Java 17 here: DynamoDB Local is left out"; fi
 

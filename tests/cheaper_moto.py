@@ -2,11 +2,14 @@
 
 import copy
 from collections import defaultdict
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import SecondaryIndex, Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 
 _find = Table.get_item
 _cast = DynamoType.cast_value.fget
@@ -43,12 +46,50 @@ def _value(operand: DynamoType) -> Any:
     return operand.value if operand.type == "S" else _cast(operand)
 
 
-def _serialize_text(serializer: JSONSerializer, serialized: Any, value: Any, shape: Any, key: str) -> None:
-    """A structure of an answer; of a text or a flag in an item moto tries all types, each under several names."""
-    if shape.name == "AttributeValue" and isinstance(value, dict) and list(value) in (["S"], ["BOOL"]):
+def _serialize_plain(serializer: JSONSerializer, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """A structure of an answer; of a value in an item moto tries all types, each under several names."""
+    if shape.name == "AttributeValue" and _is_plain(value):
         serialized[key] = value
     else:
         _serialize(serializer, serialized, value, shape, key)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a value of DynamoDB's that is sent as it is, which bytes and sets of them are not."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((kind, held),) = value.items()
+    if kind == "M":
+        return all(map(_is_plain, held.values()))
+    return all(map(_is_plain, held)) if kind == "L" else kind in {"S", "N", "BOOL", "NULL"}
+
+
+def _traverse(traverser: DepthFirstTraverser, root: Node) -> Node:
+    """What moto does with an expression, ten times for each update; it asks at each node which kinds are wanted."""
+    kinds = traverser.nodes_to_be_processed()
+    is_node, wanted = _cached_test(Node), _cached_test(kinds)
+
+    def visit(node: Any, at: int) -> Any:
+        if not is_node(type(node)):
+            return node
+        above = node.parent
+        for position, child in enumerate(node.children or ()):
+            traverser.pre_processing_of_child(node, position)
+            visit(child, position)
+        if wanted(type(node)):
+            node = traverser.process(node)
+            node.parent = above
+            if above:
+                above.children[at] = node
+        return node
+
+    return visit(root, -1)
+
+
+@cache
+def _cached_test(kinds: Any) -> Callable[[type], bool]:
+    """Whether a class is one of these kinds: they are abstract, and to ask Python costs a function call each time."""
+    return cache(lambda kind: issubclass(kind, kinds))
 
 
 def install() -> None:
@@ -57,4 +98,5 @@ def install() -> None:
     Table.get_item = _get_own
     SecondaryIndex.project = _project
     DynamoType.cast_value = property(_value)
-    JSONSerializer._serialize_type_structure = _serialize_text
+    JSONSerializer._serialize_type_structure = _serialize_plain
+    DepthFirstTraverser.traverse = _traverse

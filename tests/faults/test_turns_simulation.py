@@ -49,7 +49,7 @@ SCENARIOS = {
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),
 }
-LONG = SCENARIOS.keys() - {"a turn with a key", "a repetition"}
+LONG = SCENARIOS.keys() - {"a turn with a key"}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.thorough] if name in LONG else []) for name in SCENARIOS])

@@ -29,7 +29,7 @@ def scenario(function: Scenario) -> Scenario:
     return function
 
 
-@pytest.fixture(params=["async", "sync", "exit"])
+@pytest.fixture(params=["async", pytest.param("sync", marks=pytest.mark.thorough), "exit"])
 def durability(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -59,7 +59,10 @@ MADE = {
 
 
 @pytest.mark.parametrize("case", CALLS)
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@pytest.mark.parametrize(
+    "as_sent",
+    [pytest.param(lambda reply: reply, id="streamed"), pytest.param(PlainJson, id="whole", marks=pytest.mark.thorough)],
+)
 def test_an_agent_makes_the_calls_that_can_be_made_and_the_session_goes_on(
     api: Client, dynamodb: Any, user_id: str, tools: Endpoint, case: str, as_sent: Any
 ) -> None:

@@ -49,7 +49,11 @@ def of(api: Client, name: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("first", CHANGES)
 @pytest.mark.parametrize(
-    "behind", [timedelta(), timedelta(hours=1)], ids=["at one moment", "by a clock that is behind"]
+    "behind",
+    [
+        pytest.param(timedelta(), id="at one moment", marks=pytest.mark.thorough),
+        pytest.param(timedelta(hours=1), id="by a clock that is behind"),
+    ],
 )
 def test_two_changes_from_two_copies_of_the_same_state_both_hold(
     api: Client, stale: Any, monkeypatch: pytest.MonkeyPatch, first: str, behind: timedelta

@@ -68,7 +68,7 @@ def remembered(history: list[tuple[str, int, int]]) -> tuple[Recent, int]:
 
 
 @given(turns)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6)
 def test_checkpoints_that_are_remembered_stay_within_their_bound(history: list[tuple[str, int, int]]) -> None:
     (recent, count), used = taken(lambda: remembered(history))  # type: ignore[misc]
     assert used <= MOST_BYTES
@@ -81,8 +81,8 @@ def test_a_long_conversation_does_not_push_out_what_is_known_of_the_others() -> 
     assert sum(bool(recent.get(("thread 1", ""), f"{number:06d}")) for number in range(count + 1)) > 10
 
 
-@pytest.mark.parametrize("length", [1, 100, 800, 20_000])
-@pytest.mark.parametrize("per_row", [1, 2, 40])
+@pytest.mark.parametrize("length", [1, 800, 20_000])
+@pytest.mark.parametrize("per_row", [1, 40])
 def test_rows_in_memory_stay_within_their_bound(per_row: int, length: int) -> None:
     def fill() -> PayloadCache:
         cache = PayloadCache(MOST_BYTES)
