@@ -87,7 +87,7 @@ class Outage:
         raise ConnectTimeoutError(endpoint_url=request.url)
 
     def time_out_after(self, request: AWSPreparedRequest) -> AWSResponse:
-        _perform(request)
+        perform(request)
         raise ReadTimeoutError(endpoint_url=request.url)
 
     def die_before(self, request: AWSPreparedRequest) -> AWSResponse:
@@ -95,13 +95,13 @@ class Outage:
         raise ProcessDiedError
 
     def die_after(self, request: AWSPreparedRequest) -> AWSResponse:
-        _perform(request)
+        perform(request)
         self.dead = True
         raise ProcessDiedError
 
     def deliver_twice(self, request: AWSPreparedRequest) -> AWSResponse:
-        answer = _perform(request)
-        _perform(request)
+        answer = perform(request)
+        perform(request)
         return answer
 
     def deliver_again_later(self, request: AWSPreparedRequest) -> AWSResponse | None:
@@ -151,7 +151,7 @@ def outage(fault: Fault, at: int) -> Iterator[Outage]:
     finally:
         _outage = None
         for request in met.late:
-            _perform(request)
+            perform(request)
 
 
 def is_apart() -> bool:
@@ -174,7 +174,8 @@ def _operation(request: AWSPreparedRequest) -> str:
     return (target.decode() if isinstance(target, bytes) else str(target)).rpartition(".")[2]
 
 
-def _perform(request: AWSPreparedRequest) -> AWSResponse:
+def perform(request: AWSPreparedRequest) -> AWSResponse:
+    """What the engine answers, once it has done what it was asked."""
     name = f"before-send.dynamodb.{_operation(request)}"
     return moto_answer(name, request) or URLLib3Session().send(request)
 

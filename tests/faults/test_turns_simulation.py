@@ -49,6 +49,7 @@ SCENARIOS = {
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),
 }
+FEW = {Fault.THROTTLED_FOR_LONG, Fault.RIVAL, Fault.TIMED_OUT_AFTER, Fault.DIED_AFTER, Fault.LATE}
 LONG = SCENARIOS.keys() - {"a turn with a key"}
 
 
@@ -142,7 +143,9 @@ def opened(story: Callable[[], Story], scenario: Scenario) -> Story:
     return one
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(one, marks=() if one in FEW else pytest.mark.thorough) for one in Fault]
+)
 def test_a_turn_that_fails_anywhere_leaves_a_session_whose_views_agree(
     story: Callable[[], Story], scenario: Scenario, fault: Fault
 ) -> None:

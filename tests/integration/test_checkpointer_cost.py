@@ -35,7 +35,7 @@ def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, m
         ("MessagesState", "async", 30, 8, 12),
         ("MessagesState", "exit", 30, 5, 5),
         pytest.param("DeltaChannel", "async", 60, 8, 12, marks=pytest.mark.thorough),  # a snapshot at the 50th
-        ("DeltaChannel", "exit", 60, 6, 5),
+        pytest.param("DeltaChannel", "exit", 60, 6, 5, marks=pytest.mark.thorough),
         pytest.param("subgraph", "async", 30, 15, 14, marks=pytest.mark.thorough),
         ("subgraph", "exit", 30, 5, 5),
         pytest.param("agent, two tool calls", "async", 20, 17, 15, marks=pytest.mark.thorough),

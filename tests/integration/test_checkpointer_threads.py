@@ -16,7 +16,9 @@ from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import Thread, another, noise
 
 
-@pytest.mark.parametrize("size", [0, 1, 1_000, 300_000, 500_000, 5_000_000, 20_000_000])
+@pytest.mark.parametrize(
+    "size", [0, 1, 1_000, 300_000, 5_000_000, pytest.param(20_000_000, marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("shape", [lambda text: text, lambda text: [text, text[:10]], lambda text: {"a": [text]}])
 def test_a_state_of_any_size_comes_back(thread: Thread, size: int, shape: Callable[[str], Any]) -> None:
     value = shape(noise(size))

@@ -144,11 +144,15 @@ def test_bedrocks_streams_break_alike(
 @pytest.mark.parametrize(
     ("reply", "content"),
     [
-        (says(*WORDS, pause=Pause(after=51)), SAID),
-        (Reply(pause=Pause()), ""),
-        (Reply(words=(), reasoning=("hm",), pause=Pause(after=2)), ""),
+        pytest.param(says(*WORDS, pause=Pause(after=51)), SAID, id="after many words"),
+        pytest.param(Reply(pause=Pause()), "", id="before the first", marks=pytest.mark.thorough),
+        pytest.param(
+            Reply(words=(), reasoning=("hm",), pause=Pause(after=2)),
+            "",
+            id="while it thinks",
+            marks=pytest.mark.thorough,
+        ),
     ],
-    ids=["after many words", "before the first", "while it thinks"],
 )
 def test_a_turn_that_runs_out_of_its_time_keeps_its_words_and_is_billed(
     api: Client,

@@ -32,7 +32,10 @@ ENDINGS: dict[str, tuple[Reply, str, str]] = {
 
 
 @pytest.mark.parametrize("case", ENDINGS)
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@pytest.mark.parametrize(
+    "as_sent",
+    [pytest.param(lambda reply: reply, id="streamed"), pytest.param(PlainJson, id="whole", marks=pytest.mark.thorough)],
+)
 def test_an_answer_tells_why_it_ended(api: Client, endpoint: Endpoint, case: str, as_sent: Any) -> None:
     reply, content, reason = ENDINGS[case]
     session_id = new_session(api, model_name="openai:tiny")

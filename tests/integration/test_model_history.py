@@ -33,7 +33,10 @@ WITHOUT_WORDS = {
 
 
 @pytest.mark.parametrize("case", WITHOUT_WORDS)
-@pytest.mark.parametrize("strict", [STRICT, MISTRAL], ids=["alternating", "mistral"])
+@pytest.mark.parametrize(
+    "strict",
+    [pytest.param(STRICT, id="alternating"), pytest.param(MISTRAL, id="mistral", marks=pytest.mark.thorough)],
+)
 def test_a_turn_without_words_does_not_stand_in_the_way_of_the_next(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str, strict: Strict
 ) -> None:

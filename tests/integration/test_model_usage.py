@@ -68,7 +68,7 @@ ABSURD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ABSURD)
-@pytest.mark.parametrize("when", [When.ALONE, When.FINISHING])
+@pytest.mark.parametrize("when", [When.ALONE, pytest.param(When.FINISHING, marks=pytest.mark.thorough)])
 def test_counts_that_cannot_be_true_are_held_to_what_can(
     api: Client, dynamodb: Any, endpoint: Endpoint, case: str, when: When
 ) -> None:

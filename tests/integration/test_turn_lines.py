@@ -15,7 +15,7 @@ from chatkeep.tracing.sending import LONGEST_SECONDS
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
 from tests.collector import tracing_here
-from tests.engines import moto_answer
+from tests.faults.injector import perform
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import invalid_api_key
 from tests.provider.openai_replies import ALL, Reply
@@ -152,7 +152,7 @@ def unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
     def meet(request: Any) -> Any:
         if b'"completed"' not in request.body or b"Put" not in request.body:
             return None
-        moto_answer("before-send.dynamodb.TransactWriteItems", request)
+        perform(request)
         raise ReadTimeoutError(endpoint_url=request.url)
 
     monkeypatch.setattr("tests.engines.interceptors", [meet])

@@ -135,7 +135,7 @@ def test_bytecode_is_never_compared_with_its_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"])
 def test_bytecode_is_where_lambda_looks_for_it_whatever_the_builder_has_set(tmp_path: Path, variable: str) -> None:
-    source = module(tmp_path / "package", "module.py", "assert True, 'kept'\n")
+    source = module(tmp_path / "package", "module.py", '"""kept"""\n')
     code = "import sys; from pathlib import Path; from infra.artifacts.finish import compile_all"
     compiling = [sys.executable, "-c", f"{code}; compile_all(Path(sys.argv[1]), '/opt')", str(source.parent)]
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), variable: "2"}
