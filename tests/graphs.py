@@ -242,18 +242,10 @@ own_endpoint: list[str] = []
 def broken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks the model, and then fails by itself."""
 
-    async def answer(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(state["messages"])]}
-
-    def fail(state: MessagesState) -> dict[str, Any]:
+    def fail(state: MessagesState) -> None:
         raise ZeroDivisionError
 
-    graph = StateGraph(MessagesState)
-    graph.add_node("node", answer)
-    graph.add_node("fail", fail)
-    graph.add_edge(START, "node")
-    graph.add_edge("node", "fail")
-    return graph.compile(checkpointer=checkpointer)
+    return _answering(model, fail, checkpointer)
 
 
 own_checkpointer: list[Any] = []
@@ -262,19 +254,25 @@ own_checkpointer: list[Any] = []
 def independent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks the model, and fails if it was told to; reads and keeps the thread by a checkpointer of its own, or none."""
 
-    async def answer(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(state["messages"])]}
-
     def fail(state: MessagesState) -> None:
         if state["messages"][-2].text == "fail":
             raise ZeroDivisionError
 
+    return _answering(model, fail, own_checkpointer[-1])
+
+
+def _answering(model: BaseChatModel, then: Callable[[MessagesState], None], checkpointer: Any) -> Any:
+    """Asks the model, and has another step after that."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
     graph = StateGraph(MessagesState)
     graph.add_node("node", answer)
-    graph.add_node("fail", fail)
+    graph.add_node("then", then)
     graph.add_edge(START, "node")
-    graph.add_edge("node", "fail")
-    return graph.compile(checkpointer=own_checkpointer[-1])
+    graph.add_edge("node", "then")
+    return graph.compile(checkpointer=checkpointer)
 
 
 answer_by: list[float] = []

@@ -64,9 +64,10 @@ def _install(layer: str, folder: Path) -> None:
 
 
 def main(*, smoke: bool) -> None:
+    measured, runs = (SMOKE, SMOKE_RUNS) if smoke else (ALL, RUNS)
     with tempfile.TemporaryDirectory() as folder:
         found = {
-            "cpu_seconds": starts(*((SMOKE, Path(folder), SMOKE_RUNS) if smoke else (ALL, Path(folder), RUNS))),
+            "cpu_seconds": starts(measured, Path(folder), runs),
             "megabytes": sizes(Path(folder)),
         }
     print(markdown(found))

@@ -155,10 +155,5 @@ def test_nothing_but_the_package_of_spans_knows_opentelemetry() -> None:
 
 @pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])
 def test_what_a_turn_needs_is_imported_before_it_holds_its_session(provider: str, package: str) -> None:
-    variables = {
-        "CHECKPOINTS_TABLE": "another-table",
-        "GRAPH": "functions.chat.agent:build_graph",
-        "TURNS_PER_USER": "5",
-    }
     prepare = "from functions.chat import runtime; runtime.tools()"
-    assert package in loaded_by(prepare, **variables, DEFAULT_MODEL=f"{provider}:some-model")
+    assert package in loaded_by(prepare, **OF_CHAT | {"DEFAULT_MODEL": f"{provider}:some-model"})

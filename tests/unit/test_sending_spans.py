@@ -111,8 +111,9 @@ def test_after_a_failure_the_next_requests_do_not_wait_and_their_spans_are_not_k
 
 
 def test_an_endpoint_that_is_slow_delays_the_first_request_and_two_more_and_says_so(
-    collector: Collector, lines: pytest.LogCaptureFixture
+    collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 20)
     recorder = Recorder(Sender(collector.url + PATH))
     collector.seconds = SLOW_SECONDS + 0.1
     took = [seconds_of_a_request(recorder) for _ in range(10)]
@@ -125,6 +126,7 @@ def test_a_connection_that_takes_its_time_to_be_made_is_none_of_a_slow_endpoint(
     collector: Collector, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatkeep.tracing.sending.IDLE_SECONDS", -1)
+    monkeypatch.setattr("chatkeep.tracing.sending.LONGEST_SECONDS", 20)
     recorder = Recorder(Sender(collector.url + PATH))
     collector.seconds = SLOW_SECONDS + 0.1
     for _ in range(4):

@@ -91,7 +91,8 @@ class Sender:
     def _send_within(self, seconds: float, spans: Sequence[ReadableSpan]) -> BaseException | None:
         """What has kept them from being sent in so many seconds, if anything has."""
         failure: list[BaseException] = [TimeoutError()]
-        sending = partial(copy_context().run, self._try, spans, seconds, failure)
+        # The socket gives up after the request has, which then always tells the same of an endpoint that is silent.
+        sending = partial(copy_context().run, self._try, spans, 2 * seconds, failure)
         self._thread = threading.Thread(target=sending, daemon=True)
         try:
             self._thread.start()

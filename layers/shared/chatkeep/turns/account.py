@@ -33,7 +33,6 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
     session = attempt.session
     turn_id = str(session.lease_turn_id)
     about = {**_whose(session.user_id, session.session_id, turn_id), "model_name": session.model_name}
-    waited = {"waited_ms": round((attempt.began - arrived) * 1000)}
     attributes = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.conversation.id": session.session_id,
@@ -43,15 +42,15 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
     with tracing.span("invoke_agent", attributes) as span:
 
         def tell(answer: Answer) -> Answer:
-            measured = {**_measured(attempt, answer.checkpoint_bytes), "repeated": answer.repeated}
-            _tell(span, {**about, **_stored(answer.turn, answer.message), **measured, **waited})
+            how = {"checkpoint_bytes": answer.checkpoint_bytes, "repeated": answer.repeated}
+            _tell(span, {**about, **_stored(answer.turn, answer.message), **how, **_waits(attempt, arrived)})
             return answer
 
         try:
             yield tell
         except Exception as error:
             repeated = isinstance(error, TurnRolledBackError) and not attempt.rolled_back
-            _tell(span, {**about, **_failed(attempt, error), **_measured(attempt), "repeated": repeated, **waited})
+            _tell(span, {**about, **_failed(attempt, error), "repeated": repeated, **_waits(attempt, arrived)})
             raise
         finally:
             attempt.spans.stop()
@@ -109,12 +108,12 @@ def _total(costs: Iterable[int | None]) -> int | None:
     return None if None in listed else sum(map(int, filter(None, listed)))
 
 
-def _measured(attempt: Attempt, checkpoint_bytes: int | None = None) -> dict[str, Any]:
-    """What only the process that made the attempt knows."""
+def _waits(attempt: Attempt, arrived: float) -> dict[str, Any]:
+    """How long the request waited for the session, and then for the first piece of an answer."""
     heard = attempt.recorder.first_heard
     return {
+        "waited_ms": round((attempt.began - arrived) * 1000),
         "first_token_ms": heard and round((heard - attempt.began) * 1000),
-        "checkpoint_bytes": checkpoint_bytes,
     }
 
 
