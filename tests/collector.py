@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from chatkeep import correlation, tracing
+from chatkeep import tracing
 from chatkeep.settings import settings
+from chatkeep.telemetry import correlation
 
 VALUES = {"stringValue": str, "intValue": int, "doubleValue": float, "boolValue": bool}
 

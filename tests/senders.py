@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from chatkeep import ids
-from chatkeep.caller import Claim
 from chatkeep.deadline import Deadline
+from chatkeep.http.caller import Claim
 from chatkeep.turns import engine, queue, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.queue import Strategy

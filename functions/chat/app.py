@@ -7,12 +7,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages
-from chatkeep.bodies import serialised
-from chatkeep.caller import claim, user_id
-from chatkeep.cors import CORS
-from chatkeep.invocation import invoked
+from chatkeep.http.bodies import serialised
+from chatkeep.http.caller import claim, user_id
+from chatkeep.http.cors import CORS
+from chatkeep.http.invocation import invoked
+from chatkeep.http.problems import Problem, documented, install
 from chatkeep.models.message import Rating
-from chatkeep.problems import Problem, documented, install
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import engine
 from functions.chat import feedback, runtime, telemetry

@@ -5,12 +5,12 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chatkeep import messages
-from chatkeep.activity import MovedError, until_unmoved
 from chatkeep.clock import now, stamp
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.models.message import Message, Rating, Role
 from chatkeep.models.session import Session
-from chatkeep.transaction import Transaction
+from chatkeep.sessions.activity import MovedError, until_unmoved
 
 COUNTERS: dict[Rating, Attribute[float]] = {
     Rating.THUMBS_UP: Session.thumbs_up,

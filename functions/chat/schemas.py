@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chatkeep.formats import Id
+from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
-from chatkeep.problems import Problem
 from chatkeep.turns.queue import Strategy
 
 

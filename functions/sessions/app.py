@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
-from chatkeep.bodies import serialised
-from chatkeep.caller import claim, require_group, user_id
-from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
-from chatkeep.invocation import invoked
+from chatkeep.http.bodies import serialised
+from chatkeep.http.caller import claim, require_group, user_id
+from chatkeep.http.cors import CORS
+from chatkeep.http.invocation import invoked
+from chatkeep.http.problems import documented, install
 from chatkeep.models.session import Status
-from chatkeep.problems import documented, install
 from chatkeep.telemetry import logger, metrics
 from functions.sessions import cancelling, listing, preferences, transcript, usage, writing
 from functions.sessions.schemas import (

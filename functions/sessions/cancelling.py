@@ -1,9 +1,9 @@
 """Cancelling the running turn at its user's request."""
 
 from chatkeep import sessions
-from chatkeep.caller import Claim
+from chatkeep.dynamodb.transaction import Transaction
+from chatkeep.http.caller import Claim
 from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
-from chatkeep.transaction import Transaction
 from chatkeep.turns import lease
 from chatkeep.turns.lease import CancelAction
 from functions.sessions.schemas import CancelView

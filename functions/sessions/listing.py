@@ -7,7 +7,8 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from chatkeep import fitting, sessions
+from chatkeep import sessions
+from chatkeep.messages import fitting
 from chatkeep.models.session import ActivityIndex, Session, Status, list_partition
 from functions.sessions import cursor as cursors
 from functions.sessions.folding import folded

@@ -1,8 +1,8 @@
 """A session's transcript, a page or a message at a time."""
 
-from chatkeep import fitting, messages, parts, sessions
+from chatkeep import messages, sessions
 from chatkeep.errors import MessageNotFoundError
-from chatkeep.messages import MessageView
+from chatkeep.messages import MessageView, fitting, parts
 from chatkeep.models.message import PREFIX, Message
 from chatkeep.models.table import session_partition
 from functions.sessions import cursor as cursors

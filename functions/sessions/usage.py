@@ -1,13 +1,13 @@
 """Usage that an agent elsewhere reports."""
 
 from chatkeep import counters, ids, money
-from chatkeep.activity import MovedError, touch, unmoved, until_unmoved
-from chatkeep.caller import Claim
 from chatkeep.clock import now, stamp
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionDeletedError
+from chatkeep.http.caller import Claim
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.transaction import Transaction
+from chatkeep.sessions.activity import MovedError, touch, unmoved, until_unmoved
 from functions.sessions.schemas import NewUsage, UsageRecordView
 
 

@@ -7,14 +7,14 @@ from pynamodb.attributes import Attribute
 from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
-from chatkeep.activity import MovedError, touch, unmoved, until_unmoved
-from chatkeep.caller import Claim
 from chatkeep.clock import now, stamp
+from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import SessionDeletedError
+from chatkeep.http.caller import Claim
 from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
 from chatkeep.models.session import LONG, Details, Session, Status
 from chatkeep.models.totals import Totals
-from chatkeep.transaction import Transaction, update_if
+from chatkeep.sessions.activity import MovedError, touch, unmoved, until_unmoved
 from functions.sessions import placing, preferences
 from functions.sessions.schemas import NewSession
 from functions.sessions.session_view import SessionView, view

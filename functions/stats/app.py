@@ -7,12 +7,12 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep.bodies import serialised
-from chatkeep.caller import user_id
-from chatkeep.cors import CORS
 from chatkeep.errors import FieldProblem, InvalidFieldError
-from chatkeep.invocation import invoked
-from chatkeep.problems import documented, install
+from chatkeep.http.bodies import serialised
+from chatkeep.http.caller import user_id
+from chatkeep.http.cors import CORS
+from chatkeep.http.invocation import invoked
+from chatkeep.http.problems import documented, install
 from chatkeep.telemetry import logger, metrics
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats

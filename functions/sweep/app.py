@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chatkeep.invocation import invoked
+from chatkeep.http.invocation import invoked
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import repair
 

@@ -5,7 +5,7 @@ import inspect
 import re
 from typing import Any
 
-from chatkeep.caller import KEY_HEADER, LONGEST_KEY
+from chatkeep.http.caller import KEY_HEADER, LONGEST_KEY
 from infra.local.template import load_functions, load_routes
 from infra.openapi.stack import STACK
 

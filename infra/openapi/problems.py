@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatkeep.errors import ChatkeepError
-from chatkeep.problems import CONTENT_TYPE, REASONS
+from chatkeep.http.problems import CONTENT_TYPE, REASONS
 from infra.openapi.examples import PROBLEMS
 
 CODE = "ProblemCode"

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from chatkeep.dynamodb import MOST_ATTEMPTS, SILENT_ATTEMPTS
+from chatkeep.dynamodb.connection import MOST_ATTEMPTS, SILENT_ATTEMPTS
 from tests.engines import interceptors, moto_answer
 
 

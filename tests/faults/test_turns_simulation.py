@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from chatkeep import clock, parts
+from chatkeep import clock
+from chatkeep.messages import parts
 from chatkeep.turns import ahead, repair, thread
 from functions.chat import agent
 from functions.chat.settings import settings

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from chatkeep import parts
 from chatkeep.errors import BrokenThreadError
-from chatkeep.log_lines import UnspokenError
+from chatkeep.messages import parts
+from chatkeep.telemetry.log_lines import UnspokenError
 from functions.sessions.transcript import page
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chatkeep import fitting, ids, parts
+from chatkeep import ids
 from chatkeep.clock import now, stamp
+from chatkeep.messages import fitting, parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from tests.chat import deployment, new_session, send, sent

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from chatkeep.log_lines import UnspokenError
+from chatkeep.telemetry.log_lines import UnspokenError
 from tests import graphs
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client

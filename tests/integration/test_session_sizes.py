@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from chatkeep import fitting, ids
+from chatkeep import ids
+from chatkeep.messages import fitting
 from chatkeep.models.session import Details, Session
 from functions.sessions.schemas import LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
 from tests.client import Client, Response

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatkeep.caller import Claim
+from chatkeep.http.caller import Claim
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.session import Session
 from functions.sessions import usage, writing

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chatkeep import ids
+from chatkeep.http.problems import MOST_PROBLEMS
 from chatkeep.models.session import Session
-from chatkeep.problems import MOST_PROBLEMS
 from infra.local.template import load_routes
 from tests.client import STACK, Client, Response
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chatkeep import clock, ids, sessions
-from chatkeep.caller import Claim
 from chatkeep.errors import IdempotencyKeyReusedError, SessionDeletedError, SessionNotFoundError
+from chatkeep.http.caller import Claim
 from chatkeep.models.session import Session, Status
 from chatkeep.models.totals import Day, Totals
 from chatkeep.models.turn import Turn

@@ -10,9 +10,9 @@ import pytest
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import clock, ids, messages, sessions
-from chatkeep.caller import Claim
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import (
     IdempotencyKeyReusedError,
     LeaseLostError,
@@ -23,11 +23,11 @@ from chatkeep.errors import (
     StorageUnavailableError,
     TurnInProgressError,
 )
+from chatkeep.http.caller import Claim
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Day
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.transaction import Transaction
 from chatkeep.turns import ahead, attempt, engine, lease, queue, repair
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.engine import Request

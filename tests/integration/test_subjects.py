@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatkeep.caller import LONGEST_USER_BYTES
+from chatkeep.http.caller import LONGEST_USER_BYTES
 from tests.client import Client
 
 A_MODEL = "scripted:echo"

@@ -13,6 +13,7 @@ from chatkeep import clock, ids, sessions
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import (
     ConcurrentWriteError,
     IdempotencyKeyReusedError,
@@ -25,7 +26,6 @@ from chatkeep.errors import (
 )
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
-from chatkeep.transaction import Transaction
 from chatkeep.turns import engine, lease, queue, repair, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.lease import CancelAction, Ticket

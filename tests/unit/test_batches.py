@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatkeep.dynamodb import fetch, remove
+from chatkeep.dynamodb.connection import fetch, remove
 from chatkeep.errors import StorageUnavailableError
 from chatkeep.models.part import Part
 from chatkeep.models.session import Session

@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep import bodies
-from chatkeep.problems import install
+from chatkeep.http import bodies
+from chatkeep.http.problems import install
 from infra.local.events import LambdaContext, Request, proxy_event
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

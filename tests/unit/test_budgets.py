@@ -6,9 +6,10 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff, RetryContext, RetryEventAdapter, ThrottlingErrorDetector
 from pynamodb.exceptions import GetError
 
-from chatkeep import deadline, dynamodb
+from chatkeep import deadline
 from chatkeep.deadline import ANSWERING_SECONDS, GATEWAY_SECONDS, RESERVE_SECONDS, Deadline
-from chatkeep.dynamodb import MOST_ATTEMPTS, READ_SECONDS, SILENT_ATTEMPTS, longest_pause
+from chatkeep.dynamodb import connection as dynamodb
+from chatkeep.dynamodb.connection import MOST_ATTEMPTS, READ_SECONDS, SILENT_ATTEMPTS, longest_pause
 from chatkeep.models.session import Session
 from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.retrying import ATTEMPT_SECONDS

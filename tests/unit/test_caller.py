@@ -7,8 +7,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.caller import LONGEST_USER_BYTES, Claim, claim, user_id
 from chatkeep.errors import IdempotencyKeyReusedError, InvalidFieldError, UnauthorizedError
+from chatkeep.http.caller import LONGEST_USER_BYTES, Claim, claim, user_id
 from infra.local.events import Request, proxy_event
 
 

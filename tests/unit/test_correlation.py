@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep import correlation
-from chatkeep.invocation import invoked
-from chatkeep.log_lines import LibraryRecords, LogLines
+from chatkeep.http.invocation import invoked
+from chatkeep.telemetry import correlation
+from chatkeep.telemetry.log_lines import LibraryRecords, LogLines
 from infra.local.events import LambdaContext
 
 LINES = LogLines(wordless=True)

@@ -14,9 +14,9 @@ from pynamodb.exceptions import CancellationReason, TransactWriteError, UpdateEr
 
 from chatkeep import errors
 from chatkeep.errors import ChatkeepError, FieldProblem, InvalidFieldError, TurnInProgressError
-from chatkeep.log_lines import UnspokenError
-from chatkeep.problems import install
+from chatkeep.http.problems import install
 from chatkeep.telemetry import logger
+from chatkeep.telemetry.log_lines import UnspokenError
 from infra.local.events import LambdaContext, Request, proxy_event
 
 

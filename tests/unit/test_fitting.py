@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep import fitting, messages
-from chatkeep.messages import MessageView
+from chatkeep import messages
+from chatkeep.messages import MessageView, fitting
 from chatkeep.models.message import Message, Role
 
 texts = st.text(st.sampled_from('ab"\\\n\x00é漢😀\u2028') | st.characters(exclude_categories=["Cs"]), max_size=300)

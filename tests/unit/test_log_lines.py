@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pynamodb.exceptions import PutError
 
-from chatkeep.log_lines import LibraryRecords, LogLines, named
 from chatkeep.telemetry import logger
+from chatkeep.telemetry.log_lines import LibraryRecords, LogLines, named
 from chatkeep.text import valid
 
 WORDLESS = LogLines(wordless=True)

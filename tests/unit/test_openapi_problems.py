@@ -6,7 +6,7 @@ import pytest
 from jsonschema.exceptions import ValidationError
 
 from chatkeep.errors import ChatkeepError
-from chatkeep.problems import CONTENT_TYPE
+from chatkeep.http.problems import CONTENT_TYPE
 from infra.local.template import load_api, load_functions, load_routes
 from infra.openapi.problems import bodies
 from infra.openapi.stack import STACK

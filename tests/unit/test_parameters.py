@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.problems import install
+from chatkeep.http.problems import install
 from infra.local.events import LambdaContext, Request, proxy_event
 
 blanks = st.sampled_from(["", " ", "\n", "\t", "\u00a0", "_", "+", "-", ".", ".0", "e1"])

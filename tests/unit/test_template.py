@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chatkeep.cors import CORS
+from chatkeep.http.cors import CORS
 from infra.local.template import Function, load_api, load_functions, load_routes
 from tests.client import STACK
 

@@ -19,10 +19,11 @@ from opentelemetry.trace import Tracer
 from opentelemetry.util._once import Once
 from pynamodb.exceptions import GetError
 
-from chatkeep import correlation, tracing
-from chatkeep.dynamodb import make_punctual
-from chatkeep.invocation import invoked
-from chatkeep.log_lines import UnspokenError, named
+from chatkeep import tracing
+from chatkeep.dynamodb.connection import make_punctual
+from chatkeep.http.invocation import invoked
+from chatkeep.telemetry import correlation
+from chatkeep.telemetry.log_lines import UnspokenError, named
 from chatkeep.tracing import Kind
 from chatkeep.tracing.encoding import MOST_BYTES
 from chatkeep.tracing.recording import MOST_SPANS, Recorder

@@ -5,9 +5,9 @@ import time
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
+from chatkeep.dynamodb.transaction import ATTEMPTS, Transaction
 from chatkeep.models.preferences import Preferences
 from chatkeep.models.totals import Totals
-from chatkeep.transaction import ATTEMPTS, Transaction
 from tests.engines import Engine
 from tests.wire import Refusal, cancelled, refused, refusing, requests
 

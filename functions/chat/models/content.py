@@ -4,8 +4,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from chatkeep.plain import storable
 from chatkeep.text import valid
+from chatkeep.turns.plain import storable
 
 Block = str | dict[str, Any]
 Content = str | list[Block]

@@ -7,9 +7,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
-from chatkeep.plain import storable
 from chatkeep.text import Joiner
 from chatkeep.turns.calls import ReadChunk
+from chatkeep.turns.plain import storable
 from chatkeep.turns.usage import believable
 from functions.chat.models.calls import Calls
 from functions.chat.models.content import CALLS, Block, Content

@@ -5,10 +5,10 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from chatkeep.clock import day
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Day, Totals
 from chatkeep.models.turn import Turn
-from chatkeep.transaction import Transaction
 
 
 def session_additions(turn: Turn) -> list[Action]:

@@ -4,10 +4,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from chatkeep.caller import Claim
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.transaction import Transaction
+from chatkeep.http.caller import Claim
 from chatkeep.models.idempotency import Answer
-from chatkeep.transaction import Transaction
 
 Body = TypeVar("Body", bound=BaseModel)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from chatkeep import batches
 from chatkeep.checkpoint_items.table import PARTITION, SORT
+from chatkeep.dynamodb import batches
 
 Item = dict[str, Any]
 

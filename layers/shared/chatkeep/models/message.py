@@ -23,7 +23,8 @@ class Rating(StrEnum):
 
 class Message(SessionsTable):
     """`cost` is in micro-dollars and None where the model has no known price; the usage is the whole turn's and
-    stands on the turn's answer alone. With `parts`, content and tool calls lie in so many items: see `chatkeep.parts`.
+    stands on the turn's answer alone. With `parts`, content and tool calls lie in so many items: see
+    `chatkeep.messages.parts`.
     """
 
     turn_id = UnicodeAttribute()

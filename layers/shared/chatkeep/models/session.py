@@ -7,7 +7,7 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
-from chatkeep.dynamodb import connected
+from chatkeep.dynamodb.connection import connected
 from chatkeep.models.table import SessionsTable, session_partition, user_partition
 from chatkeep.settings import settings
 

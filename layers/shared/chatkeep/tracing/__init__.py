@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chatkeep.log_lines import named
 from chatkeep.settings import settings
 from chatkeep.telemetry import logger
+from chatkeep.telemetry.log_lines import named
 
 if TYPE_CHECKING:
     from chatkeep.tracing.recording import Recorder

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from chatkeep import tracing
-from chatkeep.log_lines import named
+from chatkeep.telemetry.log_lines import named
 
 SPAN, TABLES = "chatkeep_span", "chatkeep_tables"
 """Members of the context that botocore hands from event to event of one request."""

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, Tra
 from opentelemetry.sdk.trace.sampling import DEFAULT_OFF, DEFAULT_ON, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
-from chatkeep.correlation import xray_header
-from chatkeep.log_lines import named
+from chatkeep.telemetry.correlation import xray_header
+from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing import Attributes, Kind, Span
 from chatkeep.tracing.sending import Sender
 

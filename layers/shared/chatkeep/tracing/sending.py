@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from urllib3.util import Timeout
 
 from chatkeep import deadline
-from chatkeep.log_lines import named
 from chatkeep.telemetry import logger
+from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing.encoding import bodies
 
 LONGEST_SECONDS = 1.0

@@ -7,10 +7,10 @@ from typing import Any
 
 from chatkeep import tracing
 from chatkeep.errors import ChatkeepError, TurnRolledBackError, TurnTimedOutError
-from chatkeep.log_lines import named
 from chatkeep.models.message import Message
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
+from chatkeep.telemetry.log_lines import named
 from chatkeep.turns.attempt import Answer, Attempt
 from chatkeep.turns.spans import model_attributes
 

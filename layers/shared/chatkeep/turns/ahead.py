@@ -11,7 +11,8 @@ from typing import Any
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 
-from chatkeep.dynamodb import remove
+from chatkeep.dynamodb.connection import remove
+from chatkeep.dynamodb.transaction import Transaction, invalid
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, TurnTooLargeError
 from chatkeep.models import message as message_model
 from chatkeep.models import part as part_model
@@ -19,7 +20,6 @@ from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 from chatkeep.models.session import Session
 from chatkeep.models.table import session_partition
-from chatkeep.transaction import Transaction, invalid
 from chatkeep.turns import lease
 
 MOST_ITEMS = 100

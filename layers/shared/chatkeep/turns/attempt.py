@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pynamodb.exceptions import PynamoDBException
 
-from chatkeep import correlation, ids, tracing
+from chatkeep import ids, tracing
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import now, stamp
 from chatkeep.deadline import Deadline
@@ -32,7 +32,7 @@ from chatkeep.errors import (
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.telemetry import logger
+from chatkeep.telemetry import correlation, logger
 from chatkeep.turns import lease, thread, transcript
 from chatkeep.turns.calls import CallRecorder, ModelCall, Pricing
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, bill, commit

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chatkeep import counters, parts
-from chatkeep.activity import touch, unmoved
+from chatkeep import counters
 from chatkeep.clock import after, now
+from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError, SessionNotFoundError
+from chatkeep.messages import parts
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.retrying import attempts
-from chatkeep.transaction import Transaction
+from chatkeep.sessions.activity import touch, unmoved
 from chatkeep.turns import ahead, lease, slots
 from chatkeep.turns.ahead import Members
 from chatkeep.turns.lease import CancelAction

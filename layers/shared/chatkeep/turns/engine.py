@@ -7,13 +7,13 @@ from botocore.exceptions import BotoCoreError
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import ids, messages
-from chatkeep.caller import Claim
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.transaction import Reading
 from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError, TurnInProgressError, TurnRolledBackError
+from chatkeep.http.caller import Claim
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
-from chatkeep.transaction import Reading
 from chatkeep.turns import account, ahead, lease, queue, slots
 from chatkeep.turns.attempt import STORAGE, Answer, Attempt, Tools
 from chatkeep.turns.commit import TurnRecordedError

@@ -21,9 +21,9 @@ from pynamodb.expressions.update import Action
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline, time_of_day
+from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models.session import OF_A_TURN, Session, lease_shard
-from chatkeep.transaction import Transaction, update_if
 
 MARGIN = timedelta(seconds=2)
 """How long a lease outlasts the function that holds it: for clocks that differ."""

@@ -2,7 +2,7 @@
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from chatkeep.plain import storable
+from chatkeep.turns.plain import storable
 
 FIELDS = ("content", "additional_kwargs", "response_metadata", "name")
 OF_KIND: dict[type[BaseMessage], tuple[str, ...]] = {

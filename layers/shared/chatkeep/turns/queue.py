@@ -11,10 +11,10 @@ from pynamodb.expressions.condition import Condition
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import time_of_day
+from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
 from chatkeep.retrying import attempts, nap
-from chatkeep.transaction import Transaction, update_if
 from chatkeep.turns import lease, slots
 from chatkeep.turns.lease import CancelAction, Sender, TakenError, Ticket
 

@@ -11,11 +11,11 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.transaction import update_if
 from chatkeep.errors import TooManyTurnsError
 from chatkeep.models.totals import Totals
 from chatkeep.retrying import attempts
 from chatkeep.telemetry import logger
-from chatkeep.transaction import update_if
 from chatkeep.turns.lease import Sender
 
 ATTEMPTS = 8

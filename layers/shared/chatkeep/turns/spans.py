@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import LLMResult
 
 from chatkeep import tracing
-from chatkeep.log_lines import named
+from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing import NOTHING, Attributes, Kind, Span
 from chatkeep.turns.calls import ASIDE, UNKNOWN, WRITES, RefusedChunk, asked_for
 from chatkeep.turns.finish import reason

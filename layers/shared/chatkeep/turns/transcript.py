@@ -7,14 +7,15 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from chatkeep import correlation, ids
+from chatkeep import ids
 from chatkeep.clock import now, stamp
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
-from chatkeep.plain import as_json
+from chatkeep.telemetry import correlation
 from chatkeep.text import valid
 from chatkeep.turns.finish import reason
+from chatkeep.turns.plain import as_json
 from chatkeep.turns.thread import unanswered
 
 UNREAD = "the arguments are not a JSON object"

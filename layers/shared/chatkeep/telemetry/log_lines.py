@@ -13,7 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from chatkeep import correlation
+from chatkeep.telemetry import correlation
 from chatkeep.text import valid
 
 ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ

@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
-from chatkeep import parameters
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.http import parameters
 from chatkeep.text import valid
 
 MEDIA_TYPE = "application/json"

@@ -13,8 +13,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
-from chatkeep import bodies, paths
-from chatkeep.caller import about
 from chatkeep.errors import (
     BrokenThreadError,
     ChatkeepError,
@@ -24,8 +22,10 @@ from chatkeep.errors import (
     StorageUnavailableError,
 )
 from chatkeep.formats import Id
-from chatkeep.log_lines import UnspokenError, named
+from chatkeep.http import bodies, paths
+from chatkeep.http.caller import about
 from chatkeep.telemetry import logger, metrics
+from chatkeep.telemetry.log_lines import UnspokenError, named
 
 CONTENT_TYPE = "application/problem+json"
 MOST_PROBLEMS = 100

@@ -4,9 +4,10 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
-from chatkeep import fitting, ids, money, parts
+from chatkeep import ids, money
 from chatkeep.errors import MessageNotFoundError
 from chatkeep.formats import Id, Instant
+from chatkeep.messages import fitting, parts
 from chatkeep.models.message import Message, Rating, Role
 
 

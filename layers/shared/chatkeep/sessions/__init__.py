@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chatkeep import ids
-from chatkeep.dynamodb import fetch
+from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
 from chatkeep.models.session import LONG, Details, Session, Status
 

@@ -8,7 +8,8 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from pynamodb.connection import Connection, TableConnection
 from pynamodb.models import Model
 
-from chatkeep import batches, deadline, punctual, tracing
+from chatkeep import deadline, punctual, tracing
+from chatkeep.dynamodb import batches
 from chatkeep.punctual import CONNECT_SECONDS
 from chatkeep.retrying import ATTEMPT_SECONDS
 

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from itertools import chain, repeat
 from typing import Any
 
-from chatkeep import correlation, deadline, tracing
-from chatkeep.telemetry import metrics
+from chatkeep import deadline, tracing
+from chatkeep.telemetry import correlation, metrics
 from chatkeep.tracing import Kind
 
 Handler = Callable[[dict[str, Any], Any], Any]

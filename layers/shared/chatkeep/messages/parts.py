@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from chatkeep.dynamodb import fetch
+from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import BrokenThreadError
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part

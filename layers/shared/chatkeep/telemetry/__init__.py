@@ -6,7 +6,7 @@ import warnings
 
 from aws_lambda_powertools import Logger, Metrics
 
-from chatkeep.log_lines import ON_LAMBDA, LibraryRecords, LogLines
+from chatkeep.telemetry.log_lines import ON_LAMBDA, LibraryRecords, LogLines
 
 logger = Logger(logger_formatter=LogLines(wordless=ON_LAMBDA))
 metrics = Metrics()

@@ -1,0 +1,1 @@
+"""Access to DynamoDB, below any table."""
