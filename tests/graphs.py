@@ -212,7 +212,7 @@ def shaped(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 def tooled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """The README's example: an agent with tools, on the session's model."""
+    """The example of the manual of models and graphs: an agent with tools, on the session's model."""
     return create_agent(model, tools=[keep, half, silent], system_prompt=system_prompt, checkpointer=checkpointer)
 
 

@@ -45,7 +45,7 @@ def _at(rows: list[Result], turn: int, unit: str) -> str:
 
 
 def markdown(results: list[Result]) -> str:
-    """The table of the README."""
+    """The table of the checkpointer's manual, some rows of which the README has too."""
     head = ["", *(result["graph"] for result in results)]
     rows = [head, ["---", *("---:" for _ in results)]]
     for durability in ("async", "exit"):

@@ -166,7 +166,7 @@ def over(found: list[Numbers]) -> list[Numbers]:
 
 
 def markdown(found: dict[str, list[Numbers]]) -> str:
-    """The table of the README: milliseconds of processor time by turn."""
+    """The table of the manual of turns: milliseconds of processor time by turn."""
     shown = ("floor", "saver", "rest", "total", "ratio")
     lines = [f"| turn | | {' | '.join(shown)} |", f"|---:|---|{'---:|' * len(shown)}"]
     numbered = sorted(((row, name) for name, own in found.items() for row in own), key=lambda one: one[0]["turn"])

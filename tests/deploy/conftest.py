@@ -68,7 +68,7 @@ def ada(development: Deployment, ada_token: str) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def talk(development: Deployment, ada_token: str) -> Talk:
-    """The conversation of the README."""
+    """Three turns, as a newcomer has them."""
     ada = development.client(ada_token)
     ada.put("/preferences", json={"default_temperature": 0.2, "custom_system_prompt": PROMPT})
     questions = ("My name is Ada. Where should I travel?", "And in winter?", "What is my name?")

@@ -133,7 +133,7 @@ class Deployment:
         return found
 
     def invite(self, email: str) -> str:
-        """A user, made as the README makes one; the id token."""
+        """A user, made as infra/README.md makes one; the id token."""
         pool, client = self.outputs["UserPoolId"], self.outputs["UserPoolClientId"]
         cognito = self.emulator.client("cognito-idp")
         verified = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]

@@ -1,4 +1,4 @@
-"""The README's conversation, through the deployed gateway, authorizer, functions, tables and Bedrock."""
+"""A conversation through the deployed gateway, authorizer, functions, tables and Bedrock."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ from tests.provider.openai_rules import GEMMA, MISTRAL, Strict
 from tests.provider.pauses import Pause
 from tests.views import transcript, views
 
-README = Path(__file__).parents[2] / "README.md"
+MANUAL = Path(__file__).parents[2] / "functions" / "chat" / "README.md"
 STRICT = Strict(alternating=True, no_blank=True, system_roles=("system",))
 WITHOUT_WORDS = {
     "empty": Reply(words=()),
@@ -105,10 +105,10 @@ def test_a_session_without_a_prompt_has_no_system_message(
     assert endpoint.asked[-1]["messages"] == [{"role": "user", "content": "hi"}]
 
 
-def test_the_readmes_own_graph_works_as_it_is_printed(
+def test_the_manuals_own_graph_works_as_it_is_printed(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    printed = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    printed = re.findall(r"```python\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
     (example,) = [one for one in printed if "def build_graph" in one]
     name = f"printed_{uuid4().hex}"
     (tmp_path / f"{name}.py").write_text(example, encoding="utf-8")

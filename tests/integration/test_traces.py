@@ -1,6 +1,6 @@
 """The spans of requests and turns that leave the functions under AWS's own runtime client, with tracing on.
 
-What infra/README.md shows of them is held to them here.
+What infra/docs/tracing.md shows of them is held to them here.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.provider.openai_replies import Reply, ToolCall
 ROOT = STACK.path.parent
 SOURCE = Code([sys.executable], [ROOT, ROOT / "layers" / "shared"])
 SERVER, CLIENT, INTERNAL = 2, 3, 1
-MANUAL = (ROOT / "infra" / "README.md").read_text(encoding="utf-8").split("### Following one request\n")[1]
+MANUAL = (ROOT / "infra" / "docs" / "tracing.md").read_text(encoding="utf-8")
 LOOKS = "DynamoDB.GetItem"
 """For a cancel, by a turn that takes a second on a busy machine."""
 SEND = "POST /sessions/{session_id}/messages"
@@ -177,7 +177,7 @@ def test_each_line_of_the_turn_has_its_trace(traced: Traced) -> None:
 
 
 def examples(kind: str) -> list[str]:
-    """The blocks of that kind in the manual's section."""
+    """The blocks of that kind in the manual."""
     return re.findall(rf"```{kind}\n(.*?)```", MANUAL, re.DOTALL)
 
 

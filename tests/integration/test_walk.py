@@ -1,4 +1,4 @@
-"""The README's conversation, held over HTTP with a real `make run`, stopped and started in between."""
+"""A newcomer's conversation over HTTP with a real `make run`, stopped and started in between."""
 
 import subprocess
 from collections.abc import Iterator

@@ -3,20 +3,34 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.bench import checkpoint_report, cold_report, turn_cpu
 
 ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers" / "shared" / "chatkeep"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OPERATING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+TURNS = (LAYER / "turns" / "README.md").read_text(encoding="utf-8")
+CHECKPOINTER = (LAYER / "checkpointer" / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "infra" / "docs" / "operating.md").read_text(encoding="utf-8")
 
 
 def test_the_costs_of_checkpoints_are_those_of_the_benchmark() -> None:
     graphs = json.loads((ROOT / "tests/bench/checkpoints.json").read_text())["graphs"]
-    assert checkpoint_report.markdown(graphs) in README
+    assert checkpoint_report.markdown(graphs) in CHECKPOINTER
     assert [line for line, holds in checkpoint_report.requirements(graphs) if not holds] == []
 
 
-def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
+def test_the_readme_has_some_of_the_rows_on_checkpoints() -> None:
+    graphs = json.loads((ROOT / "tests/bench/checkpoints.json").read_text())["graphs"]
+    head, rule, *rows = checkpoint_report.markdown(graphs).splitlines()
+    shown = README.split(f"\n{head}\n{rule}\n", 1)[1].split("\n\n", 1)[0].splitlines()
+    assert len(shown) >= 3
+    assert set(shown) <= set(rows)
+
+
+@pytest.mark.parametrize("manual", [README, TURNS], ids=["README", "turns"])
+def test_the_costs_of_turns_are_those_of_the_benchmark(manual: str) -> None:
     found = json.loads((ROOT / "tests/bench/turns.json").read_text())
     rows = {row["turn"]: row for row in found["ours"]}
     theirs = {row["turn"]: row for row in found["baseline"]}
@@ -25,7 +39,7 @@ def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
         ours = f"{warm['requests']} ({new['requests']}) | {warm['wcu']:g} | {warm['rcu']:g} ({new['rcu']:g})"
         peer = theirs.get(turn)
         baseline = f"{peer['requests']} | {peer['wcu']:g} | {peer['rcu']:g} |" if peer else "fails for good"
-        assert f"| {turn:,} | {ours} | {baseline}" in README
+        assert f"| {turn:,} | {ours} | {baseline}" in manual
 
 
 def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
@@ -33,7 +47,7 @@ def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
     assert [row["turn"] for row in found["after"]] == list(turn_cpu.MEASURED)
     assert turn_cpu.over(found["after"]) == []
     assert turn_cpu.over(found["before"])  # else the rule would tell nothing
-    assert turn_cpu.markdown(found) in README
+    assert turn_cpu.markdown(found) in TURNS
 
 
 def test_the_costs_of_starts_are_those_of_the_benchmark() -> None:

@@ -81,7 +81,7 @@ def test_a_sum_is_to_the_cent() -> None:
 
 
 def test_production_without_traffic_costs_what_the_manual_says() -> None:
-    manual = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    manual = (ROOT / "infra" / "docs" / "operating.md").read_text(encoding="utf-8")
     said = re.findall(r"without traffic\s+costs\s+\$(\d+\.\d\d)", manual)
     costs = total(bill(stacks(configured("production"))))
     assert 0 < costs < 20

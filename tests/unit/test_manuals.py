@@ -1,24 +1,35 @@
-"""README.md and infra/README.md name what there is: parameters with defaults, alarms, targets, files and headings."""
+"""The manuals name what there is: parameters with defaults, alarms, targets, packages, files and headings."""
 
 import re
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from botocore import xform_name
 from botocore.session import Session
+from packaging.requirements import Requirement
 
 from infra.expansion import ROOT, TEMPLATE
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
 
-MANUALS = [ROOT / "README.md", ROOT / "infra" / "README.md"]
-OPERATING = MANUALS[1].read_text(encoding="utf-8")
+TRACKED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+MANUALS = [ROOT / name for name in TRACKED.splitlines() if (ROOT / name).exists()]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DEPLOYING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "infra" / "docs" / "operating.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MOST_WORDS, MOST_WORDS_OF_PROSE = 2_400, 1_200
 PARAMETERS = load(TEMPLATE)["Parameters"]
 IN_WORDS = {"": "none", "0": "0: none"}
 CALLED_BY_THE_CLI = {"codedeploy": "deploy"}
 """Services whose command has another name than AWS's SDKs have: https://docs.aws.amazon.com/cli/latest/reference/deploy/"""
 OF_EVERY_COMMAND = {"query", "output"}
+CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+each_manual = pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def rows(text: str, heading: str) -> list[list[str]]:
@@ -32,17 +43,36 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 def anchors(text: str) -> set[str]:
     """Of the headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def prose(text: str) -> str:
+    """What is neither in a block of code nor in a table."""
+    return "\n".join(line for line in CODE.sub("", text).splitlines() if not line.startswith("|"))
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    assert len(README.split()) <= MOST_WORDS  # as `wc -w` counts
+    assert len(prose(README).split()) <= MOST_WORDS_OF_PROSE
+
+
+def test_every_manual_can_be_reached_from_the_readme() -> None:
+    found, unread = set[Path](), [ROOT / "README.md"]
+    while unread:
+        manual = unread.pop()
+        found.add(manual)
+        unread += {path for path, _ in links(manual) if path.suffix == ".md"} - found
+    assert {one for one in MANUALS if one.name != "CHANGELOG.md"} <= found
+
+
 def test_the_manual_has_each_parameter_of_the_template_once() -> None:
-    named = [name for cells in rows(OPERATING, "Parameters") for name in re.findall(r"`(\w+)`", cells[0])]
+    named = [name for cells in rows(DEPLOYING, "Parameters") for name in re.findall(r"`(\w+)`", cells[0])]
     assert sorted(named) == sorted(PARAMETERS)
 
 
 def test_a_default_that_the_manual_has_is_the_templates() -> None:
-    for names, cell, *_ in rows(OPERATING, "Parameters"):
+    for names, cell, *_ in rows(DEPLOYING, "Parameters"):
         if "`" in cell or cell[0].isdigit():
             said = cell.replace("`", "").split(", ")
             defaults = [str(PARAMETERS[name]["Default"]) for name in re.findall(r"`(\w+)`", names)]
@@ -55,16 +85,38 @@ def test_the_manual_says_of_each_alarm_what_to_do() -> None:
     assert sorted(listed) == sorted(name.removesuffix("Alarm") for name, _ in alarms)
 
 
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_package_has_its_reason_and_no_other_has_one() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, groups = pyproject["project"], pyproject["dependency-groups"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values(), *groups.values()]
+    used = {Requirement(one).name.partition("[")[0] for some in lists for one in some if isinstance(one, str)}
+    tables = CONTRIBUTING.split("### Packages\n")[1].split("\n### ")[0].splitlines()
+    reasons = [name for line in tables if line.startswith("| `") for name in re.findall(r"`(.+?)`", line.split("|")[1])]
+    assert sorted(reasons) == sorted(used)
+
+
+def links(manual: Path) -> Iterator[tuple[Path, str]]:
+    """The files and anchors of this repository that a manual leads to."""
+    text = CODE.sub("", manual.read_text(encoding="utf-8"))
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        yield (manual.parent / path).resolve() if path else manual, anchor
+
+
+@each_manual
 def test_a_link_leads_to_a_file_and_a_heading_that_are_there(manual: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", manual.read_text(encoding="utf-8"))
-    for path, anchor in links:
-        target = manual.parent / path if path else manual
-        assert target.exists(), path
+    for target, anchor in links(manual):
+        assert target.exists(), target
         assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), anchor
 
 
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
+@each_manual
+def test_a_file_that_a_manual_names_is_there(manual: Path) -> None:
+    top = "functions|infra|layers|tests"
+    named = re.findall(rf"`((?:{top})/[\w./-]+)`", manual.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@each_manual
 def test_a_target_that_is_named_is_one_of_the_makefiles(manual: Path) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = re.findall(r"(?:`|^)make (?:-s )?([a-z-]+)", manual.read_text(encoding="utf-8"), re.MULTILINE)
@@ -90,10 +142,13 @@ def offered(service: str) -> dict[str, set[str]]:
     return options | {"table-exists": options.get("describe-table", set())}
 
 
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("name", ["infra/README.md", "infra/docs/operating.md", "infra/docs/tracing.md"])
+def test_the_commands_of_awss_cli_are_found_in(name: str) -> None:
+    assert len(list(commands((ROOT / name).read_text(encoding="utf-8")))) > 2
+
+
+@each_manual
 def test_a_command_of_awss_cli_is_one_that_it_has(manual: Path) -> None:
-    found = list(commands(manual.read_text(encoding="utf-8")))
-    assert len(found) > 2
-    for service, operation, options in found:
+    for service, operation, options in commands(manual.read_text(encoding="utf-8")):
         taken = offered(service)[operation] | OF_EVERY_COMMAND
         assert {one.removeprefix("no-") for one in options} - taken == set(), operation
