@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from chatkeep.deadline import GATEWAY_SECONDS, RESERVE_SECONDS
-from chatkeep.dynamodb import READ_SECONDS, SILENT_ATTEMPTS
+from chatkeep.dynamodb.connection import READ_SECONDS, SILENT_ATTEMPTS
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
