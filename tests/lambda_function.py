@@ -116,7 +116,7 @@ def running(function: Function, code: Code, stack: Stack, variables: Mapping[str
             process.kill()
             for reader in readers:
                 reader.join()
-            process.wait()
+            process.communicate()  # closes its pipes
 
 
 def _environment(function: Function, code: Code, api: RuntimeApi, level: str, log: int) -> dict[str, str]:

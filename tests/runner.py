@@ -45,6 +45,8 @@ class Runner:
     url: str
     said: list[str] = field(repr=False)
     """The lines of its standard error so far."""
+    log: threading.Thread = field(repr=False)
+    """Reads them."""
 
     def token(self, user: str = "alice", seconds: int = 600, groups: Sequence[str] = ()) -> str:
         return tokens.issue(secret(self.folder, tokens.KEY), user, seconds, groups)
@@ -107,9 +109,9 @@ def start(
     log.start()
     for line in process.stdout:
         if line.startswith(READY):
-            return Runner(process, folder, line.removeprefix(READY).strip(), said)
+            return Runner(process, folder, line.removeprefix(READY).strip(), said, log)
     process.wait()
-    log.join()
+    _close(process, log)
     raise NotReadyError("".join(said))
 
 
@@ -122,3 +124,12 @@ def running(folder: Path, **options: object) -> Iterator[Runner]:
     finally:
         if runner.process.poll() is None:
             runner.stop()
+        _close(runner.process, runner.log)
+
+
+def _close(process: subprocess.Popen[str], log: threading.Thread) -> None:
+    """Close the pipes of a process that has ended."""
+    log.join()
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()

@@ -49,16 +49,16 @@ def start_dynoxide(folder: Path, port: int) -> subprocess.Popen[bytes]:
     try:
         wait_until_it_listens(process, port)
     except EngineError as error:
-        process.kill()
+        stop(process)
         raise EngineError(f"{error}; see {folder / 'dynamodb.log'}") from error
     return process
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a guarded process and wait for it."""
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """Terminate a guarded process, and wait for it."""
+    with process:  # closes the pipe to it
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.artifacts.finish import IN_LAMBDA
-from infra.artifacts.left_out import RULES, named
+from infra.artifacts.left_out import RULES, is_required, named
 from infra.build import BUILT, HOST_ARCHITECTURE, HOST_BUILT
 from infra.local.intrinsics import load
 from tests.build.built import FUNCTIONS, PYTHON, ROOT
@@ -74,8 +74,9 @@ def test_every_module_has_bytecode_that_lambdas_python_takes_as_it_is(build: Pat
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_has_nothing_that_its_rules_leave_out(build: Path, layer: str) -> None:
     python = build / LAYERS[layer] / "python"
-    patterns = [pattern for rule in RULES[layer] if rule.package not in named(ROOT) for pattern in rule.patterns]
-    assert [path for pattern in patterns for path in python.glob(pattern)] == []
+    kept = named(ROOT)
+    gone = [rule for rule in RULES[layer] if not (rule.package in kept or is_required(rule, python))]
+    assert [path for rule in gone for pattern in rule.patterns for path in python.glob(pattern)] == []
     assert (python / HOLDS[layer]).is_dir()
 
 

@@ -1,20 +1,20 @@
-"""A network that fails at one request to DynamoDB: for every client in the process, and always in the same way."""
+"""A network that fails from one request to DynamoDB on: for every client in the process, and always in the same way."""
 
-import json
+import math
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from io import BytesIO
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 
 from chatkeep.dynamodb.connection import MOST_ATTEMPTS, SILENT_ATTEMPTS
-from tests.engines import interceptors, moto_answer
+from tests.engines import TO_ITS_URL, interceptors
+from tests.faults.network import conflict, operation, perform, throttling
 
 
 class Fault(StrEnum):
@@ -28,25 +28,35 @@ class Fault(StrEnum):
     DIED_AFTER = "the process dies after it"
     TWICE = "delivered twice"
     LATE = "delivered again when the turn is over"
+    SILENT = "never answered, nor is any after it"
+    REFUSING = "refused a connection, as is any after it"
+
+
+FOR_GOOD = {Fault.SILENT, Fault.REFUSING}
+_REQUESTS = {
+    Fault.THROTTLED_FOR_LONG: MOST_ATTEMPTS,
+    Fault.TIMED_OUT_FOR_LONG: SILENT_ATTEMPTS,
+    **dict.fromkeys(FOR_GOOD, math.inf),
+}
+"""How many requests fail, where it is not one; a call makes no more."""
+NOT_YET = math.inf
 
 
 class ProcessDiedError(BaseException):
     """Nothing that this process would have done later happens."""
 
 
-class Impatient:
-    """In place of a module's `time`: by it a pause takes none."""
-
-    def sleep(self, seconds: float) -> None:
-        pass
-
-
 @dataclass
 class Outage:
-    """Fails the request numbered `at`, counted from 0; `hit` says whether there was one."""
+    """Fails requests from the one numbered `at` on, counted from 0; `hit` says whether there was one.
+
+    Those that are kept silent go to `port`, and are given up after `patience` seconds.
+    """
 
     fault: Fault
-    at: int
+    at: float
+    patience: float
+    port: int
     count: int = 0
     dead: bool = False
     late: list[AWSPreparedRequest] = field(default_factory=list)
@@ -55,85 +65,62 @@ class Outage:
     def hit(self) -> bool:
         return self.count > self.at
 
-    def meet(self, request: AWSPreparedRequest) -> AWSResponse | None:
+    def begin(self) -> None:
+        """Fail the next request."""
+        self.at = self.count
+
+    def meet(self, request: AWSPreparedRequest) -> Any:
         if self.dead:
             raise ProcessDiedError
         number, self.count = self.count, self.count + 1
-        if number < self.at or number >= self.at + self._lasts():
-            return None
-        return _FAULTS[self.fault](self, request)
-
-    def _lasts(self) -> int:
-        """So many requests as one call of ours makes at most, where it is for long."""
-        return {Fault.THROTTLED_FOR_LONG: MOST_ATTEMPTS, Fault.TIMED_OUT_FOR_LONG: SILENT_ATTEMPTS}.get(self.fault, 1)
-
-    def throttle(self, request: AWSPreparedRequest) -> AWSResponse:
-        return _refusal(
-            request, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slowly"}
-        )
-
-    def meet_rival(self, request: AWSPreparedRequest) -> AWSResponse | None:
-        operation = _operation(request)
-        if operation.startswith("Transact"):
-            members = json.loads(request.body)["TransactItems"]
-            reasons = [{"Code": "TransactionConflict"}, *[{"Code": "None"} for _ in members[1:]]]
-            body = {"__type": "x#TransactionCanceledException", "Message": "a rival", "CancellationReasons": reasons}
-            return _refusal(request, body)
-        if operation in ("UpdateItem", "PutItem", "DeleteItem"):
-            return _refusal(request, {"__type": "x#TransactionConflictException", "message": "a rival"})
-        return None  # plain reads pass by transactions
-
-    def time_out_before(self, request: AWSPreparedRequest) -> AWSResponse:
-        raise ConnectTimeoutError(endpoint_url=request.url)
-
-    def time_out_after(self, request: AWSPreparedRequest) -> AWSResponse:
-        perform(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-    def die_before(self, request: AWSPreparedRequest) -> AWSResponse:
-        self.dead = True
-        raise ProcessDiedError
-
-    def die_after(self, request: AWSPreparedRequest) -> AWSResponse:
-        perform(request)
-        self.dead = True
-        raise ProcessDiedError
-
-    def deliver_twice(self, request: AWSPreparedRequest) -> AWSResponse:
-        answer = perform(request)
-        perform(request)
-        return answer
-
-    def deliver_again_later(self, request: AWSPreparedRequest) -> AWSResponse | None:
-        self.late.append(request)
+        if self.at <= number < self.at + _REQUESTS.get(self.fault, 1):
+            return self._fail(request)
         return None
 
+    def _fail(self, request: AWSPreparedRequest) -> Any:
+        match self.fault:
+            case Fault.THROTTLED | Fault.THROTTLED_FOR_LONG:
+                return throttling(request)
+            case Fault.RIVAL:
+                return conflict(request)
+            case Fault.TIMED_OUT_BEFORE:
+                raise ConnectTimeoutError(endpoint_url=request.url)
+            case Fault.TIMED_OUT_AFTER | Fault.TIMED_OUT_FOR_LONG:
+                perform(request)
+                raise ReadTimeoutError(endpoint_url=request.url)
+            case Fault.DIED_BEFORE | Fault.DIED_AFTER:
+                return self._die(request)
+            case Fault.TWICE:
+                return _twice(request)
+            case Fault.LATE:
+                return self.late.append(request)
+            case Fault.SILENT | Fault.REFUSING:
+                return self._keep_silent(request)
 
-_FAULTS = {
-    Fault.THROTTLED: Outage.throttle,
-    Fault.THROTTLED_FOR_LONG: Outage.throttle,
-    Fault.RIVAL: Outage.meet_rival,
-    Fault.TIMED_OUT_BEFORE: Outage.time_out_before,
-    Fault.TIMED_OUT_AFTER: Outage.time_out_after,
-    Fault.TIMED_OUT_FOR_LONG: Outage.time_out_after,
-    Fault.DIED_BEFORE: Outage.die_before,
-    Fault.DIED_AFTER: Outage.die_after,
-    Fault.TWICE: Outage.deliver_twice,
-    Fault.LATE: Outage.deliver_again_later,
-}
+    def _die(self, request: AWSPreparedRequest) -> None:
+        if self.fault is Fault.DIED_AFTER:
+            perform(request)
+        self.dead = True
+        raise ProcessDiedError
+
+    def _keep_silent(self, request: AWSPreparedRequest) -> object:
+        request.url = f"http://127.0.0.1:{self.port}/"
+        request.context["read_timeout"] = min(request.context["read_timeout"], self.patience)
+        return TO_ITS_URL
 
 
-class _Body(BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
+def _twice(request: AWSPreparedRequest) -> AWSResponse:
+    answer = perform(request)
+    perform(request)
+    return answer
 
 
 _outage: Outage | None = None
 _apart = threading.local()
 
 
-def _meet(request: AWSPreparedRequest) -> AWSResponse | None:
-    if _outage is None or is_apart() or "X-Amz-Target" not in request.headers:
+def _meet(request: AWSPreparedRequest) -> Any:
+    if _outage is None or getattr(_apart, "depth", 0) or not operation(request):
         return None
     return _outage.meet(request)
 
@@ -142,21 +129,19 @@ interceptors.append(_meet)
 
 
 @contextmanager
-def outage(fault: Fault, at: int) -> Iterator[Outage]:
-    """Let one request within fail, whichever thread sends it."""
+def outage(fault: Fault, at: float = 0, patience: float = math.inf) -> Iterator[Outage]:
+    """Let a request within fail, whichever thread sends it."""
     global _outage
-    _outage = met = Outage(fault, at)
-    try:
-        yield met
-    finally:
-        _outage = None
-        for request in met.late:
-            perform(request)
-
-
-def is_apart() -> bool:
-    """Whether this thread's requests come from another process."""
-    return bool(getattr(_apart, "depth", 0))
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as deaf:
+        _outage = met = Outage(fault, at, patience, deaf.getsockname()[1])
+        if fault is Fault.REFUSING:
+            deaf.close()
+        try:
+            yield met
+        finally:
+            _outage = None
+    for request in met.late:
+        perform(request)
 
 
 @contextmanager
@@ -167,23 +152,3 @@ def apart() -> Iterator[None]:
         yield
     finally:
         _apart.depth -= 1
-
-
-def _operation(request: AWSPreparedRequest) -> str:
-    target = request.headers["X-Amz-Target"]
-    return (target.decode() if isinstance(target, bytes) else str(target)).rpartition(".")[2]
-
-
-def perform(request: AWSPreparedRequest) -> AWSResponse:
-    """What the engine answers, once it has done what it was asked."""
-    name = f"before-send.dynamodb.{_operation(request)}"
-    return moto_answer(name, request) or URLLib3Session().send(request)
-
-
-def answer_with(request: AWSPreparedRequest, status: int, content: bytes) -> AWSResponse:
-    """A response as it comes from the network."""
-    return AWSResponse(request.url, status, {"Content-Length": str(len(content))}, _Body(content))
-
-
-def _refusal(request: AWSPreparedRequest, body: dict[str, Any]) -> AWSResponse:
-    return answer_with(request, 400, json.dumps(body).encode())

@@ -6,7 +6,9 @@ from contextlib import suppress
 from itertools import count
 from typing import Annotated, Any, TypedDict
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.channels.delta import DeltaChannel
@@ -17,10 +19,12 @@ from langgraph.types import Command, interrupt
 from chatkeep.checkpoint_items import payload
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import ConcurrentWriteError
+from tests.cases import cases
 from tests.checkpoint_threads import TABLE
-from tests.faults.checkpoint_faults import FAULTS, DiedError, Fault, FaultyClient
+from tests.engines import Engine
+from tests.faults.injector import Fault, ProcessDiedError, outage
 
-Failure = (ClientError, BotoCoreError, DiedError, ConcurrentWriteError)
+Failure = (ClientError, BotoCoreError, ProcessDiedError, ConcurrentWriteError)
 
 
 def texts(checkpoint: Any) -> list[str] | None:
@@ -113,16 +117,21 @@ RUNS = {
     "interrupted subgraph": (nested, interrupted),
     "DeltaChannel": (logging, over_a_snapshot),
 }
-FEW_FAULTS = [
-    pytest.param(one, marks=pytest.mark.thorough if one in {"throttled", "delivered twice"} else ()) for one in FAULTS
-]
-LONG = RUNS.keys() - {"short turns"}
-MARKS = {name: [pytest.mark.thorough] if name in LONG else [] for name in RUNS}
+FAULTS = [Fault.THROTTLED, Fault.TIMED_OUT_AFTER, Fault.DIED_BEFORE, Fault.TWICE]
+FEW_FAULTS = cases(FAULTS, thorough=[Fault.THROTTLED, Fault.TWICE])
+THOROUGH_RUNS = RUNS.keys() - {"short turns"}
+
+
+@pytest.fixture
+def client(engine: Engine) -> Any:
+    """A client that sends each request once, so that what happens to one happens to the saver."""
+    once = Config(retries={"total_max_attempts": 1})
+    return boto3.client("dynamodb", endpoint_url=engine.endpoint, config=once)
 
 
 def whole(saver: Recording, config: Any) -> None:
     """What is visible can be read, and what was acknowledged is visible."""
-    fresh = DynamoDBSaver(TABLE, saver.client.client)
+    fresh = DynamoDBSaver(TABLE, saver.client)
     found = {(each.config["configurable"]["checkpoint_ns"], each.checkpoint["id"]): each for each in fresh.list(config)}
     for place, contents in saver.put_checkpoints.items():
         assert place in found
@@ -156,13 +165,11 @@ def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload, "PART_BYTES", 10_000)
 
 
-@pytest.mark.parametrize(
-    "strict", [pytest.param(False, id="plain", marks=pytest.mark.thorough), pytest.param(True, id="strict")]
-)
-@pytest.mark.parametrize(("make", "run"), [pytest.param(*RUNS[name], id=name, marks=MARKS[name]) for name in RUNS])
+@pytest.mark.parametrize("strict", cases({"plain": False, "strict": True}, thorough=["plain"]))
+@pytest.mark.parametrize(("make", "run"), cases(RUNS, thorough=THOROUGH_RUNS))
 @pytest.mark.parametrize("fault", FEW_FAULTS)
 def test_a_run_survives_a_fault_at_any_request(
-    dynamodb: Any,
+    client: Any,
     user_id: str,
     fault: Fault,
     make: Callable[[Any], Any],
@@ -171,15 +178,13 @@ def test_a_run_survives_a_fault_at_any_request(
 ) -> None:
     for at in count():
         config: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
-        client = FaultyClient(dynamodb, at, fault)
         saver = Recording(TABLE, client, require_head_parent=strict)
-        with suppress(*Failure):
+        with outage(fault, at) as met, suppress(*Failure):
             run(make(saver), config)
         whole(saver, config)
-        goes_on(dynamodb, config, make)
-        saver.client = dynamodb
+        goes_on(client, config, make)
         saver.delete_thread(f"{user_id}-{at}")
-        if not client.hit:
+        if not met.hit:
             assert at > 5
             return
 
@@ -197,52 +202,49 @@ def seen(client: Any, config: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("fault", FEW_FAULTS)
-def test_pruning_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+def test_pruning_is_repeated_after_a_fault_at_any_request(client: Any, user_id: str, fault: Fault) -> None:
     for at in count():
         config: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
-        before = thread_of_some_turns(dynamodb, config)
-        client = FaultyClient(dynamodb, at, fault)
-        with suppress(*Failure):
+        before = thread_of_some_turns(client, config)
+        with outage(fault, at) as met, suppress(*Failure):
             DynamoDBSaver(TABLE, client).prune([config["configurable"]["thread_id"]])
-        assert all(each in before for each in seen(dynamodb, config))
-        DynamoDBSaver(TABLE, dynamodb).prune([config["configurable"]["thread_id"]])
-        assert seen(dynamodb, config) == before[:1]
-        goes_on(dynamodb, config)
-        if not client.hit:
+        assert all(each in before for each in seen(client, config))
+        DynamoDBSaver(TABLE, client).prune([config["configurable"]["thread_id"]])
+        assert seen(client, config) == before[:1]
+        goes_on(client, config)
+        if not met.hit:
             return
 
 
 @pytest.mark.parametrize("fault", FEW_FAULTS)
-def test_a_copy_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+def test_a_copy_is_repeated_after_a_fault_at_any_request(client: Any, user_id: str, fault: Fault) -> None:
     source: Any = {"configurable": {"thread_id": user_id}}
-    before = thread_of_some_turns(dynamodb, source)
+    before = thread_of_some_turns(client, source)
     for at in count():
         target: Any = {"configurable": {"thread_id": f"{user_id}-{at}"}}
-        client = FaultyClient(dynamodb, at, fault)
-        with suppress(*Failure):
+        with outage(fault, at) as met, suppress(*Failure):
             DynamoDBSaver(TABLE, client).copy_thread(user_id, f"{user_id}-{at}")
-        copied = seen(dynamodb, target)
+        copied = seen(client, target)
         assert copied == before[len(before) - len(copied) :]
-        DynamoDBSaver(TABLE, dynamodb).copy_thread(user_id, f"{user_id}-{at}")
-        assert seen(dynamodb, target) == before
-        if not client.hit:
+        DynamoDBSaver(TABLE, client).copy_thread(user_id, f"{user_id}-{at}")
+        assert seen(client, target) == before
+        if not met.hit:
             return
 
 
 @pytest.mark.parametrize("fault", FEW_FAULTS)
-def test_a_deletion_is_repeated_after_a_fault_at_any_request(dynamodb: Any, user_id: str, fault: Fault) -> None:
+def test_a_deletion_is_repeated_after_a_fault_at_any_request(client: Any, user_id: str, fault: Fault) -> None:
     for at in count():
         thread_id = f"{user_id}-{at}"
-        thread_of_some_turns(dynamodb, {"configurable": {"thread_id": thread_id}})
-        client = FaultyClient(dynamodb, at, fault)
-        with suppress(*Failure):
+        thread_of_some_turns(client, {"configurable": {"thread_id": thread_id}})
+        with outage(fault, at) as met, suppress(*Failure):
             DynamoDBSaver(TABLE, client).delete_thread(thread_id)
-        DynamoDBSaver(TABLE, dynamodb).delete_thread(thread_id)
-        found = dynamodb.query(
+        DynamoDBSaver(TABLE, client).delete_thread(thread_id)
+        found = client.query(
             TableName=TABLE,
             KeyConditionExpression="pk = :thread",
             ExpressionAttributeValues={":thread": {"S": thread_id}},
         )
         assert found["Items"] == []
-        if not client.hit:
+        if not met.hit:
             return

@@ -1,6 +1,6 @@
 """Whatever a model sends: the session goes on, its views agree, and each answer is documented.
 
-`HOSTILE_EXAMPLES` stories are told in all, `HOSTILE_SEED` chooses others.
+`HOSTILE_EXAMPLES` conversations are told in all, `HOSTILE_SEED` chooses others.
 """
 
 import logging
@@ -42,7 +42,7 @@ KINDS = [
 ]
 """Of the shards, in order: as few as four have one of each."""
 TOGETHER = 5
-"""Stories told on the same tables: moto's queries take longer the more is in them."""
+"""Conversations on the same tables: moto's queries take longer the more is in them."""
 SHARDS = range(max(1, EXAMPLES // TOGETHER))
 MODELS = {"openai": "openai:tiny", "bedrock": "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"}
 STRICTS = {"openai": [STRICTEST, MISTRAL, GEMMA, Strict()], "bedrock": [bedrock.Strict()]}
@@ -54,7 +54,7 @@ CHECKS = list(HealthCheck)
 
 
 @dataclass(frozen=True)
-class Story:
+class Conversation:
     """`turns` are the scripts of the model, for each hostile turn of a session one; then it says `LAST_WORDS`."""
 
     turns: Sequence[Sequence[Any]]
@@ -63,41 +63,41 @@ class Story:
     streams: bool
 
 
-def stories(provider: str) -> st.SearchStrategy[Story]:
+def conversations(provider: str) -> st.SearchStrategy[Conversation]:
     scripts = st.lists(HOSTILE[provider].ANSWERS, min_size=1, max_size=2)
     turns = st.lists(scripts, min_size=1, max_size=3)
     stricts, prompts = st.sampled_from(STRICTS[provider]), st.sampled_from(["", "Be brief."])
-    return st.builds(Story, turns, stricts, prompts, streams=st.sampled_from([True, True, True, False]))
+    return st.builds(Conversation, turns, stricts, prompts, streams=st.sampled_from([True, True, True, False]))
 
 
 @dataclass
 class World:
-    """Where stories take place; `model` is the provider, which all share."""
+    """Where conversations take place; `model` is the provider, which all share."""
 
     dynamodb: Any
     provider: str
     model: Any
 
-    def tell(self, story: Story) -> None:
+    def tell(self, told: Conversation) -> None:
         api = Client(f"user-{uuid4()}")
         session_id = new_session(
             api,
             model_name=MODELS[self.provider],
-            custom_system_prompt=story.prompt,
+            custom_system_prompt=told.prompt,
             model_options={
-                **({} if story.streams else {"stream": False}),
-                **({"system_role": "user"} if story.strict is GEMMA else {}),
+                **({} if told.streams else {"stream": False}),
+                **({"system_role": "user"} if told.strict is GEMMA else {}),
             },
         )
-        self.model.strict = story.strict
+        self.model.strict = told.strict
         counters = {"message_count": 0, "total_tokens_used": 0, "total_cost": 0.0}
         heard: dict[str, Heard | None] = {}
-        for number, script in enumerate(story.turns):
+        for number, script in enumerate(told.turns):
             self.model.script = list(script)
             response = send(api, session_id, f"question {number}")
             check_the_answer(response)
             if response.status == 200:
-                heard[response.json["turn_id"]] = HOSTILE[self.provider].heard(script[0], story.streams)
+                heard[response.json["turn_id"]] = HOSTILE[self.provider].heard(script[0], told.streams)
             counters = check_the_counters(api, session_id, counters)
         self.model.script = []
         last = send(api, session_id, "and now?")
@@ -127,12 +127,12 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, shard: int) -> Iterato
 def test_whatever_a_model_sends_the_session_goes_on_and_its_views_agree(world: World, shard: int) -> None:
     @seed(f"{SEED}, {shard}")
     @settings(max_examples=min(EXAMPLES, TOGETHER), database=None, suppress_health_check=CHECKS)
-    @given(stories(world.provider))
-    def tell(story: Story) -> None:
+    @given(conversations(world.provider))
+    def tell(told: Conversation) -> None:
         graphs.ran.clear()
         for kept in (world.model.asked, world.model.headers, world.model.violations):
             kept.clear()
-        world.tell(story)
+        world.tell(told)
 
     try:
         tell()

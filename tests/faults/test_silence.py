@@ -5,21 +5,21 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatkeep import clock
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions
 from tests import graphs
+from tests.cases import cases
 from tests.chat import deployment, new_session, send
-from tests.client import STACK, Client, Response
-from tests.faults.silence import NOT_YET, Silence, silent
-from tests.views import Views, views
+from tests.client import STACK, Client
+from tests.faults.injector import FOR_GOOD, NOT_YET, Fault, outage
+from tests.faults.story import Story, check_is_unavailable
+from tests.views import views
 
 EVENTS = {file.stem: file for file in sorted((Path(__file__).parents[1] / "events").glob("*.json"))}
 FUNCTIONS = load_functions(STACK)
@@ -39,26 +39,21 @@ def within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - began < seconds
 
 
-def check_is_unavailable(response: Response) -> None:
-    assert (response.status, response.json["code"]) == (503, "storage_unavailable"), response.text
-    assert int(response.headers["retry-after"]) > 0
-
-
 @pytest.mark.parametrize("function", ROUTES)
 def test_a_silent_storage_is_told_well_within_the_functions_time(api: Client, function: str) -> None:
     timeout = FUNCTIONS[f"{function.capitalize()}Function"].timeout_seconds
-    with silent(), within(timeout - 2):
+    with outage(Fault.SILENT), within(timeout - 2):
         check_is_unavailable(ROUTES[function](api))
 
 
-@pytest.mark.parametrize("kind", Silence)
+@pytest.mark.parametrize("fault", sorted(FOR_GOOD))
 @pytest.mark.parametrize("event", sorted(EVENTS.keys() - {"every_five_minutes"}))
-def test_each_route_says_that_the_storage_is_not_there(api: Client, event: str, kind: Silence) -> None:
+def test_each_route_says_that_the_storage_is_not_there(api: Client, event: str, fault: Fault) -> None:
     request = json.loads(EVENTS[event].read_text())
     function = next(one for one in FUNCTIONS.values() if answers(one.handler, request))
     module, _, name = function.handler.rpartition(".")
     context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
-    with silent(kind, patience=SOON), within(function.timeout_seconds - 2):
+    with outage(fault, patience=SOON), within(function.timeout_seconds - 2):
         result = getattr(importlib.import_module(module), name)(request, context)
     assert (result["statusCode"], json.loads(result["body"])["code"]) == (503, "storage_unavailable")
 
@@ -74,51 +69,33 @@ def test_a_sweep_that_meets_silence_ends_before_it_is_killed(api: Client) -> Non
     from functions.sweep.app import lambda_handler
 
     context = LambdaContext("SweepFunction", "a-request", time.monotonic() + 8)
-    with silent(), within(8), pytest.raises(Exception, match="query"):
+    with outage(Fault.SILENT), within(8), pytest.raises(Exception, match="query"):
         lambda_handler({}, context)
 
 
-@pytest.fixture
-def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Sets the clock an hour ahead, so that each lease has expired."""
-    shifts: list[timedelta] = []
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + sum(shifts, timedelta()))
-    return lambda: shifts.append(timedelta(hours=1))
+BUILT_IN = "functions.chat.agent:build_graph"
 
 
-@pytest.mark.parametrize(
-    "graph", ["functions.chat.agent:build_graph", pytest.param("tests.graphs:agent", marks=pytest.mark.thorough)]
-)
-@pytest.mark.parametrize("key", [pytest.param(None, marks=pytest.mark.thorough), "k"])
+@pytest.mark.parametrize("graph", cases([BUILT_IN, "tests.graphs:agent"], thorough=["tests.graphs:agent"]))
+@pytest.mark.parametrize("key", cases([None, "k"], thorough=[None]))
 def test_a_storage_that_falls_silent_anywhere_in_a_turn_leaves_all_of_it_or_nothing(
-    api: Client,
-    user_id: str,
-    dynamodb: Any,
-    shift: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
-    graph: str,
-    key: str | None,
+    new_story: Callable[[], Story], monkeypatch: pytest.MonkeyPatch, graph: str, key: str | None
 ) -> None:
     with deployment(monkeypatch, {"GRAPH": graph}):
         for at in count():
-            api = api.as_user(f"{user_id}-{at}")
-            session_id = new_session(api)
-            send(api, session_id, "before")
-            with silent(at=at, patience=SOON) as outage, within(20):
-                response = send(api, session_id, "one two", key=key)
-            if not outage.sent:
+            story = new_story()
+            story.say("before")
+            with within(20):
+                hit, response = story.say_amid(Fault.SILENT, at, "one two", key, patience=SOON)
+            if not hit:
                 break
+            assert response
             check_is_unavailable(response)
-            shown(api, dynamodb, session_id).check()
-            shift()
-            assert send(api, session_id, "one two", key=key).status == 200
-            shown(api, dynamodb, session_id).check()
+            story.check()
+            story.wait()
+            assert story.say("one two", key).status == 200
+            story.check()
     assert at > 2
-
-
-def shown(api: Client, dynamodb: Any, session_id: str) -> Views:
-    return views(dynamodb, str(api.user_id), session_id)
 
 
 @pytest.mark.thorough
@@ -126,14 +103,14 @@ def test_a_turn_that_meets_silence_when_its_time_is_over_is_answered_and_its_usa
     api: Client, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     session_id = new_session(api)
-    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}), silent(at=NOT_YET) as outage:
-        graphs.meanwhile[:] = [outage.begin]
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}), outage(Fault.SILENT, at=NOT_YET) as met:
+        graphs.meanwhile[:] = [met.begin]
         with within(8):
             response = send(api.with_deadline(8), session_id, "think")
     check_is_unavailable(response)
     (logged,) = [vars(record) for record in caplog.records if record.getMessage() == "usage may not be recorded"]
     assert (logged["levelname"], logged["session_id"]) == ("ERROR", session_id)
     assert logged["output_tokens"] > 0
-    found = shown(api, dynamodb, session_id)
+    found = views(dynamodb, str(api.user_id), session_id)
     found.check()
     assert (found.transcript, found.memory, found.turns) == ([], [], {})

@@ -8,6 +8,7 @@ import pytest
 from chatkeep.checkpointer import DynamoDBSaver
 from tests.bench.checkpoint_graphs import GRAPHS, QUESTION_BYTES, plain, text
 from tests.bench.meter import Meter, Usage
+from tests.cases import cases
 from tests.checkpoint_threads import TABLE, Thread, noise
 from tests.engines import Engine
 
@@ -29,17 +30,17 @@ def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, m
     return used
 
 
+USUAL = [("MessagesState", "async", 30, 8, 12), ("MessagesState", "exit", 30, 5, 5), ("subgraph", "exit", 30, 5, 5)]
+THOROUGH = [
+    ("DeltaChannel", "async", 60, 8, 12),  # a snapshot at the 50th
+    ("DeltaChannel", "exit", 60, 6, 5),
+    ("subgraph", "async", 30, 15, 14),
+    ("agent, two tool calls", "async", 20, 17, 15),
+]
+
+
 @pytest.mark.parametrize(
-    ("graph", "durability", "count", "requests", "wcu"),
-    [
-        ("MessagesState", "async", 30, 8, 12),
-        ("MessagesState", "exit", 30, 5, 5),
-        pytest.param("DeltaChannel", "async", 60, 8, 12, marks=pytest.mark.thorough),  # a snapshot at the 50th
-        pytest.param("DeltaChannel", "exit", 60, 6, 5, marks=pytest.mark.thorough),
-        pytest.param("subgraph", "async", 30, 15, 14, marks=pytest.mark.thorough),
-        ("subgraph", "exit", 30, 5, 5),
-        pytest.param("agent, two tool calls", "async", 20, 17, 15, marks=pytest.mark.thorough),
-    ],
+    ("graph", "durability", "count", "requests", "wcu"), cases([*USUAL, *THOROUGH], thorough=THOROUGH)
 )
 def test_each_turn_costs_as_little_as_the_first(
     metered: tuple[DynamoDBSaver, Meter],

@@ -18,6 +18,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, Send, interrupt
 
 from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
+from tests.cases import cases
 from tests.checkpoint_threads import TABLE
 
 Scenario = Callable[[BaseCheckpointSaver[Any], Any], Any]
@@ -29,7 +30,7 @@ def scenario(function: Scenario) -> Scenario:
     return function
 
 
-@pytest.fixture(params=["async", pytest.param("sync", marks=pytest.mark.thorough), "exit"])
+@pytest.fixture(params=cases(["async", "sync", "exit"], thorough=["sync"]))
 def durability(request: pytest.FixtureRequest) -> Any:
     return request.param
 

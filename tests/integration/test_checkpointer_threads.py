@@ -13,12 +13,11 @@ from langgraph.checkpoint.serde.types import INTERRUPT
 
 from chatkeep.checkpointer import DynamoDBSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
+from tests.cases import cases
 from tests.checkpoint_threads import Thread, another, noise
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 1_000, 300_000, 5_000_000, pytest.param(20_000_000, marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize("size", cases([0, 1, 1_000, 300_000, 5_000_000, 20_000_000], thorough=[20_000_000]))
 @pytest.mark.parametrize("shape", [lambda text: text, lambda text: [text, text[:10]], lambda text: {"a": [text]}])
 def test_a_state_of_any_size_comes_back(thread: Thread, size: int, shape: Callable[[str], Any]) -> None:
     value = shape(noise(size))

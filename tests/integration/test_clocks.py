@@ -66,7 +66,7 @@ CHANGES: dict[str, Callable[[Client, str], Any]] = {
 }
 
 
-class Story:
+class Sessions:
     """A user's sessions as they were last seen."""
 
     def __init__(self, watch: Watch) -> None:
@@ -115,9 +115,9 @@ def _place(session: Session) -> tuple[bool, str, str]:
 def test_whatever_the_clock_does_a_session_rises_in_the_list_when_it_is_touched(
     engine: Engine, watch: Watch, steps: list[tuple[timedelta, int, str]]
 ) -> None:
-    story = Story(watch)
+    listed = Sessions(watch)
     for jump, which, change in steps:
-        story.step(jump, which, change)
+        listed.step(jump, which, change)
 
 
 @pytest.mark.parametrize("rival", [{"title": "by a rival"}, {"is_pinned": True}])

@@ -85,9 +85,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def service(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[runner.Runner]:
     folder: Path = tmp_path_factory.mktemp("chatkeep")
-    started = runner.start(folder, environment={"DYNAMODB_ENDPOINT": endpoint, "WORKERS": "6", "TURNS_PER_USER": "32"})
-    yield started
-    started.stop()
+    variables = {"DYNAMODB_ENDPOINT": endpoint, "WORKERS": "6", "TURNS_PER_USER": "32"}
+    with runner.running(folder, environment=variables) as started:
+        yield started
 
 
 @pytest.mark.thorough

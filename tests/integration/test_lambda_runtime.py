@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from infra.local.stack import Stack
+from tests.cases import cases
 from tests.client import STACK
 from tests.engines import Engine, with_tables
 from tests.lambda_function import Code
@@ -25,7 +26,7 @@ def tables() -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture(scope="module", params=["DEBUG", pytest.param("ERROR", marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=cases(["DEBUG", "ERROR"], thorough=["ERROR"]))
 def level(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from functions.chat.models import failures
+from tests.cases import cases
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies, openai_refusals
@@ -141,19 +142,14 @@ def test_bedrocks_streams_break_alike(
     views(dynamodb, user_id, session_id).check()
 
 
-@pytest.mark.parametrize(
-    ("reply", "content"),
-    [
-        pytest.param(says(*WORDS, pause=Pause(after=51)), SAID, id="after many words"),
-        pytest.param(Reply(pause=Pause()), "", id="before the first", marks=pytest.mark.thorough),
-        pytest.param(
-            Reply(words=(), reasoning=("hm",), pause=Pause(after=2)),
-            "",
-            id="while it thinks",
-            marks=pytest.mark.thorough,
-        ),
-    ],
-)
+OUT_OF_TIME = {
+    "after many words": (says(*WORDS, pause=Pause(after=51)), SAID),
+    "before the first": (Reply(pause=Pause()), ""),
+    "while it thinks": (Reply(words=(), reasoning=("hm",), pause=Pause(after=2)), ""),
+}
+
+
+@pytest.mark.parametrize(("reply", "content"), cases(OUT_OF_TIME, thorough=OUT_OF_TIME.keys() - {"after many words"}))
 def test_a_turn_that_runs_out_of_its_time_keeps_its_words_and_is_billed(
     api: Client,
     dynamodb: Any,

@@ -8,8 +8,9 @@ from tests.chat import new_session, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
+from tests.provider.forms import in_each_form
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply, ToolCall, calls, says
+from tests.provider.openai_replies import Reply, ToolCall, calls, says
 from tests.views import transcript
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -32,10 +33,7 @@ ENDINGS: dict[str, tuple[Reply, str, str]] = {
 
 
 @pytest.mark.parametrize("case", ENDINGS)
-@pytest.mark.parametrize(
-    "as_sent",
-    [pytest.param(lambda reply: reply, id="streamed"), pytest.param(PlainJson, id="whole", marks=pytest.mark.thorough)],
-)
+@in_each_form(thorough=["whole"])
 def test_an_answer_tells_why_it_ended(api: Client, endpoint: Endpoint, case: str, as_sent: Any) -> None:
     reply, content, reason = ENDINGS[case]
     session_id = new_session(api, model_name="openai:tiny")

@@ -10,8 +10,9 @@ from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
+from tests.provider.forms import in_each_form
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply, Shapeless, ToolCall, calls, says
+from tests.provider.openai_replies import Reply, Shapeless, ToolCall, calls, says
 from tests.views import transcript, views
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -28,7 +29,7 @@ PIECES = [
 
 
 @pytest.mark.parametrize(("pieces", "text"), PIECES)
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@in_each_form()
 def test_halves_of_surrogate_pairs_are_joined_and_lone_ones_replaced(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, pieces: list[str], text: str, as_sent: Any
 ) -> None:
@@ -43,7 +44,7 @@ def test_halves_of_surrogate_pairs_are_joined_and_lone_ones_replaced(
 
 
 @pytest.mark.parametrize(("pieces", "text"), PIECES)
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@in_each_form()
 def test_a_refusal_is_made_valid_to_its_end_too(
     api: Client, endpoint: Endpoint, pieces: list[str], text: str, as_sent: Any
 ) -> None:

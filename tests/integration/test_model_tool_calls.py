@@ -9,8 +9,9 @@ from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
+from tests.provider.forms import in_each_form
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply, ToolCall, calls
+from tests.provider.openai_replies import Reply, ToolCall, calls
 from tests.provider.openai_rules import STRICTEST, Strict
 from tests.views import transcript, views
 
@@ -59,10 +60,7 @@ MADE = {
 
 
 @pytest.mark.parametrize("case", CALLS)
-@pytest.mark.parametrize(
-    "as_sent",
-    [pytest.param(lambda reply: reply, id="streamed"), pytest.param(PlainJson, id="whole", marks=pytest.mark.thorough)],
-)
+@in_each_form(thorough=["whole"])
 def test_an_agent_makes_the_calls_that_can_be_made_and_the_session_goes_on(
     api: Client, dynamodb: Any, user_id: str, tools: Endpoint, case: str, as_sent: Any
 ) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from tests import graphs
+from tests.cases import cases
 from tests.chat import deployment, new_session, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
 from tests.provider.bedrock import Bedrock
 from tests.provider.bedrock_replies import tokens
+from tests.provider.forms import in_each_form
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import NO_USAGE, PlainJson, ToolCall, Usage, When, calls, says
+from tests.provider.openai_replies import NO_USAGE, ToolCall, Usage, When, calls, says
 from tests.views import views
 
 SONNET = "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"
@@ -27,7 +29,7 @@ def used(api: Client, dynamodb: Any, session_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("when", [one for one in When if one is not When.NEVER])
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@in_each_form()
 def test_of_usages_in_one_answer_the_last_counts(
     api: Client, dynamodb: Any, endpoint: Endpoint, when: When, as_sent: Any
 ) -> None:
@@ -68,7 +70,7 @@ ABSURD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", ABSURD)
-@pytest.mark.parametrize("when", [When.ALONE, pytest.param(When.FINISHING, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("when", cases([When.ALONE, When.FINISHING], thorough=[When.FINISHING]))
 def test_counts_that_cannot_be_true_are_held_to_what_can(
     api: Client, dynamodb: Any, endpoint: Endpoint, case: str, when: When
 ) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from tests.chat import new_session, sent
 from tests.client import Client
+from tests.provider.forms import in_each_form
 from tests.provider.openai import Endpoint
-from tests.provider.openai_replies import PlainJson, Reply, Usage, When
+from tests.provider.openai_replies import Reply, Usage, When
 
 COUNTED = {"prompt_tokens": 7, "completion_tokens": 5}
 SHAPES = {
@@ -21,7 +22,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("tokens", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("as_sent", [lambda reply: reply, PlainJson], ids=["streamed", "whole"])
+@in_each_form()
 def test_a_usage_of_another_shape_is_read_as_far_as_it_can_be(
     api: Client, endpoint: Endpoint, tokens: Any, as_sent: Any
 ) -> None:

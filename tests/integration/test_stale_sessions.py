@@ -15,6 +15,7 @@ from chatkeep.models.totals import Day, Totals
 from chatkeep.models.turn import Turn
 from functions.sessions import usage, writing
 from functions.sessions.schemas import NewSession
+from tests.cases import cases
 from tests.chat import new_session
 from tests.client import Client
 from tests.session_changes import CHANGES, REPORT, check
@@ -50,10 +51,7 @@ def of(api: Client, name: str) -> tuple[str, str]:
 @pytest.mark.parametrize("first", CHANGES)
 @pytest.mark.parametrize(
     "behind",
-    [
-        pytest.param(timedelta(), id="at one moment", marks=pytest.mark.thorough),
-        pytest.param(timedelta(hours=1), id="by a clock that is behind"),
-    ],
+    cases({"at one moment": timedelta(), "by a clock that is behind": timedelta(hours=1)}, thorough=["at one moment"]),
 )
 def test_two_changes_from_two_copies_of_the_same_state_both_hold(
     api: Client, stale: Any, monkeypatch: pytest.MonkeyPatch, first: str, behind: timedelta

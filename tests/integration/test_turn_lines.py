@@ -15,7 +15,7 @@ from chatkeep.tracing.sending import LONGEST_SECONDS
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
 from tests.collector import tracing_here
-from tests.faults.injector import perform
+from tests.faults.network import perform
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import invalid_api_key
 from tests.provider.openai_replies import ALL, Reply

@@ -10,6 +10,7 @@ from chatkeep.errors import TurnTooLargeError
 from chatkeep.models.session import Session
 from chatkeep.turns import ahead
 from functions.chat.runtime import graph_for, saver
+from tests.cases import cases
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.views import Views, views
@@ -34,6 +35,9 @@ def hall(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+LARGE = [(1_000, 10), (200, 40_000)]
+
+
 def log(user_id: str, session_id: str) -> list[str]:
     """What the tasks of all turns have written, as another process reads it: their numbers, in order."""
     runtime = saver()
@@ -43,11 +47,7 @@ def log(user_id: str, session_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("tasks", "length"),
-    [
-        *[(20, 10), (97, 10), (200, 10), (97, 2_000)],
-        *(pytest.param(*large, marks=pytest.mark.thorough) for large in [(1_000, 10), (200, 40_000)]),
-    ],
+    ("tasks", "length"), cases([(20, 10), (97, 10), (200, 10), (97, 2_000), *LARGE], thorough=LARGE)
 )
 @pytest.mark.usefixtures("crowd")
 def test_a_turn_of_many_tasks_is_stored_whole(

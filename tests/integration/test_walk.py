@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.runner import ROOT, start
+from tests.runner import ROOT, running
 
 QUESTIONS = ["My name is Ada. Where should I travel?", "And in winter?", "What is my name?"]
 Json = dict[str, Any]
@@ -19,12 +19,12 @@ def made(folder: Path) -> Iterator[httpx.Client]:
     """A client of `make run`, with a token of `make token`; Ctrl-C at the end."""
     command = ["make", "-s", "token", "USER=alice", f"CHATKEEP_DATA={folder}"]
     token = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    runner = start(folder, command=["make", "run"])
-    try:
-        with httpx.Client(base_url=runner.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-            yield client
-    finally:
-        runner.interrupt()
+    with running(folder, command=["make", "run"]) as runner:
+        try:
+            with httpx.Client(base_url=runner.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+                yield client
+        finally:
+            runner.interrupt()
 
 
 def ok(response: httpx.Response, status: int = 200) -> Json:

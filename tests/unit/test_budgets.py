@@ -16,7 +16,7 @@ from chatkeep.retrying import ATTEMPT_SECONDS
 from infra.local.template import Function, load_functions, load_routes
 from tests.client import STACK
 from tests.engines import Engine
-from tests.faults.silence import silent
+from tests.faults.injector import Fault, outage
 
 FUNCTIONS = load_functions(STACK)
 BEHIND_THE_GATEWAY = {route.function for route in load_routes(STACK)}
@@ -55,10 +55,10 @@ def test_a_request_that_could_not_be_answered_in_time_is_not_sent(
     engine: Engine, left: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Deadline, "storage_seconds_left", lambda _: left)
-    with silent() as outage, pytest.raises(GetError) as raised:
+    with outage(Fault.SILENT) as met, pytest.raises(GetError) as raised:
         Session.get("a", "b")
     assert isinstance(raised.value.cause, OutOfTimeError)
-    assert outage.count == 0
+    assert met.count == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -44,7 +45,8 @@ def client_with(patience: float) -> Any:
 
 
 def streamed(client: Any, messages: Any = HI, **rest: Any) -> list[dict[str, Any]]:
-    return list(client.converse_stream(modelId=MODEL, messages=messages, **rest)["stream"])
+    with closing(client.converse_stream(modelId=MODEL, messages=messages, **rest)["stream"]) as events:
+        return list(events)
 
 
 def deltas(events: list[dict[str, Any]], member: str) -> list[Any]:
@@ -152,9 +154,9 @@ def test_what_bedrock_could_not_send_is_no_scenario(impossible: Any) -> None:
 def test_a_failure_ends_a_stream(bedrock: Bedrock, client: Any, failure: Failure) -> None:
     bedrock.default = says("a", "b", "c", failure=failure, fails_after=2)
     heard = []
-    with pytest.raises(EventStreamError) as failed:  # noqa: PT012
-        for event in client.converse_stream(modelId=MODEL, messages=HI)["stream"]:
-            heard.append(event)  # noqa: PERF402
+    stream = client.converse_stream(modelId=MODEL, messages=HI)["stream"]
+    with closing(stream), pytest.raises(EventStreamError) as failed:
+        heard.extend(stream)
     assert failed.value.response["Error"] == {"Code": failure.name, "Message": failure.message}
     assert deltas(heard, "text") == ["a"]
 
@@ -163,9 +165,9 @@ def test_a_failure_ends_a_stream(bedrock: Bedrock, client: Any, failure: Failure
 def test_a_cut_stream_is_noticed_after_what_was_sent(bedrock: Bedrock, client: Any, after: int, heard: int) -> None:
     bedrock.default = Reply(cut_after=after)
     events = []
-    with pytest.raises((HTTPClientError, HTTPError)):  # noqa: PT012
-        for event in client.converse_stream(modelId=MODEL, messages=HI)["stream"]:
-            events.append(event)  # noqa: PERF402
+    answer = client.converse_stream
+    with pytest.raises((HTTPClientError, HTTPError)), closing(answer(modelId=MODEL, messages=HI)["stream"]) as stream:
+        events.extend(stream)
     assert len(events) == heard
 
 

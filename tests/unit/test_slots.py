@@ -22,8 +22,8 @@ RELEASE = st.tuples(st.just("release"), st.integers(0, SENDERS - 1), SECONDS)
 WAIT = st.tuples(st.just("wait"), st.just(0), SECONDS)
 
 
-class Story:
-    """What a correct count would do: senders by number, with the time at which their slots end."""
+class Count:
+    """A correct count: senders by number, with the time at which their slots end."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.user_id = limit, f"user-{uuid4()}"
@@ -53,19 +53,19 @@ class Story:
         self.now += timedelta(seconds=seconds)
 
 
-@settings(max_examples=50)  # each story has a user of its own
+@settings(max_examples=50)  # each count has a user of its own
 @given(limit=st.integers(1, 4), steps=st.lists(st.one_of(TAKE, TAKE, RELEASE, WAIT), max_size=30))
 def test_as_many_senders_as_the_limit_hold_slots_at_any_time(
     engine: Any, limit: int, steps: list[tuple[str, int, int]]
 ) -> None:
-    story = Story(limit)
+    count = Count(limit)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clock, "read", lambda: story.now)
+        patch.setattr(clock, "read", lambda: count.now)
         for name, number, seconds in steps:
-            getattr(story, name)(number, seconds)
-            living = {f"{one.owner}@{one.expires_at}" for one in story.living().values()}
-            assert living <= stored(story.user_id)
-            assert len(stored(story.user_id)) <= limit
+            getattr(count, name)(number, seconds)
+            living = {f"{one.owner}@{one.expires_at}" for one in count.living().values()}
+            assert living <= stored(count.user_id)
+            assert len(stored(count.user_id)) <= limit
 
 
 def stored(user_id: str) -> set[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -336,5 +337,6 @@ def renew_threads() -> None:
 def _loop() -> asyncio.AbstractEventLoop:
     if not hasattr(_loops, "loop"):
         _loops.loop = asyncio.new_event_loop()
+        weakref.finalize(threading.current_thread(), _loops.loop.close).atexit = False
     loop: asyncio.AbstractEventLoop = _loops.loop
     return loop

@@ -1,0 +1,36 @@
+"""What several modules of these tests start from. They import models, which read the engine's address at import."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chatkeep import clock
+
+
+@pytest.fixture
+def pass_an_hour(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Sets the clock an hour ahead, so that each lease has expired."""
+    hours: list[timedelta] = []
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + sum(hours, timedelta()))
+    return lambda: hours.append(timedelta(hours=1))
+
+
+@pytest.fixture
+def new_story(dynamodb: Any, pass_an_hour: Callable[[], None]) -> Callable[[], Any]:
+    from tests.faults.story import Story
+
+    return lambda: Story(dynamodb, pass_an_hour)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a turn looks often, and a retry comes at once."""
+    from chatkeep.turns import thread
+    from tests.faults.story import Impatient
+
+    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("botocore.endpoint.time", Impatient())

@@ -1,0 +1,143 @@
+"""A user's session as the user would tell of it, and what its views have to show of that."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from chatkeep.turns import repair
+from functions.sessions import cancelling
+from tests import graphs
+from tests.chat import new_session, send
+from tests.client import Client, Response
+from tests.faults.injector import Fault, ProcessDiedError, apart, outage
+from tests.views import Views, views
+
+
+class Impatient:
+    """In place of a module's `time`: by it a pause takes none."""
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+
+def check_is_unavailable(response: Response) -> None:
+    assert (response.status, response.json["code"]) == (503, "storage_unavailable"), response.text
+    assert int(response.headers["retry-after"]) > 0
+
+
+@dataclass
+class Story:
+    """`answers` are the acknowledged turns in order. A turn that is `held` may still run, as nobody has heard its end.
+
+    `lost` counts the questions without a key whose fate nobody knows, and `tried` has those of each key.
+    """
+
+    dynamodb: Any
+    pass_an_hour: Callable[[], None]
+    user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    lost: Counter[str] = field(default_factory=Counter)
+    tried: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    status: str = "active"
+    held: bool = False
+
+    def __post_init__(self) -> None:
+        self.api = Client(self.user_id)
+        self.session_id = new_session(self.api)
+
+    def say(self, content: str, key: str | None = None) -> Response:
+        """The answer, which is known to the story; what is not quick is cancelled as soon as the model says a word."""
+        return self._heard(self._send(content, key, seconds=6), content, key)
+
+    def say_amid(
+        self, fault: Fault, at: int, content: str, key: str | None = None, patience: float = 20
+    ) -> tuple[bool, Response | None]:
+        """Whether there was a request to fail, and the answer; None where the process died."""
+        with outage(fault, at, patience) as met:
+            try:
+                response = self._send(content, key, seconds=14)
+            except ProcessDiedError:
+                assert met.dead
+                response = None
+        self.held = True
+        if response is not None and response.status != 503:
+            return met.hit, self._heard(response, content, key)
+        if response is not None:
+            check_is_unavailable(response)
+        self._lose(content, key)
+        return met.hit, response
+
+    def _send(self, content: str, key: str | None, seconds: float) -> Response:
+        """Send it, with no more than so many seconds to wait for a turn that is held, as that may be a dead one's."""
+        graphs.meanwhile[:] = [self._cancel]
+        return send(self.api.with_deadline(seconds) if self.held else self.api, self.session_id, content, key=key)
+
+    def _cancel(self) -> None:
+        with apart():
+            cancelling.cancel(self.user_id, self.session_id, None)
+
+    def _heard(self, response: Response, content: str, key: str | None) -> Response:
+        if response.status == 200:
+            assert response.json["user_message"]["content"] == content
+            if key is not None:
+                assert self.keys.setdefault(key, content) == content
+                self.tried.pop(key, None)
+            if response.json not in self.answers:
+                self.answers.append(response.json)
+            return response
+        allowed = {"session_" + self.status}
+        if self.held:
+            allowed |= {"turn_in_progress", "turn_timed_out"}
+        if key is not None:
+            allowed.add("idempotency_key_reused")
+        assert response.json["code"] in allowed, response.text
+        return response
+
+    def _lose(self, content: str, key: str | None) -> None:
+        if self.status != "active":
+            return
+        if key is None:
+            self.lost[content] += 1
+        elif key not in self.keys:
+            self.tried[key].add(content)
+
+    def change(self, **changes: bool) -> None:
+        assert self.api.patch(f"/sessions/{self.session_id}", json=changes).status == 200
+        self.status = "archived" if changes.get("is_archived") else "active"
+
+    def cancel(self) -> None:
+        response = self.api.post(f"/sessions/{self.session_id}/cancel")
+        assert response.status == 409 or (self.held and response.status == 202)
+
+    def delete(self) -> None:
+        assert self.api.delete(f"/sessions/{self.session_id}").status == 200
+        self.status = "deleted"
+
+    def wait(self) -> None:
+        """Until each lease has expired."""
+        self.pass_an_hour()
+        self.held = False
+
+    def sweep(self) -> None:
+        repair.sweep()
+
+    def views(self) -> Views:
+        return views(self.dynamodb, self.user_id, self.session_id)
+
+    def check(self) -> None:
+        """The views agree; each acknowledged turn is there once, and a question without an answer at most once."""
+        found = self.views()
+        found.check()
+        shown = Counter(one["message_id"] for one in found.transcript)
+        for answer in self.answers:
+            assert shown[answer["user_message"]["message_id"]] == shown[answer["message"]["message_id"]] == 1
+            assert answer["message"] in found.transcript
+        known = Counter(answer["user_message"]["content"] for answer in self.answers)
+        asked = Counter(one["content"] for one in found.transcript if one["role"] == "user")
+        assert known <= asked <= known + self.lost + sum(map(Counter, self.tried.values()), Counter())
+
+    def check_nothing_is_pending(self) -> None:
+        self.views().check_nothing_is_pending()
