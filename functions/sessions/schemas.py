@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from chatkeep import money
 from chatkeep.formats import Id
 from chatkeep.messages import MessageView
-from functions.sessions.session_view import SessionView
+from chatkeep.models.turn import Turn
+from chatkeep.sessions.views import SessionView
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024
@@ -236,6 +238,15 @@ class UsageRecordView(BaseModel):
     message_count: int = Field(description="Messages that were counted")
     tokens_used: int = Field(description="Tokens that were added")
     cost: float = Field(description="US dollars that were added, to the micro-dollar")
+
+    @classmethod
+    def of(cls, turn: Turn) -> Self:
+        return cls(
+            turn_id=turn.turn_id,
+            message_count=int(turn.messages),
+            tokens_used=int(turn.input_tokens),
+            cost=money.dollars(int(turn.cost)),
+        )
 
 
 class CancelView(BaseModel):

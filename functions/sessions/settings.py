@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from chatkeep.aws.secrets import Secret
 from chatkeep.model_names import AllowedModels
-from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 

@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
-from chatkeep.http.bodies import serialised
 from chatkeep.http.caller import user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
 from chatkeep.telemetry import logger, metrics
+from chatkeep.text import serialised
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats
 

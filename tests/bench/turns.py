@@ -38,7 +38,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from chatkeep import ids
 from chatkeep.clock import day, now, stamp
 from chatkeep.deadline import Deadline
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.turns import engine
 from chatkeep.turns.attempt import Tools

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chatkeep.models.session import Details, Session
-from functions.sessions.placing import ROOM_BYTES
+from chatkeep.models.details import Details
+from chatkeep.models.session import Session
+from chatkeep.sessions.placing import ROOM_BYTES
 from functions.sessions.schemas import DEEPEST_METADATA, LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
 from tests.chat import sent
 from tests.client import Client

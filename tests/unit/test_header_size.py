@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chatkeep import ids
 from chatkeep.clock import now, stamp
 from chatkeep.models.session import LONG, Session, lease_shard
-from functions.sessions import placing
+from chatkeep.sessions import placing
 
 KILOBYTE = 1024
 RESERVE = 25

@@ -68,11 +68,9 @@ def get(user_id: str, session_id: str, message_id: str) -> Message:
     """Raises MessageNotFoundError, BrokenThreadError."""
     if not ids.is_id(message_id):
         raise MessageNotFoundError(message_id)
-    key = Message(user_id, session_id, message_id)
-    try:
-        message = Message.get(key.pk, key.sk, consistent_read=True)
-    except Message.DoesNotExist:
-        raise MessageNotFoundError(message_id) from None
+    message = Message.find(user_id, session_id, message_id)
+    if message is None:
+        raise MessageNotFoundError(message_id)
     parts.join([message])
     return message
 

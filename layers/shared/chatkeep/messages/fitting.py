@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from chatkeep.http.bodies import serialised
+from chatkeep.text import serialised
 
 ROOM_BYTES = 5 * 1024 * 1024
 """What the entries of an answer may take together; the rest of Lambda's 6 MB is for what surrounds them:

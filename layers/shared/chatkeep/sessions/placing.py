@@ -1,4 +1,4 @@
-"""Where a session's long settings lie: in its header while there is room, the most read first, else in its details."""
+"""The place of a session's long settings: its header while there is room, the most read first, else its details."""
 
 import json
 from collections.abc import Mapping

@@ -11,14 +11,14 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from chatkeep import deadline, punctual
+from chatkeep import deadline
+from chatkeep.aws import punctual
+from chatkeep.aws.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.errors import UnavailableError
-from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.telemetry import logger
 
 MAX_AGE_SECONDS = 300
@@ -121,9 +121,5 @@ def _text(stored: str) -> str:
 @cache
 def _client() -> Any:
     client = get_session().create_client("secretsmanager", config=CONFIG)
-    client.meta.events.register_first("before-send.secrets-manager", _limit)
+    punctual.limit_attempts(client, "secrets-manager", READ_SECONDS)
     return client
-
-
-def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    punctual.limit(request, READ_SECONDS)
