@@ -50,7 +50,7 @@ CHANGES: dict[str, Change] = {
 def check(user_id: str, session_id: str) -> Session:
     """The session lies where the list has it, and the user's totals count it as what it is."""
     found = sessions.header(user_id, session_id)
-    assert found.list_sk == place(found)
+    assert found.place == place(found)
     totals = Totals(user_id)
     totals.refresh(consistent_read=True)
     counted = {Status.ACTIVE: totals.active_sessions, Status.ARCHIVED: totals.archived_sessions}

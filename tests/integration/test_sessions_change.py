@@ -26,7 +26,7 @@ CHANGES = {
 }
 READ_ONLY = [
     *("session_id", "user_id", "status", "is_active", "created_at", "updated_at", "deleted_at", "purge_at"),
-    *("message_count", "total_tokens_used", "total_cost", "list_sk", "pk", "unknown"),
+    *("message_count", "total_tokens_used", "total_cost", "place", "pk", "unknown"),
 ]
 STATES = {"status": "deleted", "is_active": False}
 

@@ -25,7 +25,7 @@ def newest_first(engine: Engine, api: Client, user_id: str) -> list[tuple[str, s
     for start in range(0, MANY, 25):
         puts = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
         assert not engine.client.batch_write_item(RequestItems={Session.Meta.table_name: puts})["UnprocessedItems"]
-    return sorted(((one["list_sk"]["S"].partition("#")[2], one["title"]["S"]) for one in items), reverse=True)
+    return sorted(((one["place"]["S"].partition("#")[2], one["title"]["S"]) for one in items), reverse=True)
 
 
 def item(like: Session, number: int) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def item(like: Session, number: int) -> dict[str, Any]:
         "title": {"S": f"wanted {number}" if number % 250 == 7 else f"session {number}"},
         "is_pinned": {"BOOL": is_pinned},
         "updated_at": {"S": updated_at},
-        "list_sk": {"S": f"active#{position}"},
+        "place": {"S": f"active#{position}"},
     }
 
 

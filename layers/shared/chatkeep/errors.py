@@ -370,9 +370,6 @@ class LaterFormatError(UnavailableError):
     code = "later_format"
     title = "A later version's item"
 
-    def __init__(self, kind: str, stored: int, known: int) -> None:
-        super().__init__(f"a {kind} is stored in format {stored}; this version reads formats up to {known}")
-
 
 class TurnTimedOutError(UnavailableError):
     code = "turn_timed_out"

@@ -40,7 +40,7 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
         )  # fmt: skip
 
     pk = UnicodeAttribute(hash_key=True)
-    list_sk = UnicodeAttribute(range_key=True)
+    place = UnicodeAttribute(range_key=True)
 
 
 class LeasesIndex(GlobalSecondaryIndex["Session"]):
@@ -66,7 +66,7 @@ class Session(SessionsTable):
     activity = ActivityIndex()
     leases = LeasesIndex()
 
-    list_sk = UnicodeAttribute()
+    place = UnicodeAttribute()
 
     title = UnicodeAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
@@ -117,7 +117,7 @@ class Session(SessionsTable):
         The first `limit` of them take one Query.
         """
         last = PLACE.of(status=status, position=after or LAST)
-        within = ActivityIndex.list_sk.between(PLACE.of(status=status, position=""), last)
+        within = ActivityIndex.place.between(PLACE.of(status=status, position=""), last)
         # The session at the position comes again.
         most = None if limit is None else limit + bool(after)
         partition = cls.KEY.partition.of(user_id=user_id)
@@ -127,16 +127,16 @@ class Session(SessionsTable):
     @property
     def position(self) -> str:
         """The session's place in the list of its status."""
-        return PLACE.read(self.list_sk)["position"]
+        return PLACE.read(self.place)["position"]
 
-    def place(self, updated_at: str) -> str:
+    def place_at(self, updated_at: str) -> str:
         """The key of the activity index where `updated_at` is the session's last change."""
         position = POSITION.of(is_pinned=self.is_pinned, updated_at=updated_at, session_id=self.session_id)
         return PLACE.of(status=self.status, position=position)
 
     def place_in_list(self) -> None:
         """Set the key of the activity index from the state that it is made of."""
-        self.list_sk = self.place(self.updated_at)
+        self.place = self.place_at(self.updated_at)
 
 
 LONG = ("model_name", "title", "model_options", "custom_system_prompt", "metadata")

@@ -81,7 +81,9 @@ class SessionsTable(Examined):
     def examine(cls, item: dict[str, dict[str, Any]]) -> None:
         stored = int(item.get(cls.stored_format.attr_name, {}).get("N", 0))
         if stored > cls.FORMAT:
-            raise LaterFormatError(cls.__name__, stored, cls.FORMAT)
+            raise LaterFormatError(
+                f"a {cls.__name__} is stored in format {stored}; this version reads formats up to {cls.FORMAT}"
+            )
 
     def _formatted(self, actions: list[Action]) -> list[Action]:
         """`actions`, and the format of an item that comes to be by them."""

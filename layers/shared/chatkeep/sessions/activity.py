@@ -28,13 +28,13 @@ def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
     in the list and must still hold: see `unmoved`. Keep `at` from one try to the next: then another's later change
     fails one try at most, as the next leaves the time alone.
     """
-    stays = session.list_sk == session.place(session.updated_at)
+    stays = session.place == session.place_at(session.updated_at)
     if stays and session.updated_at >= at:
         exists: Condition = Session.sk.exists()  # and is that late for good
         return [], exists
     updated_at = at if at > session.updated_at else _beyond(session.updated_at, at)
     not_later: Condition = Session.updated_at <= updated_at
-    return [Session.updated_at.set(updated_at), Session.list_sk.set(session.place(updated_at))], not_later
+    return [Session.updated_at.set(updated_at), Session.place.set(session.place_at(updated_at))], not_later
 
 
 def _beyond(latest: str, at: str) -> str:

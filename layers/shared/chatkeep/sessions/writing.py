@@ -37,7 +37,7 @@ def create(user_id: str, settings: Mapping[str, Any], claim: Claim | None) -> Se
     """
     session = _new(user_id, settings)
     created = view(session)
-    long = placing.apart({name: getattr(session, name) for name in LONG})
+    long = placing.apart({name: getattr(session, name) for name in LONG}, placing.room(user_id))
     for name in long:
         setattr(session, name, None)
     try:
