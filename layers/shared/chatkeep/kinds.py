@@ -20,6 +20,9 @@ from chatkeep.models.table import SessionsTable
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 
+SEPARATORS = 2
+"""Of a header's key; those of its writes go on from it."""
+
 
 class Table(StrEnum):
     SESSIONS = "sessions"
@@ -57,15 +60,15 @@ class Kind:
 
 
 def _header(sort: str) -> bool:
-    return _under(keys.HEADER)(sort) and keys.belongs_to(sort)[2]
+    return _under(keys.HEADER)(sort) and sort.count(keys.SEPARATOR) == SEPARATORS
 
 
 def _writes(sort: str) -> bool:
-    return _under(keys.HEADER)(sort) and not keys.belongs_to(sort)[2]
+    return _under(keys.HEADER)(sort) and sort.count(keys.SEPARATOR) > SEPARATORS
 
 
 def _under(letter: str) -> Callable[[str], bool]:
-    return lambda sort: sort.partition(keys.SEPARATOR)[0] == letter
+    return lambda sort: sort.startswith(letter + keys.SEPARATOR)
 
 
 KINDS = (
