@@ -48,7 +48,7 @@ install(app)
 def create_session(new: Annotated[NewSession, Body()]) -> SessionView:
     """Create a session.
 
-    What is left out comes from the caller's preferences, and from the deployment's defaults where they say nothing.
+    A field that is left out comes from the caller's preferences, else from the deployment's defaults.
     """
     chosen = preferences.for_session(caller(), new)
     created = writing.create(caller(), chosen, claim(app.current_event, app.current_event.json_body))
@@ -156,7 +156,7 @@ def get_thread_config(session_id: str) -> ThreadConfig:
 
 @app.post("/sessions/<session_id>/usage", responses=documented(403, 404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
-    """Record what an agent elsewhere used for the session.
+    """Record the usage of an agent that runs elsewhere.
 
     It is added to the counters of the session, the user and the day.
     """
@@ -168,7 +168,7 @@ def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRec
 
 @app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
 def cancel_turn(session_id: str) -> CancelView:
-    """Stop the running turn and keep what it has said.
+    """Stop the running turn and keep its words.
 
     The turn's own request answers with that.
     """
@@ -177,7 +177,7 @@ def cancel_turn(session_id: str) -> CancelView:
 
 @app.get("/preferences", responses=documented())
 def get_preferences() -> PreferencesView:
-    """Show what the caller's new sessions start with."""
+    """Show the settings that the caller's new sessions start with."""
     return preferences.get(caller())
 
 
@@ -185,7 +185,7 @@ def get_preferences() -> PreferencesView:
 def put_preferences(new: Annotated[NewPreferences, Body()]) -> PreferencesView:
     """Replace the caller's preferences.
 
-    What is left out falls back to the deployment's default.
+    A field that is left out falls back to the deployment's default.
     """
     return preferences.put(caller(), new)
 

@@ -13,7 +13,7 @@ def get(user_id: str) -> PreferencesView:
 
 
 def put(user_id: str, preferences: NewPreferences) -> PreferencesView:
-    """Replace all preferences; what is left out falls back to the deployment's default.
+    """Replace all preferences; a field that is left out falls back to the deployment's default.
 
     Raises ModelNotSupportedError.
     """

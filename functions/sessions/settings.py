@@ -1,4 +1,4 @@
-"""What the sessions function reads from its environment."""
+"""The settings of the sessions function, from its environment."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from chatkeep.settings import required
 
 @dataclass(frozen=True)
 class SessionsSettings:
-    """What a new user's sessions start with, how many days a deleted session is kept, and the key of cursors.
+    """The defaults of new sessions, the days that a deleted one is kept, and the key of cursors.
 
     `usage_group` are the users who may report usage; empty is nobody.
     """

@@ -82,7 +82,7 @@ KINDS = (
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
-    # Of these nothing is exported: a thread tells what the messages tell.
+    # None of these is exported: a thread repeats its session's messages.
     Kind("checkpoint", Removal.WITH_SESSION, has=_header),
     Kind("pending writes", Removal.WITH_SESSION, has=_writes),
     Kind("row", Removal.WITH_SESSION, has=_under(keys.ROW)),

@@ -67,7 +67,7 @@ def make_punctual(client: Any) -> None:
 def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:
     """The items with these keys that exist, in no order; consistent reads.
 
-    PynamoDB's own asks for what is left unprocessed without a pause and without end. Raises GetError,
+    PynamoDB's own repeats unprocessed keys without a pause and without end. Raises GetError,
     StorageUnavailableError.
     """
     table, found = access_of(model), list[Item]()

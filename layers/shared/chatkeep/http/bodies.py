@@ -53,7 +53,7 @@ class StrictValidation(OpenAPIRequestValidationMiddleware):
 def parsed(text: str) -> Any:
     """The value of JSON in which no object names a member twice: readers differ in which of the two they take.
 
-    Raises RepeatedNameError, and what `json.loads` does.
+    Raises RepeatedNameError, and the errors of `json.loads`.
     """
     return json.loads(text, object_pairs_hook=_members)
 

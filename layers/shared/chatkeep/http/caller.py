@@ -1,4 +1,4 @@
-"""Who calls, for what, and the idempotency key they call with."""
+"""The caller of a request: user, groups and idempotency key."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A session's transcript, a page or a message at a time."""
+"""A session's transcript, one page or one message at a time."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def one(user_id: str, session_id: str, message_id: str) -> Message:
 
 
 def _in_order(header: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
-    # What is newer than the last message belongs to a turn that is being stored, or that died in that.
+    # Newer messages belong to a turn that is being stored, or that died while it was.
     last = header.last_message_id
     if last is None:
         return iter(())

@@ -140,7 +140,7 @@ class Session(SessionsTable):
 
 
 LONG = ("model_name", "title", "model_options", "custom_system_prompt", "metadata")
-"""What may lie in the details; the first are the last to."""
+"""The settings that may lie in the details; the first are the last to."""
 OF_A_TURN = ("model_name", "model_options", "custom_system_prompt")
 """Those of them that a turn needs."""
 

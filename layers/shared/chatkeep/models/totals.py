@@ -7,7 +7,7 @@ from chatkeep.models.table import IN_USER, SessionsTable
 
 
 class Totals(SessionsTable):
-    """How many sessions are in each status, what they have used, and the slots that are taken."""
+    """The number of sessions per status, their usage together, and the slots that are taken."""
 
     KEY = Key(IN_USER, "TOTALS")
 

@@ -58,7 +58,7 @@ def unmoved(session: Session) -> Condition:
 
 
 class MovedError(Exception):
-    """The session's pin, state or last change is no longer what it was read as: read it again."""
+    """The session's pin, state or last change is no longer the one that was read: read it again."""
 
 
 def until_unmoved(user_id: str, session_id: str, change: Callable[[Session, str], Result]) -> Result:

@@ -16,9 +16,9 @@ SEARCH_BATCH = 100
 def page(user_id: str, statuses: list[Status], needle: str, limit: int, after: str) -> tuple[list[Session], bool]:
     """Up to `limit` sessions with their details, and whether there are more.
 
-    Pinned ones come first, then the newest. `after` is a session's `position` in that order, and no item: what is
-    written, moved or deleted meanwhile does not spoil it. With a `needle`, which is folded text, those that contain it;
-    without, a page costs one Query per status.
+    Pinned ones come first, then the newest. `after` is a session's `position` in that order, and no item, so that
+    writes, moves and deletions meanwhile do not spoil it. With a `needle`, which is folded text, only the sessions that
+    contain it are found; without, a page costs one Query per status.
     """
     # One more than asked for tells whether there are more.
     most = None if needle else limit + 1

@@ -36,7 +36,7 @@ def add_to_totals(transaction: Transaction, user_id: str, turn: Turn, *besides: 
 
 
 def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
-    """Add the turn to the user's day of `instant`, which keeps what was spent."""
+    """Add the turn to the user's day of `instant`, which remains when the session is gone."""
     additions: list[Action] = [
         Day.turns.add(1),
         Day.messages.add(turn.messages),
