@@ -32,17 +32,14 @@ def for_session(user_id: str, new: NewSession) -> dict[str, Any]:
     if new.model_name is not None:
         settings().allowed_models.check(new.model_name)
     chosen = get(user_id)
-    return {
+    starting = {
         "model_name": chosen.default_model,
         "temperature": chosen.default_temperature,
         "max_tokens": chosen.default_max_tokens,
         "enable_summarization": chosen.enable_auto_summarization,
         "custom_system_prompt": chosen.custom_system_prompt,
-        "metadata": new.metadata,
-        "model_options": new.model_options,
-        "title": new.title,
-        "is_pinned": new.is_pinned,
-    } | new.given()
+    }
+    return starting | {name: value for name, value in new if value is not None}
 
 
 def _over_defaults(chosen: Preferences) -> PreferencesView:
