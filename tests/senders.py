@@ -10,7 +10,7 @@ import pytest
 
 from chatkeep import ids
 from chatkeep.deadline import Deadline
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.turns import engine, queue, thread
 from chatkeep.turns.attempt import Answer
 from chatkeep.turns.queue import Strategy

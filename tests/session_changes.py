@@ -1,20 +1,38 @@
 """What may become of a session while somebody holds a copy of it, and what has to be so afterwards."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from chatkeep import sessions
-from chatkeep.models.session import Session, Status, list_partition, list_position
+from chatkeep.idempotency import Claim
+from chatkeep.models.session import Session, Status
 from chatkeep.models.totals import Totals
-from functions.sessions import usage, writing
-from functions.sessions.schemas import NewUsage
+from chatkeep.sessions import writing
+from chatkeep.sessions.views import SessionView
+from chatkeep.usage import reporting
+from chatkeep.usage.reporting import Report
+from functions.sessions import preferences
+from functions.sessions.schemas import NewSession
 
 Change = Callable[[str, str], Any]
-REPORT = NewUsage(tokens_used=7)
+delete = partial(writing.delete, retention=timedelta(days=30))
+REPORT = Report(tokens=7)
+
+
+def create(user_id: str, claim: Claim | None) -> SessionView:
+    """A session of which nothing is given."""
+    return writing.create(user_id, preferences.for_session(user_id, NewSession()), claim)
+
+
+def place(session: Session) -> str:
+    """The place of the session in its user's list by its state."""
+    return f"{session.status}#{int(session.is_pinned)}#{session.updated_at}#{session.session_id}"
 
 
 def changing(**changes: Any) -> Change:
-    return lambda user_id, session_id: writing.update(user_id, session_id, dict(changes))
+    return lambda user_id, session_id: writing.change(user_id, session_id, dict(changes))
 
 
 CHANGES: dict[str, Change] = {
@@ -24,17 +42,16 @@ CHANGES: dict[str, Change] = {
     "unpin": changing(is_pinned=False),
     "archive": changing(is_archived=True),
     "unarchive": changing(is_archived=False),
-    "report": lambda user_id, session_id: usage.report(user_id, session_id, REPORT, None),
-    "delete": writing.soft_delete,
+    "report": lambda user_id, session_id: reporting.record(user_id, session_id, REPORT, None),
+    "delete": delete,
 }
 
 
 def check(user_id: str, session_id: str) -> Session:
     """The session lies where the list has it, and the user's totals count it as what it is."""
     found = sessions.header(user_id, session_id)
-    position = list_position(session_id, found.is_pinned, found.updated_at)
-    assert (found.list_pk, found.list_sk) == (list_partition(user_id, found.status), position)
-    totals = Totals.of(user_id)
+    assert found.place == place(found)
+    totals = Totals(user_id)
     totals.refresh(consistent_read=True)
     counted = {Status.ACTIVE: totals.active_sessions, Status.ARCHIVED: totals.archived_sessions}
     counted |= {Status.DELETED: totals.deleted_sessions}

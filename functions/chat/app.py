@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages
-from chatkeep.http.bodies import serialised
 from chatkeep.http.caller import claim, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import Problem, documented, install
 from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
+from chatkeep.text import serialised
 from chatkeep.turns import engine
 from functions.chat import feedback, runtime, telemetry
 from functions.chat.schemas import NewFeedback, NewMessage, TurnView

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import Session
 from chatkeep.turns.attempt import Tools
@@ -36,11 +37,10 @@ def tools() -> Tools:
 
 @cache
 def saver() -> DynamoDBSaver:
-    """The threads' checkpointer, on the models' client: the same endpoint, time-outs and connections."""
-    client = Session._get_connection().connection.client
+    """The threads' checkpointer, on this process's client: the same endpoint, time-outs and connections."""
     table = settings().checkpoints_table
     # The lease keeps out other turns; the head, agents that continue the thread elsewhere with the same option.
-    return DynamoDBSaver(table, client, require_head_parent=True, cache_bytes=CACHE_BYTES)
+    return DynamoDBSaver(table, shared().client, require_head_parent=True, cache_bytes=CACHE_BYTES)
 
 
 def load(session: Session) -> None:

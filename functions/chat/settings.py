@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chatkeep.aws.secrets import Secret
 from chatkeep.model_names import AllowedModels
-from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 

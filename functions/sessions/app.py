@@ -1,6 +1,7 @@
 """Sessions: POST, GET /sessions; GET, PATCH, DELETE /sessions/{session_id}; GET .../messages, .../thread-config;
 GET .../messages/{message_id}; POST .../usage, .../cancel; GET, PUT /preferences."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -9,14 +10,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
 from chatkeep.errors import FieldProblem, InvalidFieldError
-from chatkeep.http.bodies import serialised
 from chatkeep.http.caller import claim, require_group, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
+from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
+from chatkeep.sessions import writing
+from chatkeep.sessions.views import SessionView, view
 from chatkeep.telemetry import logger, metrics
-from functions.sessions import cancelling, listing, preferences, transcript, usage, writing
+from chatkeep.text import serialised
+from chatkeep.usage import reporting
+from functions.sessions import cancelling, pages, preferences
 from functions.sessions.schemas import (
     CancelView,
     MessagePage,
@@ -30,7 +35,6 @@ from functions.sessions.schemas import (
     ThreadView,
     UsageRecordView,
 )
-from functions.sessions.session_view import SessionView, view
 from functions.sessions.settings import settings
 
 STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
@@ -44,9 +48,10 @@ install(app)
 def create_session(new: Annotated[NewSession, Body()]) -> SessionView:
     """Create a session.
 
-    What is left out comes from the caller's preferences, and from the deployment's defaults where they say nothing.
+    A field that is left out comes from the caller's preferences, else from the deployment's defaults.
     """
-    created = writing.create(caller(), new, claim(app.current_event, app.current_event.json_body))
+    chosen = preferences.for_session(caller(), new)
+    created = writing.create(caller(), chosen, claim(app.current_event, app.current_event.json_body))
     metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
     return created
 
@@ -70,8 +75,7 @@ def list_sessions(
 
     A page is full unless the list ends or the page would exceed 5 MB.
     """
-    found, next_cursor = listing.page(caller(), statuses(status), q, limit, cursor)
-    return SessionPage(sessions=found, next_cursor=next_cursor)
+    return pages.of_sessions(caller(), statuses(status), q, limit, cursor)
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))
@@ -86,7 +90,10 @@ def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) 
 
     Fields that are left out stay as they are; `metadata` and `model_options` are replaced whole.
     """
-    return view(writing.update(caller(), session_id, changes.given()))
+    given = changes.given()
+    if "model_name" in given:
+        settings().allowed_models.check(given["model_name"])
+    return view(writing.change(caller(), session_id, given))
 
 
 @app.delete("/sessions/<session_id>", responses=documented(404, 409))
@@ -99,7 +106,7 @@ def delete_session(
     """
     if permanent:
         raise InvalidFieldError(FieldProblem("permanent", "this deployment deletes sessions softly only"))
-    return view(writing.soft_delete(caller(), session_id))
+    return view(writing.delete(caller(), session_id, timedelta(days=settings().retention_days)))
 
 
 @app.get("/sessions/<session_id>/messages", responses=documented(404, 500))
@@ -113,8 +120,7 @@ def list_messages(
 
     A page is full unless the transcript ends or the page would exceed 5 MB.
     """
-    found, next_cursor = transcript.page(caller(), session_id, limit, cursor, newest_first=order == "desc")
-    return MessagePage(messages=found, next_cursor=next_cursor)
+    return pages.of_messages(caller(), session_id, limit, cursor, newest_first=order == "desc")
 
 
 @app.get("/sessions/<session_id>/messages/<message_id>", responses=documented(404, 500))
@@ -150,17 +156,19 @@ def get_thread_config(session_id: str) -> ThreadConfig:
 
 @app.post("/sessions/<session_id>/usage", responses=documented(403, 404, 409))
 def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRecordView:
-    """Record what an agent elsewhere used for the session.
+    """Record the usage of an agent that runs elsewhere.
 
     It is added to the counters of the session, the user and the day.
     """
     require_group(app.current_event, settings().usage_group)
-    return usage.report(caller(), session_id, used, claim(app.current_event, app.current_event.json_body))
+    report = reporting.Report(used.message_count, used.tokens_used, used.cost)
+    turn = reporting.record(caller(), session_id, report, claim(app.current_event, app.current_event.json_body))
+    return UsageRecordView.of(turn)
 
 
 @app.post("/sessions/<session_id>/cancel", responses=documented(404, 409, success=202), status_code=202)
 def cancel_turn(session_id: str) -> CancelView:
-    """Stop the running turn and keep what it has said.
+    """Stop the running turn and keep its words.
 
     The turn's own request answers with that.
     """
@@ -169,7 +177,7 @@ def cancel_turn(session_id: str) -> CancelView:
 
 @app.get("/preferences", responses=documented())
 def get_preferences() -> PreferencesView:
-    """Show what the caller's new sessions start with."""
+    """Show the settings that the caller's new sessions start with."""
     return preferences.get(caller())
 
 
@@ -177,7 +185,7 @@ def get_preferences() -> PreferencesView:
 def put_preferences(new: Annotated[NewPreferences, Body()]) -> PreferencesView:
     """Replace the caller's preferences.
 
-    What is left out falls back to the deployment's default.
+    A field that is left out falls back to the deployment's default.
     """
     return preferences.put(caller(), new)
 

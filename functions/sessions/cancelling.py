@@ -2,8 +2,7 @@
 
 from chatkeep import sessions
 from chatkeep.dynamodb.transaction import Transaction
-from chatkeep.http.caller import Claim
-from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
+from chatkeep.idempotency import AlreadyAnsweredError, Claim, recall, remember
 from chatkeep.turns import lease
 from chatkeep.turns.lease import CancelAction
 from functions.sessions.schemas import CancelView

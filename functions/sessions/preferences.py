@@ -1,29 +1,45 @@
-"""A user's preferences over the deployment's defaults."""
+"""A user's preferences over the deployment's defaults, and the settings that a new session gets of both."""
+
+from typing import Any
 
 from chatkeep.models.preferences import Preferences
-from functions.sessions.schemas import NewPreferences, PreferencesView
+from functions.sessions.schemas import NewPreferences, NewSession, PreferencesView
 from functions.sessions.settings import settings
 
 
 def get(user_id: str) -> PreferencesView:
-    """What the user chose, and the deployment's defaults for the rest and for a model that is no longer allowed."""
-    try:
-        chosen = Preferences.get(*Preferences.key(user_id), consistent_read=True)
-    except Preferences.DoesNotExist:
-        chosen = Preferences(*Preferences.key(user_id))
-    return _over_defaults(chosen)
+    """The user's choices, and the deployment's defaults for the rest and for a model that is no longer allowed."""
+    return _over_defaults(Preferences.find(user_id) or Preferences(user_id))
 
 
 def put(user_id: str, preferences: NewPreferences) -> PreferencesView:
-    """Replace all preferences; what is left out falls back to the deployment's default.
+    """Replace all preferences; a field that is left out falls back to the deployment's default.
 
     Raises ModelNotSupportedError.
     """
     if preferences.default_model is not None:
         settings().allowed_models.check(preferences.default_model, field="default_model")
-    chosen = Preferences(*Preferences.key(user_id), **preferences.given())
+    chosen = Preferences(user_id, **preferences.given())
     chosen.save()
     return _over_defaults(chosen)
+
+
+def for_session(user_id: str, new: NewSession) -> dict[str, Any]:
+    """The settings of a new session: those that are given, the user's preferences, the deployment's defaults.
+
+    Raises ModelNotSupportedError.
+    """
+    if new.model_name is not None:
+        settings().allowed_models.check(new.model_name)
+    chosen = get(user_id)
+    starting = {
+        "model_name": chosen.default_model,
+        "temperature": chosen.default_temperature,
+        "max_tokens": chosen.default_max_tokens,
+        "enable_summarization": chosen.enable_auto_summarization,
+        "custom_system_prompt": chosen.custom_system_prompt,
+    }
+    return starting | {name: value for name, value in new if value is not None}
 
 
 def _over_defaults(chosen: Preferences) -> PreferencesView:

@@ -5,15 +5,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from chatkeep import money
 from chatkeep.formats import Id
 from chatkeep.messages import MessageView
-from functions.sessions.session_view import SessionView
+from chatkeep.models.turn import Turn
+from chatkeep.sessions.views import SessionView
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024
 LONGEST_OPTIONS_BYTES = 4 * 1024
 DEEPEST_METADATA = 32
-"""Levels of objects and arrays: what is stored must be readable by every JSON library, ours included."""
+"""Levels of objects and arrays: every JSON library must be able to read stored metadata, ours included."""
 COOLEST = 1e-6
 NULL_ALONE = {
     "audio", "function_call", "functions", "input", "max_tokens", "modalities", "n",
@@ -204,7 +206,7 @@ class NewPreferences(Body):
 
 
 class PreferencesView(BaseModel):
-    """What new sessions start with: the caller's choices over the deployment's defaults."""
+    """The settings that new sessions start with: the caller's choices over the deployment's defaults."""
 
     default_model: str = Field(description="The model that answers, as `provider:model`")
     default_temperature: float = Field(description="How freely the model chooses its words")
@@ -214,7 +216,7 @@ class PreferencesView(BaseModel):
 
 
 class NewUsage(Body):
-    """What an agent that runs elsewhere used, at least one field; `cost` is kept to the nearest micro-dollar."""
+    """The usage of an agent that runs elsewhere, at least one field; `cost` is kept to the nearest micro-dollar."""
 
     model_config = ConfigDict(json_schema_extra=_not_empty)
 
@@ -230,16 +232,25 @@ class NewUsage(Body):
 
 
 class UsageRecordView(BaseModel):
-    """What was added, as it was recorded."""
+    """The usage that was added, as it was recorded."""
 
     turn_id: Id = Field(description="Identifies the record")
     message_count: int = Field(description="Messages that were counted")
     tokens_used: int = Field(description="Tokens that were added")
     cost: float = Field(description="US dollars that were added, to the micro-dollar")
 
+    @classmethod
+    def of(cls, turn: Turn) -> Self:
+        return cls(
+            turn_id=turn.turn_id,
+            message_count=int(turn.messages),
+            tokens_used=int(turn.input_tokens),
+            cost=money.dollars(int(turn.cost)),
+        )
+
 
 class CancelView(BaseModel):
-    """The turn that was asked to stop; its own request answers with what it had."""
+    """The turn that was asked to stop; its own request answers with its words until then."""
 
     turn_id: Id = Field(description="The turn that was running")
     status: Literal["cancelling"] = Field(default="cancelling", description="It stops within a second")
@@ -264,7 +275,7 @@ class MessagePage(BaseModel):
 
 
 class ThreadView(BaseModel):
-    """What names the thread and says how the session is to be answered."""
+    """The thread, and the model that answers it."""
 
     thread_id: Id = Field(description="The LangGraph thread: the session's id")
     user_id: str = Field(description="The session's owner")

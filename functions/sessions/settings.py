@@ -1,18 +1,18 @@
-"""What the sessions function reads from its environment."""
+"""The settings of the sessions function, from its environment."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from chatkeep.aws.secrets import Secret
 from chatkeep.model_names import AllowedModels
-from chatkeep.secrets import Secret
 from chatkeep.settings import required
 
 
 @dataclass(frozen=True)
 class SessionsSettings:
-    """What a new user's sessions start with, how many days a deleted session is kept, and the key of cursors.
+    """The defaults of new sessions, the days that a deleted one is kept, and the key of cursors.
 
     `usage_group` are the users who may report usage; empty is nobody.
     """

@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
-from chatkeep.http.bodies import serialised
 from chatkeep.http.caller import user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
 from chatkeep.telemetry import logger, metrics
+from chatkeep.text import serialised
 from functions.stats import reading
 from functions.stats.schemas import DailyStats, SessionStats, UserStats
 
@@ -23,13 +23,13 @@ install(app)
 
 @app.get("/sessions/<session_id>/stats", responses=documented(404))
 def get_session_stats(session_id: str) -> SessionStats:
-    """Show what a session has used."""
+    """Show a session's usage."""
     return reading.of_session(user_id(app.current_event), session_id)
 
 
 @app.get("/stats", responses=documented())
 def get_user_stats() -> UserStats:
-    """Show what all of the caller's sessions have used."""
+    """Show the usage of all of the caller's sessions."""
     return reading.of_user(user_id(app.current_event))
 
 
@@ -38,7 +38,7 @@ def get_daily_stats(
     first: Annotated[date | None, Query(alias="from", description="The first day, in UTC")] = None,
     last: Annotated[date | None, Query(alias="to", description="The last day, in UTC")] = None,
 ) -> DailyStats:
-    """Show what the caller has used day by day.
+    """Show the caller's usage day by day.
 
     With `from` or `to`, at most 366 days, the latest of them; without, the latest 30 days that have usage.
     """

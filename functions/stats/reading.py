@@ -3,8 +3,8 @@
 from datetime import date
 
 from chatkeep import money, sessions
-from chatkeep.models.table import user_partition
-from chatkeep.models.totals import DAY_PREFIX, Day, Totals
+from chatkeep.models.day import Day
+from chatkeep.models.totals import Totals
 from functions.stats.schemas import DayStats, SessionStats, UserStats
 
 DEFAULT_DAYS = 30
@@ -34,11 +34,7 @@ def of_session(user_id: str, session_id: str) -> SessionStats:
 
 def of_user(user_id: str) -> UserStats:
     """One GetItem; zeros for a user who has never had a session."""
-    key = Totals.of(user_id)
-    try:
-        totals = Totals.get(key.pk, key.sk, consistent_read=True)
-    except Totals.DoesNotExist:
-        totals = key
+    totals = Totals.find(user_id) or Totals(user_id)
     counts = [int(one) for one in (totals.active_sessions, totals.archived_sessions, totals.deleted_sessions)]
     return UserStats(
         user_id=user_id,
@@ -54,13 +50,11 @@ def of_user(user_id: str) -> UserStats:
 
 def of_days(user_id: str, first: date | None, last: date | None) -> list[DayStats]:
     """The days with usage from `first` to `last`, oldest first; without either the latest `DEFAULT_DAYS` of them."""
-    lowest = f"{DAY_PREFIX}{first or date.min}"
-    highest = f"{DAY_PREFIX}{last or date.max}"
-    days = Day.query(
-        user_partition(user_id),
-        Day.sk.between(lowest, highest),
-        consistent_read=True,
-        scan_index_forward=False,
+    days = Day.among(
+        user_id,
+        first=str(first or date.min),
+        last=str(last or date.max),
+        newest_first=True,
         limit=DEFAULT_DAYS if first is None and last is None else MOST_DAYS,
     )
     return [_day(one) for one in days][::-1]

@@ -6,7 +6,7 @@ from chatkeep.formats import Day, Id, Instant
 
 
 class SessionStats(BaseModel):
-    """What one session has used, and what its user thought of the answers."""
+    """The usage of one session, and its user's ratings of the answers."""
 
     session_id: Id = Field(description="The session")
     title: str = Field(description="The session's title")
@@ -23,7 +23,7 @@ class SessionStats(BaseModel):
 
 
 class UserStats(BaseModel):
-    """What the caller's sessions have used together, the deleted ones that are not purged included."""
+    """The usage of all of the caller's sessions, the deleted ones that are not purged included."""
 
     user_id: str = Field(description="The caller: the token's `sub`")
     total_sessions: int = Field(description="Sessions in any status")
@@ -36,7 +36,7 @@ class UserStats(BaseModel):
 
 
 class DayStats(BaseModel):
-    """What the caller used on one day, whatever became of the sessions since."""
+    """The caller's usage on one day, whatever became of the sessions since."""
 
     date: Day = Field(description="The day in UTC")
     turns: int = Field(description="Turns, reported usage included")

@@ -1,4 +1,4 @@
-"""The sweep: on a schedule, repairs the sessions whose turn died and whom nobody returned to."""
+"""The sweep: on a schedule, repairs sessions whose turn died and that nobody returned to."""
 
 from typing import Any
 

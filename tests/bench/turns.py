@@ -38,7 +38,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from chatkeep import ids
 from chatkeep.clock import day, now, stamp
 from chatkeep.deadline import Deadline
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.turns import engine
 from chatkeep.turns.attempt import Tools
@@ -128,7 +128,7 @@ class Baseline:
             pk, sk = f"SESSION#{self.user_id}#{self.session_id}", f"MESSAGE#{ids.new()}"
             self.dynamodb.put_item(TableName=TABLE, Item=_strings({"pk": pk, "sk": sk, **item}))
         values = {":two": {"N": "2"}, ":tokens": {"N": "250"}, ":at": {"S": at}, ":sk": {"S": f"0#{at}"}}
-        counted = "ADD message_count :two, total_tokens :tokens SET updated_at = :at, list_sk = :sk"
+        counted = "ADD message_count :two, total_tokens :tokens SET updated_at = :at, place = :sk"
         self._update(key, counted, values)
         for sk in ("TOTALS", f"DAY#{day(now())}"):
             values = {":two": {"N": "2"}, ":tokens": {"N": "250"}}

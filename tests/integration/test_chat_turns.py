@@ -9,8 +9,8 @@ import pytest
 
 from chatkeep.errors import BrokenThreadError
 from chatkeep.messages import parts
+from chatkeep.messages.listing import page
 from chatkeep.telemetry.log_lines import UnspokenError
-from functions.sessions.transcript import page
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.views import transcript, views
@@ -253,7 +253,7 @@ def test_a_part_that_is_missing_is_an_error_and_no_shorter_message(api: Client, 
     key = {"pk": {"S": f"SESSION#{user_id}#{session_id}"}, "sk": {"S": f"PART#{message_id}#0000"}}
     assert dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key, ReturnValues="ALL_OLD")["Attributes"]
     with pytest.raises(BrokenThreadError, match=message_id):
-        page(user_id, session_id, limit=50, cursor=None, newest_first=False)
+        page(user_id, session_id, limit=50, after=None, newest_first=False)
 
 
 def test_an_ordinary_message_needs_no_parts(api: Client, dynamodb: Any, user_id: str) -> None:

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from chatkeep import clock, sessions
 from chatkeep.clock import now, stamp
-from chatkeep.models.session import list_partition, list_position
-from functions.sessions import usage, writing
-from functions.sessions.schemas import NewUsage
+from chatkeep.sessions import writing
+from chatkeep.usage import reporting
+from chatkeep.usage.reporting import Report
 from tests import graphs
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.engines import Engine
+from tests.session_changes import place
 from tests.wire import before_it_is_dated
 
 HOUR = timedelta(hours=1)
@@ -46,8 +47,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 def is_in_its_place(user_id: str, session_id: str) -> bool:
     """Whether the session lies where the list has it by what it says of itself."""
     header = sessions.header(user_id, session_id)
-    position = list_position(session_id, header.is_pinned, header.updated_at)
-    return (header.list_pk, header.list_sk) == (list_partition(user_id, header.status), position)
+    return header.place == place(header)
 
 
 JUMPS = st.sampled_from([timedelta(), timedelta(microseconds=1), timedelta(seconds=1), HOUR]).flatmap(
@@ -129,7 +129,7 @@ def test_a_change_does_not_undo_a_later_time_that_is_written_between_its_read_an
 
     def come_between() -> None:
         watch.time += HOUR
-        writing.update(user_id, session_id, rival)
+        writing.change(user_id, session_id, rival)
         watch.time -= HOUR
 
     with before_it_is_dated(come_between, most=1):
@@ -147,7 +147,7 @@ def test_a_change_is_made_though_somebody_touches_the_session_before_each_of_its
 
     def come_between() -> None:
         watch.time += timedelta(milliseconds=5)
-        usage.report(user_id, session_id, NewUsage(tokens_used=1), None)
+        reporting.record(user_id, session_id, Report(tokens=1), None)
 
     with before_it_is_dated(come_between):
         assert CHANGES[change](api, f"/sessions/{session_id}").status == 200
@@ -188,8 +188,8 @@ def test_machines_whose_clocks_differ_never_set_a_session_back(
     def work(number: int) -> None:
         machine.ahead = timedelta(milliseconds=300 * (number - 3))
         for change in changes:
-            writing.update(user_id, session_id, change)
-            usage.report(user_id, session_id, NewUsage(tokens_used=1), None)
+            writing.change(user_id, session_id, change)
+            reporting.record(user_id, session_id, Report(tokens=1), None)
 
     with ThreadPoolExecutor(6) as pool:
         working = [pool.submit(work, number) for number in range(6)]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from chatkeep.clock import milliseconds, now, stamp
+from chatkeep.models.day import Day
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session, lease_shard
-from chatkeep.models.totals import Day, Totals
+from chatkeep.models.totals import Totals
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
 from tests import permissions
@@ -67,10 +68,10 @@ def session(engine: Engine, user_id: str) -> Session:
     stored.place_in_list()
     stored.save()
     Message(user_id, SESSION, ANSWER, turn_id=TURN, role=Role.ASSISTANT, content="To Lisbon", created_at=at).save()
-    totals = Totals.of(user_id)
+    totals = Totals(user_id)
     totals.active_sessions = totals.total_messages = 1
     totals.save()
-    day = Day.of(user_id, date(2026, 1, 15))
+    day = Day(user_id, date(2026, 1, 15))
     day.turns, day.messages = 1, 2
     day.save()
     return stored

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chatkeep import ids
 from chatkeep.messages import fitting
-from chatkeep.models.session import Details, Session
+from chatkeep.models.details import Details
+from chatkeep.models.session import Session
 from functions.sessions.schemas import LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
 from tests.client import Client, Response
 

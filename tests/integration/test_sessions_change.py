@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from chatkeep.models.totals import Totals
-from functions.sessions import writing
+from chatkeep.sessions import writing
 from tests.client import Client
+from tests.session_changes import delete
 
 CHANGES = {
     "title": "Another",
@@ -25,7 +26,7 @@ CHANGES = {
 }
 READ_ONLY = [
     *("session_id", "user_id", "status", "is_active", "created_at", "updated_at", "deleted_at", "purge_at"),
-    *("message_count", "total_tokens_used", "total_cost", "list_pk", "pk", "unknown"),
+    *("message_count", "total_tokens_used", "total_cost", "place", "pk", "unknown"),
 ]
 STATES = {"status": "deleted", "is_active": False}
 
@@ -37,7 +38,7 @@ def path(api: Client) -> str:
 
 
 def counts(user_id: str) -> tuple[float, float, float]:
-    totals = Totals.of(user_id)
+    totals = Totals(user_id)
     totals.refresh(consistent_read=True)
     return totals.active_sessions, totals.archived_sessions, totals.deleted_sessions
 
@@ -84,7 +85,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 def test_writers_of_different_fields_do_not_overwrite_each_other(api: Client, path: str, user_id: str) -> None:
     changes = [{field: value} for field, value in CHANGES.items() if field != "is_archived"]
     session_id = path.rpartition("/")[2]
-    at_once([partial(writing.update, user_id, session_id, change) for change in changes])
+    at_once([partial(writing.change, user_id, session_id, change) for change in changes])
     after = api.get(path).json
     assert [{name: after[name] for name in change} for change in changes] == changes
 
@@ -94,7 +95,7 @@ def test_a_session_that_is_pinned_and_archived_at_once_is_both_and_counted_once(
 ) -> None:
     changes = [{"is_pinned": True}, {"is_archived": True}] * 4
     session_id = path.rpartition("/")[2]
-    at_once([partial(writing.update, user_id, session_id, change) for change in changes])
+    at_once([partial(writing.change, user_id, session_id, change) for change in changes])
     (listed,) = api.get("/sessions?status=all").json["sessions"]
     assert (listed["is_pinned"], listed["status"]) == (True, "archived")
     assert counts(user_id) == (0, 1, 0)
@@ -132,7 +133,7 @@ def test_deleting_twice_changes_nothing_more(api: Client, path: str, user_id: st
 
 
 def test_concurrent_deletes_count_once(path: str, user_id: str) -> None:
-    deleted = at_once([partial(writing.soft_delete, user_id, path.rpartition("/")[2])] * 8)
+    deleted = at_once([partial(delete, user_id, path.rpartition("/")[2])] * 8)
     assert len({session.purge_at for session in deleted}) == 1
     assert counts(user_id) == (0, 0, 1)
 

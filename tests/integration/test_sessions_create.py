@@ -94,7 +94,7 @@ def test_preferences_that_change_later_do_not_change_a_session(api: Client) -> N
 def test_creating_counts_in_the_users_totals(api: Client, user_id: str) -> None:
     for _ in range(3):
         api.post("/sessions", json={})
-    totals = Totals.of(user_id)
+    totals = Totals(user_id)
     totals.refresh(consistent_read=True)
     assert (totals.active_sessions, totals.archived_sessions, totals.deleted_sessions) == (3, 0, 0)
 

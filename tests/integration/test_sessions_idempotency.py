@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.session import Session
-from functions.sessions import usage, writing
-from functions.sessions.schemas import NewSession, NewUsage
+from chatkeep.usage import reporting
+from chatkeep.usage.reporting import Report
 from tests.client import Client, Response
+from tests.session_changes import create
 
 KEY = {"Idempotency-Key": "a key"}
 USED = {"message_count": 1, "tokens_used": 10, "cost": 0.25}
@@ -112,11 +113,11 @@ def test_a_report_is_answered_again_after_its_session_was_deleted(api: Client, s
 
 
 def test_repetitions_at_the_same_moment_count_once(user_id: str, session_id: str) -> None:
-    used = NewUsage(tokens_used=10)
+    used = Report(tokens=10)
     claims = [Claim(f"report {number % 4}", "a fingerprint") for number in range(32)]
     with ThreadPoolExecutor(16) as pool:
-        views = list(pool.map(lambda claim: usage.report(user_id, session_id, used, claim), claims))
-        created = list(pool.map(lambda claim: writing.create(user_id, NewSession(), claim), claims))
+        views = list(pool.map(lambda claim: reporting.record(user_id, session_id, used, claim), claims))
+        created = list(pool.map(lambda claim: create(user_id, claim), claims))
     assert len({view.turn_id for view in views}) == 4
     assert len({view.session_id for view in created}) == 4
     session = Session(user_id, session_id)

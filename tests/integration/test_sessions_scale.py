@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chatkeep import ids
-from chatkeep.models.session import Session, list_position
+from chatkeep.models.session import Session
 from functions.sessions import cursor as cursors
 from tests.client import Client
 from tests.engines import Engine
@@ -25,19 +25,20 @@ def newest_first(engine: Engine, api: Client, user_id: str) -> list[tuple[str, s
     for start in range(0, MANY, 25):
         puts = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
         assert not engine.client.batch_write_item(RequestItems={Session.Meta.table_name: puts})["UnprocessedItems"]
-    return sorted(((one["list_sk"]["S"], one["title"]["S"]) for one in items), reverse=True)
+    return sorted(((one["place"]["S"].partition("#")[2], one["title"]["S"]) for one in items), reverse=True)
 
 
 def item(like: Session, number: int) -> dict[str, Any]:
     session_id = ids.derived(like.user_id, str(number))
     updated_at = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"
     is_pinned = number % 100 == 0
+    position = f"{int(is_pinned)}#{updated_at}#{session_id}"
     return like.serialize() | {
         "sk": {"S": f"SESSION#{session_id}"},
         "title": {"S": f"wanted {number}" if number % 250 == 7 else f"session {number}"},
         "is_pinned": {"BOOL": is_pinned},
         "updated_at": {"S": updated_at},
-        "list_sk": {"S": list_position(session_id, is_pinned, updated_at)},
+        "place": {"S": f"active#{position}"},
     }
 
 

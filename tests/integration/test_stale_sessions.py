@@ -9,21 +9,22 @@ import pytest
 
 from chatkeep import clock, ids, sessions
 from chatkeep.errors import IdempotencyKeyReusedError, SessionDeletedError, SessionNotFoundError
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
+from chatkeep.models.day import Day
 from chatkeep.models.session import Session, Status
-from chatkeep.models.totals import Day, Totals
+from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
-from functions.sessions import usage, writing
-from functions.sessions.schemas import NewSession
+from chatkeep.usage import reporting
+from functions.sessions.schemas import UsageRecordView
 from tests.cases import cases
 from tests.chat import new_session
 from tests.client import Client
-from tests.session_changes import CHANGES, REPORT, check
+from tests.session_changes import CHANGES, REPORT, check, create, delete
 
 
 def purge(user_id: str, session_id: str) -> None:
     """What DynamoDB's own deletion of expired items would do, whatever else is there."""
-    writing.soft_delete(user_id, session_id)
+    delete(user_id, session_id)
     key = Session(user_id, session_id)
     key.delete()
 
@@ -105,28 +106,32 @@ def test_a_copy_with_a_later_time_than_the_change_is_left_at_its_time(
     assert check(user_id, session_id).updated_at > found.updated_at
 
 
+def reported(user_id: str, session_id: str, claim: Claim) -> UsageRecordView:
+    return UsageRecordView.of(reporting.record(user_id, session_id, REPORT, claim))
+
+
 def test_a_report_is_recorded_once_though_its_repetition_has_a_copy_from_before_it(
     user_id: str, session_id: str, stale: Any
 ) -> None:
     claim, copy = Claim(ids.new(), "print"), sessions.existing(user_id, session_id)
-    first = usage.report(user_id, session_id, REPORT, claim)
+    first = reported(user_id, session_id, claim)
     stale(copy)
-    assert usage.report(user_id, session_id, REPORT, claim) == first
+    assert reported(user_id, session_id, claim) == first
     assert check(user_id, session_id).total_tokens == 7
-    (day,) = Day.query(Totals.of(user_id).pk, Day.sk.startswith("DAY#"))
+    (day,) = Day.query(Totals(user_id).pk, Day.sk.startswith("DAY#"))
     assert (day.turns, day.input_tokens) == (1, 7)
-    writing.soft_delete(user_id, session_id)
-    assert usage.report(user_id, session_id, REPORT, claim) == first
+    delete(user_id, session_id)
+    assert reported(user_id, session_id, claim) == first
 
 
 def test_a_report_under_the_key_of_another_is_refused_from_a_copy_as_well(
     user_id: str, session_id: str, stale: Any
 ) -> None:
     claim, copy = Claim(ids.new(), "print"), sessions.existing(user_id, session_id)
-    usage.report(user_id, session_id, REPORT, claim)
+    reporting.record(user_id, session_id, REPORT, claim)
     stale(copy)
     with pytest.raises(IdempotencyKeyReusedError):
-        usage.report(user_id, session_id, REPORT, Claim(claim.id, "another"))
+        reporting.record(user_id, session_id, REPORT, Claim(claim.id, "another"))
     turn = Turn(user_id, session_id, claim.id)
     assert Turn.get(turn.pk, turn.sk).input_tokens == 7
 
@@ -136,5 +141,5 @@ def test_a_session_whose_first_answer_was_lost_is_counted_once(user_id: str, mon
     session_id = ids.new()
     monkeypatch.setattr(ids, "new", lambda: session_id)
     for _ in range(2):
-        assert writing.create(user_id, NewSession(), None).session_id == session_id
+        assert create(user_id, None).session_id == session_id
     check(user_id, session_id)

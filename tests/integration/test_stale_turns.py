@@ -12,6 +12,7 @@ from pynamodb.exceptions import PynamoDBException
 from chatkeep import clock, ids, messages, sessions
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.internals import put_of
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import (
     IdempotencyKeyReusedError,
@@ -23,22 +24,23 @@ from chatkeep.errors import (
     StorageUnavailableError,
     TurnInProgressError,
 )
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
+from chatkeep.models.day import Day
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
-from chatkeep.models.totals import Day
 from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.sessions import writing
 from chatkeep.turns import ahead, attempt, engine, lease, queue, repair
 from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
 from chatkeep.turns.engine import Request
 from chatkeep.turns.lease import CancelAction, Sender, TakenError, Ticket
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
-from functions.sessions import cancelling, writing
+from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.client import Client
-from tests.session_changes import CHANGES, check
+from tests.session_changes import CHANGES, check, delete
 from tests.views import views
 from tests.wire import requests
 
@@ -103,7 +105,7 @@ def test_who_has_lost_the_lease_can_do_nothing_with_it(key: tuple[str, str], aga
 
 
 def put(key: tuple[str, str], number: int) -> dict[str, Any]:
-    return {"Put": answer(key)[0].get_save_kwargs_from_instance()}
+    return put_of(answer(key)[0])
 
 
 @pytest.mark.usefixtures("no_leases")
@@ -173,9 +175,9 @@ def test_a_session_that_takes_no_turns_gives_no_lease(key: tuple[str, str], chan
     if change == "purge":
         header.delete()
     elif change is None:
-        writing.soft_delete(*key)
+        delete(*key)
     else:
-        writing.update(*key, change)
+        writing.change(*key, change)
     with pytest.raises(refused):
         take(key)
     if change == "purge":
@@ -293,7 +295,7 @@ def test_a_turn_is_stored_with_what_became_of_its_session_meanwhile(
 
 def test_a_turn_of_a_session_that_is_deleted_meanwhile_is_refused_as_such(key: tuple[str, str]) -> None:
     session = take(key)
-    writing.soft_delete(*key)
+    delete(*key)
     with pytest.raises(SessionDeletedError):
         commit(session, turn(key), answer(key), NoCheckpoint())
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatkeep.clock import now
-from chatkeep.models.totals import Day
+from chatkeep.models.day import Day
 from tests.client import Client
 from tests.wire import requests
 
@@ -32,7 +32,7 @@ def report(api: Client, session: Any, **used: float) -> None:
 
 
 def store_day(user_id: str, day: date, **counters: int) -> None:
-    stored = Day.of(user_id, day)
+    stored = Day(user_id, day)
     for name, value in counters.items():
         setattr(stored, name, value)
     stored.save()
@@ -118,7 +118,7 @@ def test_without_bounds_there_are_the_last_thirty_days_with_usage_and_with_them_
     first = date(2024, 1, 1)
     with Day.batch_write() as batch:
         for number in range(400):
-            batch.save(Day.of(user_id, first + timedelta(days=2 * number)))
+            batch.save(Day(user_id, first + timedelta(days=2 * number)))
     every = [str(first + timedelta(days=2 * number)) for number in range(400)]
     assert dates(api) == every[-30:]
     assert dates(api, "from=2024-01-01") == every[-366:]

@@ -35,7 +35,7 @@ class Crowd(Senders):
         return self.reach_the_model(self.send(session_id or new_session(self.api), key=key))
 
     def slots(self) -> set[str]:
-        totals = Totals.of(str(self.api.user_id))
+        totals = Totals(str(self.api.user_id))
         return set(Totals.get(totals.pk, totals.sk, consistent_read=True).slots or ())
 
     def until_all_are_taken(self) -> None:
@@ -142,7 +142,7 @@ def test_a_turn_that_fails_gives_its_slot_back(
 def test_the_slots_of_senders_that_died_end_with_their_leases(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     later = timedelta(minutes=1)
     dead = {f"owner-{number}@{clock.milliseconds(clock.now() + later)}" for number in range(LIMIT)}
-    Totals.of(str(crowd.api.user_id)).update([Totals.slots.add(dead)])
+    Totals(str(crowd.api.user_id)).update([Totals.slots.add(dead)])
     session_id = new_session(crowd.api)
     assert refused(crowd.send(session_id, "quick"))
     real = clock.read

@@ -31,12 +31,13 @@ from chatkeep.turns.attempt import Answer
 from chatkeep.turns.lease import CancelAction, Ticket
 from chatkeep.turns.queue import Strategy
 from functions.chat import runtime
-from functions.sessions import cancelling, writing
+from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session
 from tests.checkpoint_threads import TABLE
 from tests.client import Client
 from tests.senders import Senders, gated
+from tests.session_changes import delete
 from tests.views import Views, views
 
 MINUTE = timedelta(minutes=1)
@@ -358,7 +359,7 @@ def test_what_was_used_without_an_answer_is_metered_once(room: Room, monkeypatch
         assert isinstance(first.exception(), TurnRolledBackError)
         assert [turn.status for turn in seen] == ["rolled_back"]
         late = room.running()
-        writing.soft_delete(room.user_id, room.session_id)
+        delete(room.user_id, room.session_id)
         room.gate.set()
         assert isinstance(late.exception(), SessionDeletedError)
     assert [(turn.status, turn.output_tokens > 0) for turn in seen[1:]] == [("failed", True)]

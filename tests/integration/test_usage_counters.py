@@ -7,13 +7,15 @@ import pytest
 
 from chatkeep.clock import now
 from chatkeep.errors import SessionNotFoundError
-from chatkeep.models.session import Session, list_partition, list_position
-from chatkeep.models.table import session_partition
-from chatkeep.models.totals import Day, Totals
-from chatkeep.models.turn import PREFIX, Turn
-from functions.sessions import usage, writing
-from functions.sessions.schemas import NewUsage
+from chatkeep.models.day import Day
+from chatkeep.models.session import Session
+from chatkeep.models.totals import Totals
+from chatkeep.models.turn import Turn
+from chatkeep.sessions import writing
+from chatkeep.usage import reporting
+from chatkeep.usage.reporting import Report
 from tests.client import Client
+from tests.session_changes import place
 
 
 @pytest.fixture
@@ -22,13 +24,13 @@ def session_id(api: Client) -> str:
 
 
 def records(user_id: str, session_id: str) -> list[Turn]:
-    return list(Turn.query(session_partition(user_id, session_id), Turn.sk.startswith(PREFIX), consistent_read=True))
+    return list(Turn.among(user_id, session_id))
 
 
 def counted(user_id: str, session_id: str) -> tuple[Any, Any, Any, Any]:
     """Messages, tokens and micro-dollars by the records, the session, the user and the day, which must be one."""
     found = records(user_id, session_id)
-    session, totals, day = Session(user_id, session_id), Totals.of(user_id), Day.of(user_id, now().date())
+    session, totals, day = Session(user_id, session_id), Totals(user_id), Day(user_id, now().date())
     for item in (session, totals, day):
         item.refresh(consistent_read=True)
     return (
@@ -41,11 +43,11 @@ def counted(user_id: str, session_id: str) -> tuple[Any, Any, Any, Any]:
 
 @pytest.mark.thorough
 def test_thirty_two_reporters_at_once_lose_nothing(user_id: str, session_id: str) -> None:
-    used = NewUsage(message_count=1, tokens_used=7, cost=0.000003)
+    used = Report(messages=1, tokens=7, dollars=0.000003)
 
     def report(_: int) -> None:
         for _ in range(50):
-            usage.report(user_id, session_id, used, None)
+            reporting.record(user_id, session_id, used, None)
 
     with ThreadPoolExecutor(32) as pool:
         list(pool.map(report, range(32)))
@@ -98,7 +100,7 @@ def test_usage_does_not_come_back_for_a_session_that_is_gone(user_id: str, sessi
     session = Session(user_id, session_id)
     session.delete()
     with pytest.raises(SessionNotFoundError):
-        usage.report(user_id, session_id, NewUsage(tokens_used=1), None)
+        reporting.record(user_id, session_id, Report(tokens=1), None)
     assert Session.count(session.pk, Session.sk == session.sk) == 0
     assert records(user_id, session_id) == []
 
@@ -106,18 +108,11 @@ def test_usage_does_not_come_back_for_a_session_that_is_gone(user_id: str, sessi
 def test_reports_and_changes_at_once_are_all_kept(user_id: str, session_id: str) -> None:
     changes = [{"is_pinned": True}, {"title": "changed"}, {"is_archived": True}, {"is_pinned": False}]
     with ThreadPoolExecutor(8) as pool:
-        reports = [pool.submit(usage.report, user_id, session_id, NewUsage(tokens_used=1), None) for _ in range(24)]
-        changed = [pool.submit(writing.update, user_id, session_id, change) for change in changes]
+        reports = [pool.submit(reporting.record, user_id, session_id, Report(tokens=1), None) for _ in range(24)]
+        changed = [pool.submit(writing.change, user_id, session_id, change) for change in changes]
         for one in [*reports, *changed]:
             one.result()
     session = Session(user_id, session_id)
     session.refresh(consistent_read=True)
     assert (session.total_tokens, session.title, session.is_archived) == (24, "changed", True)
-    assert (session.list_pk, session.list_sk) == place(session)
-
-
-def place(session: Session) -> tuple[str, str]:
-    """Where the session belongs in the list by what else it says."""
-    return list_partition(session.user_id, session.status), list_position(
-        session.session_id, session.is_pinned, session.updated_at
-    )
+    assert session.place == place(session)

@@ -7,11 +7,11 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext, RetryEve
 from pynamodb.exceptions import GetError
 
 from chatkeep import deadline
+from chatkeep.aws.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.deadline import ANSWERING_SECONDS, GATEWAY_SECONDS, RESERVE_SECONDS, Deadline
 from chatkeep.dynamodb import connection as dynamodb
 from chatkeep.dynamodb.connection import MOST_ATTEMPTS, READ_SECONDS, SILENT_ATTEMPTS, longest_pause
 from chatkeep.models.session import Session
-from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.retrying import ATTEMPT_SECONDS
 from infra.local.template import Function, load_functions, load_routes
 from tests.client import STACK

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.sessions.folding import folded
+from chatkeep.sessions.folding import folded
 
 CASES: list[Callable[[str], str]] = [str, str.upper, str.lower, str.title, str.swapcase, str.casefold]
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]

@@ -1,4 +1,5 @@
-"""A session's header stays under 1 KB, counted as DynamoDB does, whatever its settings say and while a turn runs."""
+"""A session's header stays within 1 KB, counted as DynamoDB does, whatever its settings and its user's id, while a turn
+runs and while it is cancelled."""
 
 import json
 from typing import Any
@@ -10,13 +11,18 @@ from hypothesis import strategies as st
 from chatkeep import ids
 from chatkeep.clock import now, stamp
 from chatkeep.models.session import LONG, Session, lease_shard
-from functions.sessions import placing
+from chatkeep.sessions import placing
 
 KILOBYTE = 1024
+USER = ids.new()
 RESERVE = 25
 """For a setting or two that are still to come."""
 TITLE, MODEL = "漢" * 200, "bedrock:" + "m" * 192
 texts = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("漢😀"), max_size=200)
+users = st.text(st.sampled_from("aé漢"), min_size=1).map(
+    lambda text: (text * 255).encode()[:255].decode(errors="ignore")
+)
+users |= st.integers(1, 255).map(lambda length: "u" * length)
 objects = st.dictionaries(texts, texts, max_size=3)
 long_settings = st.fixed_dictionaries(
     {"title": texts, "model_name": texts, "custom_system_prompt": texts, "metadata": objects, "model_options": objects}
@@ -35,12 +41,12 @@ def value_bytes(value: dict[str, Any]) -> int:
     return len(stored.encode()) if kind == "S" else 1
 
 
-def header(settings: dict[str, Any]) -> Session:
+def header(settings: dict[str, Any], user_id: str = USER) -> Session:
     """The longest that there is of a session while a turn runs: every counter large, every time set."""
     at, session_id = stamp(now()), ids.new()
-    outside = placing.apart(settings)
+    outside = placing.apart(settings, placing.room(user_id))
     session = Session(
-        ids.new(),
+        user_id,
         session_id,
         **(settings | dict.fromkeys(outside)),
         **dict.fromkeys(("created_at", "updated_at", "last_message_at"), at),
@@ -60,6 +66,13 @@ def header(settings: dict[str, Any]) -> Session:
 @given(long_settings)
 def test_the_header_of_a_running_turn_is_within_a_kilobyte_whatever_the_settings(settings: dict[str, Any]) -> None:
     assert item_bytes(header(settings)) <= KILOBYTE - RESERVE
+
+
+@given(long_settings, users)
+def test_so_is_one_of_a_cancelled_turn_of_any_user(settings: dict[str, Any], user_id: str) -> None:
+    session = header(settings, user_id)
+    session.cancel_turn_id, session.cancel_action = session.lease_turn_id, "roll_back"
+    assert item_bytes(session) <= KILOBYTE
 
 
 @pytest.mark.parametrize("prompt", ["", "p" * 100, "p" * 20_000])
@@ -82,8 +95,8 @@ def test_what_turns_and_lists_need_most_stays_in_the_header() -> None:
         "metadata": {"team": "Nordics"},
         "model_options": {"reasoning_effort": "low"},
     }
-    assert placing.apart(settings) == {}
-    assert list(placing.apart({**settings, "metadata": {"a": "x" * 200}})) == ["metadata"]
+    assert placing.apart(settings, placing.ROOM_BYTES) == {}
+    assert list(placing.apart({**settings, "metadata": {"a": "x" * 200}}, placing.ROOM_BYTES)) == ["metadata"]
 
 
 @given(long_settings, long_settings, st.sets(st.sampled_from(LONG)))

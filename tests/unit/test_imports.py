@@ -2,12 +2,16 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pynamodb.connection import Connection, TableConnection
+from pynamodb.models import Model
+from pynamodb.transactions import TransactGet, TransactWrite
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "shared"
@@ -18,6 +22,14 @@ SOURCES = {
 }
 FUNCTIONS = sorted({name.split(".")[1] for name in SOURCES if name.startswith("functions.")})
 HANDLERS = [f"functions.{function}.app" for function in FUNCTIONS]
+FLOORS = [
+    {"aws", "clock", "deadline", "dynamodb", "errors", "formats", "ids", "model_names", "money", "retrying", "settings",
+     "telemetry", "text", "tracing"},
+    {"checkpoint_items", "kinds", "models"},
+    {"checkpointer", "idempotency", "messages", "sessions", "turns", "usage"},
+    {"http"},
+]  # fmt: skip
+"""The modules and packages of chatkeep: ground, stored items, domain, edge. Each imports from its floor and below."""
 INNERMOST = {"chatkeep.errors", "chatkeep.settings"}
 MAY_IMPORT = {  # of ours, itself aside; a package stands for what is in it
     "chatkeep.clock": set(),
@@ -25,20 +37,32 @@ MAY_IMPORT = {  # of ours, itself aside; a package stands for what is in it
     "chatkeep.settings": set(),
     "chatkeep.deadline": {"chatkeep.clock"},
     "chatkeep.retrying": {"chatkeep.deadline"},
-    "chatkeep.punctual": {"chatkeep.deadline", "chatkeep.retrying"},
     "chatkeep.telemetry": {"chatkeep.text"},
-    "chatkeep.tracing": {"chatkeep.deadline", "chatkeep.settings", "chatkeep.telemetry"},
+    "chatkeep.tracing": {"chatkeep.aws.hooks", "chatkeep.deadline", "chatkeep.settings", "chatkeep.telemetry"},
+    "chatkeep.aws.hooks": set(),
+    "chatkeep.aws.punctual": {"chatkeep.aws.hooks", "chatkeep.deadline", "chatkeep.retrying"},
     "chatkeep.dynamodb.batches": {"chatkeep.errors", "chatkeep.retrying"},
+    "chatkeep.dynamodb.internals": set(),
     "chatkeep.dynamodb.connection": {
+        "chatkeep.aws",
         "chatkeep.deadline",
         "chatkeep.dynamodb",
-        "chatkeep.punctual",
         "chatkeep.retrying",
+        "chatkeep.settings",
         "chatkeep.tracing",
     },
     "chatkeep.models": {*INNERMOST, "chatkeep.dynamodb"},
     "chatkeep.checkpoint_items": {*INNERMOST, "chatkeep.dynamodb"},
+    "chatkeep.kinds": {"chatkeep.models", "chatkeep.checkpoint_items"},
 }
+CIRCLES_LEFT = [["chatkeep.checkpointer.saver", "chatkeep.checkpointer.staging"]]
+PRIVATE = {
+    name
+    for part in (Model, Connection, TableConnection, TransactGet, TransactWrite)
+    for name in {*dir(part), *part.__annotations__, "_put_items", "_update_items"}
+    if name.startswith("_") and not name.startswith("__")
+} | {"from_raw_data", "get_save_kwargs_from_instance"}
+"""The parts of PynamoDB that it may change in any version, and those that take or give its low-level items."""
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")
 WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
@@ -65,15 +89,109 @@ def within(name: str, packages: tuple[str, ...] | set[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def floor(module: str) -> int:
+    own = module.split(".")[1]
+    return next(number for number, some in enumerate(FLOORS) if own in some)
+
+
+def test_every_module_of_the_layer_is_on_one_floor() -> None:
+    top = [name.split(".")[1] for name in SOURCES if name.startswith("chatkeep.")]
+    assert sorted(set(top)) == sorted(name for some in FLOORS for name in some)
+
+
 @pytest.mark.parametrize("module", SOURCES)
 def test_a_module_imports_nothing_further_out_than_itself(module: str) -> None:
     ours = [name for name in imported(module) if within(name, ("functions", "chatkeep", "infra", "tests"))]
     own = ".".join(module.split(".")[:2])
     if within(module, ("functions",)):
         allowed: set[str] = {"chatkeep", own}
+    elif module == "chatkeep":
+        allowed = set()
     else:
-        allowed = MAY_IMPORT.get(module, MAY_IMPORT.get(own, {"chatkeep"})) | {own}
+        below = {f"chatkeep.{name}" for some in FLOORS[: floor(module) + 1] for name in some}
+        allowed = MAY_IMPORT.get(module, MAY_IMPORT.get(own, below)) | {own}
     assert [name for name in ours if not within(name, allowed)] == []
+
+
+def known(name: str) -> str:
+    """The module that `name` is, or is defined in."""
+    return name if name in SOURCES else name.rpartition(".")[0]
+
+
+def needed(module: str) -> set[str]:
+    """The modules of ours that importing this one runs, its own packages aside unless it imports from them."""
+    direct = {known(name) for name in imported(module) if within(name, ("chatkeep",))} - {module}
+    packages = {".".join(name.split(".")[:depth]) for name in direct for depth in range(1, name.count(".") + 1)}
+    return direct | {one for one in packages if not within(module, {one})}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: needed(module) for module in SOURCES if within(module, ("chatkeep",))}
+    assert [one for one in circles(graph) if one not in CIRCLES_LEFT] == []
+
+
+def test_a_circle_is_found_however_long_it_is() -> None:
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set(), "e": {"e", "a"}}
+    assert circles(graph) == [["a", "b", "c"], ["e"]]
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that reach each other, in order."""
+    reached = {module: reach(graph, module) for module in graph}
+    groups = {frozenset(one for one in reached[module] if module in reached[one]) for module in graph}
+    return sorted(sorted(group) for group in groups if group)
+
+
+def reach(graph: dict[str, set[str]], module: str) -> set[str]:
+    """The modules that `module` imports by one or more steps."""
+    found: set[str] = set()
+    left = set(graph[module])
+    while left:
+        found.add(one := left.pop())
+        left |= graph[one] - found
+    return found
+
+
+def attributes(module: str) -> Iterator[ast.Attribute]:
+    tree = ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+
+
+def test_one_module_alone_knows_the_private_parts_of_pynamodb() -> None:
+    """A method of ours on `self` may have such a name where its class is none of PynamoDB's: see the next test."""
+    knowing = {
+        module
+        for module in SOURCES
+        for node in attributes(module)
+        if node.attr in PRIVATE and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    }
+    assert knowing == {"chatkeep.dynamodb.internals"}
+
+
+def test_classes_of_pynamodb_are_extended_in_the_package_of_dynamodb_alone() -> None:
+    parts = ("pynamodb.transactions", "pynamodb.connection", "pynamodb.models")
+    knowing = {module for module in SOURCES for name in imported(module) if within(name, parts)}
+    assert [module for module in knowing if not within(module, ("chatkeep.dynamodb",))] == []
+
+
+def test_one_module_alone_hooks_into_botocore() -> None:
+    hooking = {
+        module
+        for module in SOURCES
+        for node in attributes(module)
+        if node.attr == "events" and isinstance(node.value, ast.Attribute) and node.value.attr == "meta"
+    }
+    assert hooking == {"chatkeep.aws.hooks"}
+
+
+KEY = re.compile(r"(?:[A-Z]+#|DETAILS$|PREFERENCES$|TOTALS$).*", re.DOTALL)
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, ("chatkeep.models",))])
+def test_the_text_of_keys_is_made_in_the_models(module: str) -> None:
+    tree = ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    assert [text for text in constants if isinstance(text, str) and KEY.fullmatch(text)] == []
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

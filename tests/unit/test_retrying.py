@@ -128,7 +128,7 @@ def test_a_batch_that_is_left_unprocessed_is_given_up_at_the_deadline() -> None:
 
 def put(user_id: str) -> None:
     with transaction.Transaction() as writes:
-        writes.put(Preferences(*Preferences.key(user_id)))
+        writes.put(Preferences(user_id))
 
 
 def test_a_rival_that_stays_is_given_up_at_the_deadline_with_its_error(

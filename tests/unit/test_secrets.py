@@ -9,10 +9,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chatkeep import deadline, secrets
+from chatkeep import deadline
+from chatkeep.aws import secrets
+from chatkeep.aws.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, READ_SECONDS, Secret
 from chatkeep.deadline import RESERVE_SECONDS
 from chatkeep.errors import InvalidFieldError, UnavailableError
-from chatkeep.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, READ_SECONDS, Secret
 from functions.chat import runtime
 from functions.chat.models.redaction import redacted
 from functions.chat.settings import settings as chat_settings

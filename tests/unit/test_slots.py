@@ -69,7 +69,7 @@ def test_as_many_senders_as_the_limit_hold_slots_at_any_time(
 
 
 def stored(user_id: str) -> set[str]:
-    key = Totals.of(user_id)
+    key = Totals(user_id)
     found = list(Totals.query(key.pk, Totals.sk == key.sk, consistent_read=True))
     return set(found[0].slots or ()) if found else set()
 
@@ -97,4 +97,4 @@ def test_the_dead_are_removed_though_a_turn_of_the_users_is_being_stored(engine:
 
 def test_who_gives_back_a_slot_that_was_never_taken_leaves_no_item(engine: Any, user_id: str) -> None:
     slots.release(sender(user_id, 0))
-    assert list(Totals.query(Totals.of(user_id).pk)) == []
+    assert list(Totals.query(Totals(user_id).pk)) == []

@@ -7,8 +7,7 @@ import ormsgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.http.bodies import serialised
-from chatkeep.text import Joiner, valid
+from chatkeep.text import Joiner, serialised, valid
 from chatkeep.turns.plain import DEEPEST, as_json, is_deep, readable, storable
 
 HALVES = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF)

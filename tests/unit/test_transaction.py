@@ -36,12 +36,10 @@ def write(user_id: str, put: bool = True, change: bool = True, check: bool = Tru
     with Transaction() as transaction:
         condition = Totals.sk.does_not_exist() if change else Totals.sk.exists()
         transaction.change(
-            Totals.of(user_id), Totals.total_messages.add(1), condition=condition, otherwise=ChangeFailedError()
+            Totals(user_id), Totals.total_messages.add(1), condition=condition, otherwise=ChangeFailedError()
         )
-        transaction.put(
-            Preferences(*Preferences.key(user_id)), condition=absent if put else present, otherwise=PutFailedError()
-        )
-        other = Preferences.key(f"another than {user_id}")
+        transaction.put(Preferences(user_id), condition=absent if put else present, otherwise=PutFailedError())
+        other = Preferences.KEY.of(f"another than {user_id}")
         transaction.check(Preferences, other, absent if check else present, CheckFailedError())
 
 
@@ -54,12 +52,12 @@ def test_the_error_of_the_condition_that_failed_is_raised(
 ) -> None:
     with pytest.raises(expected):
         write(user_id, **failing)
-    assert list(Totals.query(Totals.of(user_id).pk)) == []
+    assert list(Totals.query(Totals(user_id).pk)) == []
 
 
 def test_a_transaction_writes_all_that_it_was_given(user_id: str) -> None:
     write(user_id)
-    assert {item.sk for item in Preferences.query(Totals.of(user_id).pk)} == {"PREFERENCES", "TOTALS"}
+    assert {item.sk for item in Preferences.query(Totals(user_id).pk)} == {"PREFERENCES", "TOTALS"}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import run_in_executor
 
 from chatkeep import deadline
+from chatkeep.aws import hooks
 from functions.chat.models.careful import Careful
 
 READ_SECONDS = 30.0
@@ -50,7 +51,7 @@ class BedrockModel(Careful, ChatBedrockConverse):
 def _client(service: str) -> Any:
     """One client a process: making one takes as long as a turn, and its connections are kept."""
     client = boto3.client(service, config=CONFIG)
-    client.meta.events.register(f"before-send.{service}", _limit)
+    hooks.before_attempt(client, service, _limit)
     return client
 
 

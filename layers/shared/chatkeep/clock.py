@@ -9,7 +9,7 @@ def read() -> datetime:
 
 
 def now() -> datetime:
-    """The present instant in UTC: what `read` says at this moment, so that a test can set the clock there."""
+    """The present instant in UTC by `read`, so that a test can set the clock there."""
     return read()
 
 

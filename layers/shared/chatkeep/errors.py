@@ -31,6 +31,7 @@ ChatkeepError
             ModelNotEnabledError
             ModelQuotaExceededError
         StorageUnavailableError
+        LaterFormatError
         TurnTimedOutError
     GraphFailedError
     BrokenThreadError
@@ -361,6 +362,13 @@ class StorageUnavailableError(UnavailableError):
     code = "storage_unavailable"
     title = "The storage did not answer"
     retry_after_seconds = 1
+
+
+class LaterFormatError(UnavailableError):
+    """A stored item was written by a later version of Chatkeep, whose format this one does not read."""
+
+    code = "later_format"
+    title = "A later version's item"
 
 
 class TurnTimedOutError(UnavailableError):

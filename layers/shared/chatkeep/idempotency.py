@@ -1,17 +1,31 @@
-"""The first answer to a request with an idempotency key, kept for whoever repeats it."""
+"""Idempotency keys: the claim that a request makes with one, and the first answer, kept for whoever repeats it."""
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.transaction import Transaction
-from chatkeep.http.caller import Claim
+from chatkeep.errors import IdempotencyKeyReusedError
 from chatkeep.models.idempotency import Answer
 
 Body = TypeVar("Body", bound=BaseModel)
 
 KEPT_SECONDS = 48 * 3600
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One request with an idempotency key: `id` is the same for each repetition, `fingerprint` for the same body."""
+
+    id: str
+    fingerprint: str
+
+    def check(self, fingerprint: str | None) -> None:
+        """Raises IdempotencyKeyReusedError where the key was first used with another body."""
+        if fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError
 
 
 class AlreadyAnsweredError(Exception):
@@ -22,7 +36,8 @@ def remember(transaction: Transaction, user_id: str, claim: Claim, body: BaseMod
     """Keep the answer in the transaction that makes it true. That raises AlreadyAnsweredError for a repetition."""
     seconds = milliseconds(now()) // 1000
     answer = Answer(
-        *Answer.key(user_id, claim.id),
+        user_id,
+        claim.id,
         fingerprint=claim.fingerprint,
         body=body.model_dump_json(),
         expires_at=seconds + KEPT_SECONDS,
@@ -33,11 +48,8 @@ def remember(transaction: Transaction, user_id: str, claim: Claim, body: BaseMod
 
 def recall(user_id: str, claim: Claim, body: type[Body]) -> Body | None:
     """The kept body, if there is one. Raises IdempotencyKeyReusedError where it answered another request."""
-    try:
-        answer = Answer.get(*Answer.key(user_id, claim.id), consistent_read=True)
-    except Answer.DoesNotExist:
-        return None
-    if answer.expires_at < milliseconds(now()) // 1000:
+    answer = Answer.find(user_id, claim.id)
+    if answer is None or answer.expires_at < milliseconds(now()) // 1000:
         return None
     claim.check(answer.fingerprint)
     return body.model_validate_json(answer.body)

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 for what is ordered, and a digest where the same request must give the same id."""
+"""Identifiers: UUIDv7 where order matters, and a digest where the same request must give the same id."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What every function reads from its environment."""
+"""The settings that every function reads from its environment."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Text that every encoding takes: Unicode without halves of surrogate pairs."""
+"""Text that every encoding takes: Unicode without halves of surrogate pairs, and JSON of it."""
+
+import json
+from typing import Any
 
 HIGH, LOW = ("\ud800", "\udbff"), ("\udc00", "\udfff")
 REPLACEMENT = "\ufffd"
@@ -17,6 +20,11 @@ def valid(text: str) -> str:
     return text
 
 
+def serialised(value: Any) -> str:
+    """JSON without escapes that UTF-8 does not need, as Lambda bounds an answer in bytes; always valid Unicode."""
+    return valid(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
 class Joiner:
     """Makes a text valid that comes in pieces: the first half of a pair waits for the piece with the second."""
 
@@ -24,13 +32,13 @@ class Joiner:
         self._half = ""
 
     def add(self, piece: str) -> str:
-        """What can be told of the text so far, without what was told before."""
+        """The next part of the text that is known to be whole."""
         text, self._half = self._half + piece, ""
         if text and HIGH[0] <= text[-1] <= HIGH[1]:
             text, self._half = text[:-1], text[-1]
         return valid(text)
 
     def close(self) -> str:
-        """What was still waiting: U+FFFD, or nothing."""
+        """The end of the text: U+FFFD for a half that still waits, or nothing."""
         half, self._half = self._half, ""
         return REPLACEMENT if half else ""

@@ -1,4 +1,4 @@
-"""Batches of items: as many as DynamoDB takes at once, and again what it has left unprocessed."""
+"""Batches of items: as many as DynamoDB takes at once, and those again that it has left unprocessed."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -17,7 +17,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 
 def send_all(send: Callable[[list[Item]], list[Item]], items: Iterable[Item], size: int) -> None:
-    """Send the items in batches of `size`, and again what `send` says is left of a batch, until nothing is.
+    """Send the items in batches of `size`, and again those that `send` returns as unprocessed, until none are left.
 
     Raises StorageUnavailableError where nothing of a batch has been taken `STALLS` times, or at the deadline.
     """

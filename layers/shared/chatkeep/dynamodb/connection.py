@@ -1,17 +1,21 @@
 """The connection to DynamoDB: how long it waits for an answer, which is never past the request's deadline."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, TypeVar
 
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
-from pynamodb.connection import Connection, TableConnection
+from pynamodb.connection import Connection
 from pynamodb.models import Model
 
-from chatkeep import deadline, punctual, tracing
+from chatkeep import deadline
+from chatkeep.aws import hooks, punctual
+from chatkeep.aws.punctual import CONNECT_SECONDS
 from chatkeep.dynamodb import batches
-from chatkeep.punctual import CONNECT_SECONDS
+from chatkeep.dynamodb.internals import access_of, read
 from chatkeep.retrying import ATTEMPT_SECONDS
+from chatkeep.settings import settings
+from chatkeep.tracing import dynamodb as spans
 
 Item = TypeVar("Item", bound=Model)
 
@@ -30,49 +34,47 @@ RETRY_AFTER = "x-amz-retry-after"
 class PunctualConnection(Connection):
     """PynamoDB's connection, which makes its client when it is first used; the client asks the deadline."""
 
-    _punctual: Any = None
+    _made_punctual: Any = None
 
     @property
     def client(self) -> Any:
         made = super().client
-        if made is not self._punctual:
+        if made is not self._made_punctual:
             make_punctual(made)
-            self._punctual = made
+            self._made_punctual = made
         return made
 
 
-def connected(table: TableConnection, host: str | None) -> TableConnection:
-    """`table` with a connection that asks the deadline."""
-    meta = table.get_meta_table()
-    table.connection = PunctualConnection(
-        host=host,
+@cache
+def shared() -> PunctualConnection:
+    """This process's connection: one client, and so one pool of connections, for all tables."""
+    return PunctualConnection(
+        host=settings().dynamodb_endpoint,
         connect_timeout_seconds=CONNECT_SECONDS,
         read_timeout_seconds=READ_SECONDS,
         max_retry_attempts=MOST_ATTEMPTS - 1,
         max_pool_connections=CONNECTIONS,
     )
-    table.connection.add_meta_table(meta)
-    return table
 
 
 def make_punctual(client: Any) -> None:
     """Have a botocore client of DynamoDB hold its time-outs and retries to the deadline of whoever calls it."""
-    client.meta.events.register_first("before-send.dynamodb", _limit, unique_id="deadline-of-attempt")
-    client.meta.events.register_first("needs-retry.dynamodb", _allow, unique_id="deadline-of-retry")
-    tracing.observe(client)
+    punctual.limit_attempts(client, "dynamodb", READ_SECONDS)
+    hooks.before_retry(client, "dynamodb", _allow)
+    spans.observe(client)
 
 
 def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:
     """The items with these keys that exist, in no order; consistent reads.
 
-    PynamoDB's own asks for what is left unprocessed without a pause and without end. Raises GetError,
+    PynamoDB's own repeats unprocessed keys without a pause and without end. Raises GetError,
     StorageUnavailableError.
     """
-    table, found = model._get_connection(), list[Item]()
+    table, found = access_of(model), list[Item]()
 
     def send(pending: list[Any]) -> list[Any]:
         answer = table.batch_get_item(pending, consistent_read=True)
-        found.extend(model.from_raw_data(item) for item in answer["Responses"].get(table.table_name, []))
+        found.extend(read(model, item) for item in answer["Responses"].get(table.table_name, []))
         return list(answer.get("UnprocessedKeys", {}).get(table.table_name, {}).get("Keys", []))
 
     batches.send_all(send, [{"pk": pk, "sk": sk} for pk, sk in dict.fromkeys(keys)], batches.READS)
@@ -81,7 +83,7 @@ def fetch(model: type[Item], keys: Iterable[tuple[str, str]]) -> list[Item]:
 
 def remove(model: type[Model], items: Iterable[Any]) -> None:
     """Delete these items; one that is not there is no error. Raises PutError, StorageUnavailableError."""
-    table = model._get_connection()
+    table = access_of(model)
 
     def send(pending: list[Any]) -> list[Any]:
         answer = table.batch_write_item(delete_items=pending)
@@ -89,10 +91,6 @@ def remove(model: type[Model], items: Iterable[Any]) -> None:
         return [one["DeleteRequest"]["Key"] for one in left]
 
     batches.send_all(send, [{"pk": item.pk, "sk": item.sk} for item in items], batches.WRITES)
-
-
-def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    punctual.limit(request, READ_SECONDS)
 
 
 def _allow(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> bool | None:

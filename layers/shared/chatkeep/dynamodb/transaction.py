@@ -9,9 +9,9 @@ from pynamodb.exceptions import TransactGetError, TransactWriteError, UpdateErro
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
-from pynamodb.transactions import TransactGet, TransactWrite
 
-from chatkeep.models.session import Session
+from chatkeep.dynamodb.connection import shared
+from chatkeep.dynamodb.internals import Reads, Writes
 from chatkeep.retrying import attempts
 
 Failure = TransactGetError | TransactWriteError | UpdateError
@@ -19,13 +19,13 @@ Result = TypeVar("Result")
 
 CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
-"""What botocore leaves to its caller: a transaction that was cancelled by another, a write that met one."""
+"""Codes that botocore leaves to its caller: of a transaction that another cancelled, and of a write that met one."""
 INVALID = {"ValidationError", "ValidationException"}
-"""What DynamoDB calls an item of a transaction, or all of it, that breaks a rule or a limit of its."""
+"""Codes of an item of a transaction, or of all of it, that breaks a rule or a limit of DynamoDB's."""
 ATTEMPTS = 12
 
 
-class Transaction(TransactWrite):
+class Transaction(Writes):
     """All of its writes or none. Where a condition fails, the error given as its `otherwise` is raised.
 
     Items that another transaction holds are waited for; after `ATTEMPTS`, or at the deadline, the last
@@ -34,7 +34,7 @@ class Transaction(TransactWrite):
     """
 
     def __init__(self) -> None:
-        super().__init__(connection=Session._get_connection().connection, client_request_token=str(uuid4()))
+        super().__init__(connection=shared(), client_request_token=str(uuid4()))
         self._otherwise: dict[str, list[Exception | None]] = {"check": [], "delete": [], "put": [], "update": []}
 
     def check(self, model: type[Model], key: tuple[str, str], condition: Condition, otherwise: Exception) -> None:
@@ -46,11 +46,11 @@ class Transaction(TransactWrite):
         self._otherwise["put"].append(otherwise)
         self.save(item, condition=condition)
 
-    def add(self, member: dict[str, Any], otherwise: Exception) -> None:
-        """Add a low-level write of another table, as TransactWriteItems has it: `{"Put": …}` or `{"Update": …}`."""
-        ((kind, write),) = member.items()
+    def add(self, request: dict[str, Any], otherwise: Exception) -> None:
+        """Add a low-level write, as TransactWriteItems has it: `{"Put": …}` or `{"Update": …}`."""
+        ((kind, write),) = request.items()
         self._otherwise[kind.lower()].append(otherwise)
-        {"Put": self._put_items, "Update": self._update_items}[kind].append(write)
+        self.add_write(kind, write)
 
     def change(
         self, item: Model, *actions: Action, condition: Condition | None = None, otherwise: Exception | None = None
@@ -61,8 +61,8 @@ class Transaction(TransactWrite):
     def __enter__(self) -> Self:
         return self
 
-    def _commit(self) -> Any:
-        return _past_rivals(super()._commit, self._raise_failed_condition)
+    def send(self, request: Callable[[], Any]) -> Any:
+        return _past_rivals(request, self._raise_failed_condition)
 
     def _raise_failed_condition(self, error: Failure) -> None:
         assert isinstance(error, TransactWriteError)
@@ -72,14 +72,14 @@ class Transaction(TransactWrite):
                 raise failure from error
 
 
-class Reading(TransactGet):
+class Reading(Reads):
     """Items as they are at one moment. Waits for transactions that hold one of them, as `Transaction` does."""
 
     def __init__(self) -> None:
-        super().__init__(connection=Session._get_connection().connection)
+        super().__init__(connection=shared())
 
-    def _commit(self) -> Any:
-        return _past_rivals(super()._commit)
+    def send(self, request: Callable[[], Any]) -> Any:
+        return _past_rivals(request)
 
 
 def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:

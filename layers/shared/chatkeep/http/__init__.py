@@ -1,1 +1,1 @@
-"""The edge: what stands between a function's event and its domain."""
+"""The edge: between a function's event and its domain."""

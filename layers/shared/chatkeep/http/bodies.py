@@ -9,7 +9,6 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import O
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.http import parameters
-from chatkeep.text import valid
 
 MEDIA_TYPE = "application/json"
 LONGEST_NAME = 200
@@ -54,7 +53,7 @@ class StrictValidation(OpenAPIRequestValidationMiddleware):
 def parsed(text: str) -> Any:
     """The value of JSON in which no object names a member twice: readers differ in which of the two they take.
 
-    Raises RepeatedNameError, and what `json.loads` does.
+    Raises RepeatedNameError, and the errors of `json.loads`.
     """
     return json.loads(text, object_pairs_hook=_members)
 
@@ -65,11 +64,6 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise RepeatedNameError(f"names {repeated[:LONGEST_NAME]!r} more than once in one object")
     return members
-
-
-def serialised(value: Any) -> str:
-    """JSON without escapes that UTF-8 does not need, as Lambda bounds an answer in bytes; always valid Unicode."""
-    return valid(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def install(app: APIGatewayRestResolver) -> None:

@@ -1,21 +1,15 @@
-"""Who calls, for what, and the idempotency key they call with."""
+"""The caller of a request: user, groups and idempotency key."""
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from chatkeep import ids
-from chatkeep.errors import (
-    AccessDeniedError,
-    FieldProblem,
-    IdempotencyKeyReusedError,
-    InvalidFieldError,
-    UnauthorizedError,
-)
+from chatkeep.errors import AccessDeniedError, FieldProblem, InvalidFieldError, UnauthorizedError
+from chatkeep.idempotency import Claim
 from chatkeep.text import valid
 
 KEY_HEADER = "Idempotency-Key"
@@ -24,19 +18,6 @@ LONGEST_USER_BYTES = 1024
 """Half of what a key of DynamoDB holds, where a user's id stands beside others; OpenID Connect allows 255."""
 GROUPS_CLAIM = "cognito:groups"
 BRACKETED = re.compile(r"\[(.*)\]", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One request with an idempotency key: `id` is the same for each repetition, `fingerprint` for the same body."""
-
-    id: str
-    fingerprint: str
-
-    def check(self, fingerprint: str | None) -> None:
-        """Raises IdempotencyKeyReusedError where the key was first used with another body."""
-        if fingerprint != self.fingerprint:
-            raise IdempotencyKeyReusedError
 
 
 def user_id(event: APIGatewayProxyEvent) -> str:
@@ -48,7 +29,7 @@ def user_id(event: APIGatewayProxyEvent) -> str:
 
 
 def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
-    """What the log says of a request beside its ids: its route and its session; the rest is the caller's."""
+    """The fields of a request's log lines beside its ids: its route and its session; the rest is the caller's."""
     session_id = event.path_parameters.get("session_id", "")
     return {
         "route": f"{event.http_method} {event.resource}",

@@ -1,4 +1,4 @@
-"""What stands around each invocation of a function: its deadline, its ids, its span."""
+"""The frame of each invocation of a function: its deadline, its ids, its span."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack

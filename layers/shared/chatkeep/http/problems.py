@@ -29,7 +29,7 @@ from chatkeep.telemetry.log_lines import UnspokenError, named
 
 CONTENT_TYPE = "application/problem+json"
 MOST_PROBLEMS = 100
-"""What one answer lists: a body of 6 MB can have a million unknown fields, and an answer is bounded as well."""
+"""The most fields that one answer lists: a body of 6 MB can have a million unknown ones."""
 PASSING_CODES = {
     "InternalServerError",
     "LimitExceededException",
@@ -53,23 +53,23 @@ class FieldError(BaseModel):
     """One thing wrong with one field."""
 
     field: str = Field(description="Dotted path in the body, or the name of a parameter or header")
-    detail: str = Field(description="What is wrong with it")
+    detail: str = Field(description="The rule that it breaks")
 
 
 class Problem(BaseModel):
-    """What every error answers; `errors` is there for a 422 and names each field, `turn_id` where a turn is running."""
+    """The body of every error. `errors` is there for a 422 and names each field, `turn_id` where a turn is running."""
 
     type: str = Field(description="A URN that ends with the code")
     title: str = Field(description="The kind of problem in a few words, always the same for a code")
     status: int = Field(description="The HTTP status")
-    detail: str = Field(description="What happened this time, for people to read")
+    detail: str = Field(description="This occurrence in words, for people to read")
     code: str = Field(description="The kind of problem, for programs to compare")
     errors: list[FieldError] | None = Field(default=None, description="Each field that is wrong, for a 422")
     turn_id: Id | None = Field(default=None, description="The turn that is running, for `turn_in_progress`")
 
 
 def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
-    """The `responses` of a route: what it returns with the status `success`, and problems, for the OpenAPI document."""
+    """The `responses` of a route for the OpenAPI document: its result with the status `success`, and problems."""
     returned: dict[int, OpenAPIResponse] = {success: {"description": REASONS[success]}}
     return returned | {
         status: {"description": REASONS[status], "content": {CONTENT_TYPE: {"model": Problem}}}
@@ -80,7 +80,7 @@ def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
 def install(app: APIGatewayRestResolver) -> None:
     """Have `app` answer every error that a caller can cause or should retry as a problem; the rest fails the function.
 
-    Each is a line of the log: with what the operator needs at ERROR where it is no fault of the caller's.
+    Each is a line of the log. Where it is no fault of the caller's, that line is at ERROR and tells the operator more.
     """
     bodies.install(app)
     paths.install(app)
@@ -108,7 +108,7 @@ def answer(app: APIGatewayRestResolver, error: ChatkeepError) -> Response[str]:
 
 
 def _fail(app: APIGatewayRestResolver, error: Exception) -> NoReturn:
-    """Raise, so that Lambda's error metric and its alarm see it, what says as much of `error` as may be logged."""
+    """Raise an error that says as much of `error` as may be logged: Lambda's error metric and its alarm see it."""
     told = {"code": ChatkeepError.code, "status": HTTPStatus.BAD_GATEWAY.value, **about(app.current_event)}
     logger.error("function failed", exc_info=error, extra=told)
     raise UnspokenError(named(error)) from error

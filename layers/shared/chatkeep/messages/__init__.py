@@ -1,4 +1,4 @@
-"""Messages of a transcript, as every function shows them."""
+"""Messages of a transcript, as every function reads and shows them."""
 
 from typing import Any, Literal, cast
 
@@ -53,9 +53,9 @@ class MessageView(BaseModel):
         description="Calls as LangChain has them; null where there are none"
     )
     model_name: str | None = Field(description="The model that answered; null on all messages but the answer")
-    usage: UsageView | None = Field(description="What the turn used; null on all messages but its answer")
+    usage: UsageView | None = Field(description="The turn's usage; null on all messages but its answer")
     finish_reason: Literal["stop", "length", "content_filter", "refusal", "tool_calls", "unknown"] | None = Field(
-        description="Why the model stopped, on what it said; null on other messages"
+        description="Why the model stopped, on its own messages; null on others"
     )
     response_time_ms: int | None = Field(description="Milliseconds that the turn took; null on all but its answer")
     feedback: FeedbackView | None = Field(description="The user's rating of this answer; null without one")
@@ -68,11 +68,9 @@ def get(user_id: str, session_id: str, message_id: str) -> Message:
     """Raises MessageNotFoundError, BrokenThreadError."""
     if not ids.is_id(message_id):
         raise MessageNotFoundError(message_id)
-    key = Message(user_id, session_id, message_id)
-    try:
-        message = Message.get(key.pk, key.sk, consistent_read=True)
-    except Message.DoesNotExist:
-        raise MessageNotFoundError(message_id) from None
+    message = Message.find(user_id, session_id, message_id)
+    if message is None:
+        raise MessageNotFoundError(message_id)
     parts.join([message])
     return message
 
@@ -123,7 +121,7 @@ def room_beside(*shown: MessageView) -> int:
 
 
 def _fitted(message: MessageView, room: int) -> MessageView:
-    """Half of the room is for the content and half for the tool calls, and either may use what the other leaves."""
+    """Half of the room is for the content and half for the tool calls; either may use the other's rest."""
     taken = fitting.size(message)
     if taken <= room:
         return message

@@ -1,14 +1,14 @@
-"""The room in one answer of a function, and what to show of a message that takes more."""
+"""The room in one answer of a function, and the cuts of a message that takes more."""
 
 from itertools import accumulate
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from chatkeep.http.bodies import serialised
+from chatkeep.text import serialised
 
 ROOM_BYTES = 5 * 1024 * 1024
-"""What the entries of an answer may take together; the rest of Lambda's 6 MB is for what surrounds them:
+"""The room for all entries of an answer; the rest of Lambda's 6 MB is for the body around them:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 Entry = TypeVar("Entry", bound=BaseModel)

@@ -2,16 +2,16 @@
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from chatkeep.models.table import SessionsTable, user_partition
+from chatkeep.models.keys import Id, Key
+from chatkeep.models.table import IN_USER, SessionsTable
 
 
 class Answer(SessionsTable):
     """`expires_at` is the table's time to live, in seconds since the epoch; reads must not rely on its deletion."""
 
+    KEY = Key(IN_USER, "IDEMPOTENCY#{claim_id}")
+    user_id, claim_id = Id(), Id()
+
     fingerprint = UnicodeAttribute()
     body = UnicodeAttribute()
     expires_at = NumberAttribute()
-
-    @classmethod
-    def key(cls, user_id: str, claim: str) -> tuple[str, str]:
-        return user_partition(user_id), f"IDEMPOTENCY#{claim}"

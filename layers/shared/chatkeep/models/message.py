@@ -1,13 +1,11 @@
 """A message of a transcript: an item of its own."""
 
 from enum import StrEnum
-from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
-from chatkeep.models.table import SESSION_PREFIX, SessionsTable, session_partition
-
-PREFIX = "MESSAGE#"
+from chatkeep.models.keys import Id, Key
+from chatkeep.models.table import IN_SESSION, SessionsTable
 
 
 class Role(StrEnum):
@@ -22,10 +20,13 @@ class Rating(StrEnum):
 
 
 class Message(SessionsTable):
-    """`cost` is in micro-dollars and None where the model has no known price; the usage is the whole turn's and
-    stands on the turn's answer alone. With `parts`, content and tool calls lie in so many items: see
+    """`cost` is in micro-dollars, and None where the model has no known price. The usage is the whole turn's and
+    stands on the turn's answer alone. `parts` is the number of items that content and tool calls lie in: see
     `chatkeep.messages.parts`.
     """
+
+    KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
+    user_id, session_id, message_id = Id(), Id(), Id()
 
     turn_id = UnicodeAttribute()
     role = UnicodeAttribute()
@@ -45,24 +46,3 @@ class Message(SessionsTable):
     rating = UnicodeAttribute(null=True)
     comment = UnicodeAttribute(null=True)
     rated_at = UnicodeAttribute(null=True)
-
-    def __init__(
-        self,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        message_id: str | None = None,
-        **attributes: Any,
-    ) -> None:
-        if user_id is not None and session_id is not None and message_id is not None:
-            attributes |= {"pk": session_partition(user_id, session_id), "sk": f"{PREFIX}{message_id}"}
-        super().__init__(**attributes)
-
-    @property
-    def address(self) -> tuple[str, str, str]:
-        """User, session and message."""
-        user_id, _, session_id = self.pk.removeprefix(SESSION_PREFIX).rpartition("#")
-        return user_id, session_id, self.message_id
-
-    @property
-    def message_id(self) -> str:
-        return self.sk.removeprefix(PREFIX)

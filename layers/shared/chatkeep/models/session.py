@@ -1,19 +1,20 @@
 """A session: its settings, state, counters, and the lease of the turn that runs on it."""
 
 import hashlib
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
-from chatkeep.dynamodb.connection import connected
-from chatkeep.models.table import SessionsTable, session_partition, user_partition
-from chatkeep.settings import settings
+from chatkeep.models.keys import LAST, Id, Key, KeyText
+from chatkeep.models.table import IN_USER, SessionsTable
 
-PREFIX = "SESSION#"
+PLACE = KeyText("{status}#{position}")
+POSITION = KeyText("{is_pinned:d}#{updated_at}#{session_id}")
 LEASE_SHARDS = 8
-"""Spreads the index of leases over as many partitions: 1,000 writes a second each."""
+"""Spreads the index of leases over as many partitions: 1,000 writes per second each."""
 
 
 class Status(StrEnum):
@@ -23,7 +24,10 @@ class Status(StrEnum):
 
 
 class ActivityIndex(GlobalSecondaryIndex["Session"]):
-    """The list of a user's sessions in one status, pinned above the rest, by their last change."""
+    """A user's sessions by status and, read backwards, pinned ones first and then the latest changed.
+
+    Its partitions are the table's own, so that a header holds its user's id once.
+    """
 
     class Meta:
         index_name = "ActivityIndex"
@@ -31,12 +35,12 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
             [
                 "title", "model_name", "temperature", "max_tokens", "enable_summarization", "custom_system_prompt",
                 "metadata", "model_options", "is_archived", "is_pinned", "deleted_at", "purge_at", "created_at",
-                "updated_at", "last_message_at", "message_count", "total_tokens", "total_cost",
+                "updated_at", "last_message_at", "message_count", "total_tokens", "total_cost", "v",
             ]
         )  # fmt: skip
 
-    list_pk = UnicodeAttribute(hash_key=True)
-    list_sk = UnicodeAttribute(range_key=True)
+    pk = UnicodeAttribute(hash_key=True)
+    place = UnicodeAttribute(range_key=True)
 
 
 class LeasesIndex(GlobalSecondaryIndex["Session"]):
@@ -56,11 +60,13 @@ class Session(SessionsTable):
     The fields of `Details` are None here when there is no room for them and they lie there.
     """
 
+    KEY = Key(IN_USER, "SESSION#{session_id}")
+    user_id, session_id = Id(), Id()
+
     activity = ActivityIndex()
     leases = LeasesIndex()
 
-    list_pk = UnicodeAttribute()
-    list_sk = UnicodeAttribute()
+    place = UnicodeAttribute()
 
     title = UnicodeAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
@@ -98,63 +104,45 @@ class Session(SessionsTable):
     waiting: ListAttribute[Any] = ListAttribute(null=True)
     written_ahead = BooleanAttribute(null=True)
 
-    def __init__(self, user_id: str | None = None, session_id: str | None = None, **attributes: Any) -> None:
-        if user_id is not None and session_id is not None:
-            attributes |= {"pk": user_partition(user_id), "sk": f"{PREFIX}{session_id}"}
-        super().__init__(**attributes)
-
-    @property
-    def user_id(self) -> str:
-        return self.pk.removeprefix("USER#")
-
-    @property
-    def session_id(self) -> str:
-        return self.sk.removeprefix(PREFIX)
-
     @property
     def status(self) -> Status:
         if self.deleted_at is not None:
             return Status.DELETED
         return Status.ARCHIVED if self.is_archived else Status.ACTIVE
 
+    @classmethod
+    def listed(cls, user_id: str, status: Status, after: str = "", limit: int | None = None) -> "Iterator[Session]":
+        """A user's sessions in one status, in the order of lists from the position `after` on; eventually consistent.
+
+        The first `limit` of them take one Query.
+        """
+        last = PLACE.of(status=status, position=after or LAST)
+        within = ActivityIndex.place.between(PLACE.of(status=status, position=""), last)
+        # The session at the position comes again.
+        most = None if limit is None else limit + bool(after)
+        partition = cls.KEY.partition.of(user_id=user_id)
+        found = cls.activity.query(partition, within, scan_index_forward=False, limit=most)
+        return (one for one in found if one.position != after)
+
+    @property
+    def position(self) -> str:
+        """The session's place in the list of its status."""
+        return PLACE.read(self.place)["position"]
+
+    def place_at(self, updated_at: str) -> str:
+        """The key of the activity index where `updated_at` is the session's last change."""
+        position = POSITION.of(is_pinned=self.is_pinned, updated_at=updated_at, session_id=self.session_id)
+        return PLACE.of(status=self.status, position=position)
+
     def place_in_list(self) -> None:
-        """Set the keys of the activity index from the state they are made of."""
-        self.list_pk = list_partition(self.user_id, self.status)
-        self.list_sk = list_position(self.session_id, self.is_pinned, self.updated_at)
-
-
-SessionsTable._connection = connected(Session._get_connection(), settings().dynamodb_endpoint)
-
-
-class Details(SessionsTable):
-    """What a session has too long for its header; read only where the header says so."""
-
-    model_name = UnicodeAttribute(null=True)
-    title = UnicodeAttribute(null=True)
-    custom_system_prompt = UnicodeAttribute(null=True)
-    metadata = JSONAttribute(null=True)
-    model_options = JSONAttribute(null=True)
-
-    def __init__(self, user_id: str | None = None, session_id: str | None = None, **attributes: Any) -> None:
-        if user_id is not None and session_id is not None:
-            attributes |= {"pk": session_partition(user_id, session_id), "sk": "DETAILS"}
-        super().__init__(**attributes)
+        """Set the key of the activity index from the state that it is made of."""
+        self.place = self.place_at(self.updated_at)
 
 
 LONG = ("model_name", "title", "model_options", "custom_system_prompt", "metadata")
-"""What may lie in the details; the first are the last to."""
+"""The settings that may lie in the details; the first are the last to."""
 OF_A_TURN = ("model_name", "model_options", "custom_system_prompt")
 """Those of them that a turn needs."""
-
-
-def list_partition(user_id: str, status: Status) -> str:
-    """The activity index's partition of a user's sessions in one status."""
-    return f"{status}#{user_id}"
-
-
-def list_position(session_id: str, is_pinned: bool, updated_at: str) -> str:
-    """The activity index's sort key: read backwards, pinned come first and then the newest."""
-    return f"{int(is_pinned)}#{updated_at}#{session_id}"
 
 
 def lease_shard(session_id: str) -> str:

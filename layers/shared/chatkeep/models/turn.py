@@ -1,13 +1,12 @@
-"""A turn: what was used, once; the record is also the claim of its idempotency key."""
+"""A turn: the record of its usage, which is also the claim of its idempotency key."""
 
 from enum import StrEnum
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 
-from chatkeep.models.table import SessionsTable, session_partition
-
-PREFIX = "TURN#"
+from chatkeep.models.keys import Id, Key
+from chatkeep.models.table import IN_SESSION, SessionsTable
 
 
 class TurnStatus(StrEnum):
@@ -24,6 +23,9 @@ class Turn(SessionsTable):
     """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
     problem that ended a failed turn."""
 
+    KEY = Key(IN_SESSION, "TURN#{turn_id}")
+    user_id, session_id, turn_id = Id(), Id(), Id()
+
     status = UnicodeAttribute()
     created_at = UnicodeAttribute()
     fingerprint = UnicodeAttribute(null=True)
@@ -36,14 +38,3 @@ class Turn(SessionsTable):
     calls = JSONAttribute(null=True)
     error = JSONAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
-
-    def __init__(
-        self, user_id: str | None = None, session_id: str | None = None, turn_id: str | None = None, **attributes: Any
-    ) -> None:
-        if user_id is not None and session_id is not None and turn_id is not None:
-            attributes |= {"pk": session_partition(user_id, session_id), "sk": f"{PREFIX}{turn_id}"}
-        super().__init__(**attributes)
-
-    @property
-    def turn_id(self) -> str:
-        return self.sk.removeprefix(PREFIX)

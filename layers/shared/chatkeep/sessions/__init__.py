@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from chatkeep import ids
 from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import SessionArchivedError, SessionDeletedError, SessionNotFoundError
-from chatkeep.models.session import LONG, Details, Session, Status
+from chatkeep.models.details import Details
+from chatkeep.models.session import LONG, Session, Status
 
 
 def get(user_id: str, session_id: str) -> Session:
@@ -16,14 +17,13 @@ def get(user_id: str, session_id: str) -> Session:
 
 
 def header(user_id: str, session_id: str) -> Session:
-    """The session as its header has it: what is long is None. Raises SessionNotFoundError."""
+    """The session without its details: a setting that lies there is None. Raises SessionNotFoundError."""
     if not ids.is_id(session_id):
         raise SessionNotFoundError(session_id)
-    key = Session(user_id, session_id)
-    try:
-        return Session.get(key.pk, key.sk, consistent_read=True)
-    except Session.DoesNotExist:
-        raise SessionNotFoundError(session_id) from None
+    session = Session.find(user_id, session_id)
+    if session is None:
+        raise SessionNotFoundError(session_id)
+    return session
 
 
 def existing(user_id: str, session_id: str) -> Session:
@@ -43,14 +43,14 @@ def ready(user_id: str, session_id: str) -> Session:
 
 
 def load_details(sessions: list[Session], names: Sequence[str] = LONG) -> None:
-    """Fill in what is too long for the headers, in one batch; costs nothing where nothing of these `names` is."""
+    """Fill in the settings that lie in details, in one batch; costs nothing where none of `names` does."""
     missing = {
-        Details(one.user_id, one.session_id).pk: one
+        Details.KEY.of(one.user_id, one.session_id): one
         for one in sessions
         if any(getattr(one, name) is None for name in names)
     }
-    for details in fetch(Details, [(pk, "DETAILS") for pk in missing]):
-        session = missing[details.pk]
+    for details in fetch(Details, missing):
+        session = missing[details.pk, details.sk]
         for name in LONG:
             if getattr(session, name) is None:
                 setattr(session, name, getattr(details, name))

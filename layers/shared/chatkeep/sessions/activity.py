@@ -1,4 +1,4 @@
-"""A session's place in the list of activity, moved together with what it is made of."""
+"""A session's place in the list of activity, moved together with the state that it is made of."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from chatkeep import sessions
 from chatkeep.clock import after, now, stamp
 from chatkeep.errors import SessionChangedError
-from chatkeep.models.session import Session, list_partition, list_position
+from chatkeep.models.session import Session
 from chatkeep.retrying import attempts
 
 Result = TypeVar("Result")
@@ -28,19 +28,13 @@ def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
     in the list and must still hold: see `unmoved`. Keep `at` from one try to the next: then another's later change
     fails one try at most, as the next leaves the time alone.
     """
-    stays = (session.list_pk, session.list_sk) == _place(session, session.updated_at)
+    stays = session.place == session.place_at(session.updated_at)
     if stays and session.updated_at >= at:
         exists: Condition = Session.sk.exists()  # and is that late for good
         return [], exists
     updated_at = at if at > session.updated_at else _beyond(session.updated_at, at)
-    list_pk, list_sk = _place(session, updated_at)
     not_later: Condition = Session.updated_at <= updated_at
-    return [Session.updated_at.set(updated_at), Session.list_pk.set(list_pk), Session.list_sk.set(list_sk)], not_later
-
-
-def _place(session: Session, updated_at: str) -> tuple[str, str]:
-    position = list_position(session.session_id, session.is_pinned, updated_at)
-    return list_partition(session.user_id, session.status), position
+    return [Session.updated_at.set(updated_at), Session.place.set(session.place_at(updated_at))], not_later
 
 
 def _beyond(latest: str, at: str) -> str:
@@ -64,11 +58,11 @@ def unmoved(session: Session) -> Condition:
 
 
 class MovedError(Exception):
-    """The session's pin, state or last change is no longer what it was read as: read it again."""
+    """The session's pin, state or last change is no longer the one that was read: read it again."""
 
 
 def until_unmoved(user_id: str, session_id: str, change: Callable[[Session, str], Result]) -> Result:
-    """What `change` makes of the session's header, tried again with a fresh one each time it raises MovedError.
+    """Call `change` with the session's header, again with a fresh one each time that it raises MovedError.
 
     The time of the change, for `touch`, is the same in all tries and later than the last change before the first.
     Raises SessionNotFoundError, SessionDeletedError, and SessionChangedError after `ATTEMPTS` or at the deadline.

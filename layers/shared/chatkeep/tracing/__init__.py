@@ -4,53 +4,25 @@ Nothing but this package knows OpenTelemetry, and it imports that only where the
 words of a conversation or of an error.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chatkeep.settings import settings
 from chatkeep.telemetry import logger
 from chatkeep.telemetry.log_lines import named
+from chatkeep.tracing.spans import NOTHING, Attributes, Kind, Span
 
 if TYPE_CHECKING:
     from chatkeep.tracing.recording import Recorder
 
-Value = str | bool | int | float | list[str] | None
-Attributes = Mapping[str, Value]
-"""Those that are None are left out."""
-
-
-class Kind(StrEnum):
-    """What a span is at: the request itself, a request to somebody else, or work of our own."""
-
-    SERVER = "SERVER"
-    CLIENT = "CLIENT"
-    INTERNAL = "INTERNAL"
-
-
-class Span:
-    """A part of a request; this one is of none and records nothing."""
-
-    trace_id: str | None = None
-
-    def tell(self, attributes: Attributes) -> None:
-        """Add to what is known of it."""
-
-    def fail(self, kind: str) -> None:
-        """Say that it failed, and as what: the class or the code of an error, never its words."""
-
-    def end(self) -> None:
-        """Say that it is over; what is told of it later is lost."""
-
-
-NOTHING = Span()
+__all__ = ["NOTHING", "Attributes", "Kind", "Span", "begin", "recorder", "request", "span"]
 
 
 @cache
 def recorder() -> "Recorder | None":
-    """What records this process's spans; None where nobody wants them, or where OpenTelemetry cannot be had."""
+    """The recorder of this process's spans; None where nobody wants them, or where OpenTelemetry cannot be had."""
     endpoint = settings().traces_endpoint
     if endpoint is None:
         return None
@@ -94,11 +66,3 @@ def begin(name: str, attributes: Attributes, kind: Kind = Kind.CLIENT, parent: S
     """A span that lasts until its `end`, below `parent`, else below the one that it is begun in."""
     found = recorder()
     return NOTHING if found is None else found.begin(name, kind, attributes, parent)
-
-
-def observe(client: Any) -> None:
-    """Have each request of a botocore client of DynamoDB recorded as a span."""
-    if recorder() is not None:
-        from chatkeep.tracing import dynamodb
-
-        dynamodb.observe(client)

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from chatkeep import tracing
+from chatkeep.aws import hooks
 from chatkeep.telemetry.log_lines import named
 
 SPAN, TABLES = "chatkeep_span", "chatkeep_tables"
@@ -16,11 +17,10 @@ SPAN, TABLES = "chatkeep_span", "chatkeep_tables"
 
 
 def observe(client: Any) -> None:
-    events = client.meta.events
-    events.register("before-parameter-build.dynamodb", _note_tables, unique_id="tables-of-span")
-    events.register("before-call.dynamodb", _begin, unique_id="begin-of-span")
-    events.register("after-call.dynamodb", _answered, unique_id="end-of-span")
-    events.register("after-call-error.dynamodb", _failed, unique_id="failure-of-span")
+    """Have each request of a botocore client of DynamoDB recorded as a span; does nothing where spans go nowhere."""
+    if tracing.recorder() is None:
+        return
+    hooks.around_request(client, "dynamodb", given=_note_tables, begun=_begin, answered=_answered, failed=_failed)
 
 
 def _note_tables(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:

@@ -15,8 +15,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 
 from chatkeep.telemetry.correlation import xray_header
 from chatkeep.telemetry.log_lines import named
-from chatkeep.tracing import Attributes, Kind, Span
 from chatkeep.tracing.sending import Sender
+from chatkeep.tracing.spans import Attributes, Kind, Span
 
 MOST_SPANS = 2000
 """Kept of one request; of more, those that ended first are lost, so that the whole of it never is."""

@@ -9,17 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from pynamodb.exceptions import TransactWriteError
-from pynamodb.expressions.condition import Condition
 
 from chatkeep.dynamodb.connection import remove
 from chatkeep.dynamodb.transaction import Transaction, invalid
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, TurnTooLargeError
-from chatkeep.models import message as message_model
-from chatkeep.models import part as part_model
+from chatkeep.models.keys import LAST
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 from chatkeep.models.session import Session
-from chatkeep.models.table import session_partition
 from chatkeep.turns import lease
 
 MOST_ITEMS = 100
@@ -75,12 +72,9 @@ def clear(session: Session) -> None:
     """Remove the messages and parts that a turn which died has stored ahead; `session`'s lease must be held."""
     if not session.written_ahead:
         return
-    partition = session_partition(session.user_id, session.session_id)
-    last = f"{session.last_message_id}~" if session.last_message_id else ""  # "~" sorts after the parts of the last
-    kinds: list[tuple[type[Message] | type[Part], str]] = [(Message, message_model.PREFIX), (Part, part_model.PREFIX)]
-    for model, prefix in kinds:
-        newer: Condition = model.sk.between(f"{prefix}{last}", f"{prefix}~")
-        remove(model, model.query(partition, newer, consistent_read=True))
+    newer = f"{session.last_message_id}{LAST}" if session.last_message_id else ""  # after the last one's own parts
+    for model in (Message, Part):
+        remove(model, model.among(session.user_id, session.session_id, first=newer))
 
 
 def size(member: dict[str, Any]) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chatkeep import counters
 from chatkeep.clock import after, now
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError, SessionNotFoundError
@@ -17,6 +16,7 @@ from chatkeep.sessions.activity import touch, unmoved
 from chatkeep.turns import ahead, lease, slots
 from chatkeep.turns.ahead import Members
 from chatkeep.turns.lease import CancelAction
+from chatkeep.usage import counters
 
 ATTEMPTS = 5
 

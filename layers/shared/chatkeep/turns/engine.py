@@ -10,7 +10,7 @@ from chatkeep import ids, messages
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.transaction import Reading
 from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError, TurnInProgressError, TurnRolledBackError
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
@@ -119,12 +119,8 @@ def _fingerprint(request: Request) -> str | None:
 
 def _recorded(request: Request, session: Session) -> Turn | None:
     """The record of the turn that the lease was acquired for. Raises IdempotencyKeyReusedError."""
-    turn = Turn(request.user_id, request.session_id, session.lease_turn_id)
-    try:
-        recorded = Turn.get(turn.pk, turn.sk, consistent_read=True)
-    except Turn.DoesNotExist:
-        return None
-    if request.claim:
+    recorded = Turn.find(request.user_id, request.session_id, session.lease_turn_id)
+    if recorded and request.claim:
         request.claim.check(recorded.fingerprint)
     return recorded
 
@@ -135,12 +131,9 @@ def _look_up(request: Request, claim: Claim) -> tuple[Answer | None, int]:
     The fence is one short where the claimed turn is running, so that the caller looks again.
     Raises IdempotencyKeyReusedError, SessionNotFoundError, TurnRolledBackError.
     """
-    turn, session = (
-        Turn(request.user_id, request.session_id, claim.id),
-        Session(request.user_id, request.session_id),
-    )
+    whose = request.user_id, request.session_id
     with Reading() as reads:
-        found = reads.get(Turn, turn.pk, turn.sk), reads.get(Session, session.pk, session.sk)
+        found = reads.get(Turn, *Turn.KEY.of(*whose, claim.id)), reads.get(Session, *Session.KEY.of(*whose))
     try:
         present = found[1].get()
     except Session.DoesNotExist:

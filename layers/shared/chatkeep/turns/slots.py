@@ -41,7 +41,7 @@ def giving_back(sender: Sender) -> Action:
 def release(sender: Sender) -> None:
     """Give back the sender's slot, or leave it to expire where the storage does not answer."""
     try:
-        update_if(Totals.of(sender.user_id), [giving_back(sender)], Totals.slots.contains(_slot(sender)))
+        update_if(Totals(sender.user_id), [giving_back(sender)], Totals.slots.contains(_slot(sender)))
     except (PynamoDBException, BotoCoreError):
         logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
 
@@ -49,7 +49,7 @@ def release(sender: Sender) -> None:
 def _take(user_id: str, wanted: str, limit: int) -> None:
     room: Condition = Totals.slots.does_not_exist() | (size(Totals.slots) < limit)
     for _ in attempts(ATTEMPTS):
-        if update_if(Totals.of(user_id), [Totals.slots.add({wanted})], room):
+        if update_if(Totals(user_id), [Totals.slots.add({wanted})], room):
             return
         taken = _taken(user_id)
         if wanted in taken:  # by this very update, whose first answer was lost
@@ -58,7 +58,7 @@ def _take(user_id: str, wanted: str, limit: int) -> None:
         if len(taken - dead) >= limit:
             break
         if dead:
-            update_if(Totals.of(user_id), [Totals.slots.delete(dead)], Totals.slots.exists())
+            update_if(Totals(user_id), [Totals.slots.delete(dead)], Totals.slots.exists())
     raise TooManyTurnsError(limit)
 
 
@@ -67,11 +67,8 @@ def _slot(sender: Sender) -> str:
 
 
 def _taken(user_id: str) -> set[str]:
-    key = Totals.of(user_id)
-    try:
-        return set(Totals.get(key.pk, key.sk, consistent_read=True).slots or ())
-    except Totals.DoesNotExist:
-        return set()
+    totals = Totals.find(user_id)
+    return set(totals.slots or ()) if totals else set()
 
 
 def _expires_at(taken: str) -> int:

@@ -1,5 +1,6 @@
-"""How a session comes to be, changes and is deleted."""
+"""Creating, changing and deleting a session."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,15 +11,13 @@ from chatkeep import ids, sessions
 from chatkeep.clock import now, stamp
 from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import SessionDeletedError
-from chatkeep.http.caller import Claim
-from chatkeep.idempotency import AlreadyAnsweredError, recall, remember
-from chatkeep.models.session import LONG, Details, Session, Status
+from chatkeep.idempotency import AlreadyAnsweredError, Claim, recall, remember
+from chatkeep.models.details import Details
+from chatkeep.models.session import LONG, Session, Status
 from chatkeep.models.totals import Totals
+from chatkeep.sessions import placing
 from chatkeep.sessions.activity import MovedError, touch, unmoved, until_unmoved
-from functions.sessions import placing, preferences
-from functions.sessions.schemas import NewSession
-from functions.sessions.session_view import SessionView, view
-from functions.sessions.settings import settings
+from chatkeep.sessions.views import SessionView, view
 
 COUNTS: dict[Status, Attribute[float]] = {
     Status.ACTIVE: Totals.active_sessions,
@@ -27,73 +26,58 @@ COUNTS: dict[Status, Attribute[float]] = {
 }
 
 
-def create(user_id: str, new: NewSession, claim: Claim | None) -> SessionView:
-    """Create a session; a repetition of `claim` gets the session it created, as it was then.
+class _CreatedError(Exception):
+    """This very transaction was carried out, and its answer lost: nobody else has the session's fresh id."""
 
-    Raises IdempotencyKeyReusedError, ModelNotSupportedError.
+
+def create(user_id: str, settings: Mapping[str, Any], claim: Claim | None) -> SessionView:
+    """Create a session with these settings; a repetition of `claim` gets the session it created, as it was then.
+
+    Raises IdempotencyKeyReusedError.
     """
-    if new.model_name is not None:
-        settings().allowed_models.check(new.model_name)
-    session = _new_session(user_id, new)
+    session = _new(user_id, settings)
     created = view(session)
-    long = placing.apart({name: getattr(session, name) for name in LONG})
+    long = placing.apart({name: getattr(session, name) for name in LONG}, placing.room(user_id))
     for name in long:
         setattr(session, name, None)
     try:
         with Transaction() as transaction:
-            # A fresh id exists only where this very transaction was carried out and its answer lost.
-            transaction.put(session, condition=Session.sk.does_not_exist(), otherwise=FileExistsError())
+            transaction.put(session, condition=Session.sk.does_not_exist(), otherwise=_CreatedError())
             if long:
                 transaction.put(Details(user_id, session.session_id, **long))
-            transaction.change(Totals.of(user_id), Totals.active_sessions.add(1))
+            transaction.change(Totals(user_id), Totals.active_sessions.add(1))
             if claim:
                 remember(transaction, user_id, claim, created)
     except AlreadyAnsweredError:
         # Where there is none any more, it has expired this very moment.
-        return (claim and recall(user_id, claim, SessionView)) or create(user_id, new, claim)
-    except FileExistsError:
+        return (claim and recall(user_id, claim, SessionView)) or create(user_id, settings, claim)
+    except _CreatedError:
         pass
     return created
 
 
-def update(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
+def change(user_id: str, session_id: str, changes: dict[str, Any]) -> Session:
     """Set the given fields and no others; two callers who set different fields both succeed.
 
-    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError, ModelNotSupportedError.
+    Raises SessionNotFoundError, SessionDeletedError, SessionChangedError.
     """
-    if "model_name" in changes:
-        settings().allowed_models.check(changes["model_name"])
     return until_unmoved(user_id, session_id, lambda session, at: _apply(session, at, changes))
 
 
-def soft_delete(user_id: str, session_id: str) -> Session:
-    """Mark the session deleted, to be purged after the retention; once deleted it stays as it is.
+def delete(user_id: str, session_id: str, retention: timedelta) -> Session:
+    """Mark the session deleted, to be purged after `retention`; once deleted it stays as it is.
 
     Raises SessionNotFoundError, SessionChangedError.
     """
     try:
-        return until_unmoved(user_id, session_id, _delete)
+        return until_unmoved(user_id, session_id, lambda session, at: _delete(session, at, retention))
     except SessionDeletedError:
         return sessions.get(user_id, session_id)
 
 
-def _new_session(user_id: str, new: NewSession) -> Session:
-    chosen = preferences.get(user_id)
-    settings_of_new = {
-        "model_name": chosen.default_model,
-        "temperature": chosen.default_temperature,
-        "max_tokens": chosen.default_max_tokens,
-        "enable_summarization": chosen.enable_auto_summarization,
-        "custom_system_prompt": chosen.custom_system_prompt,
-        "metadata": new.metadata,
-        "model_options": new.model_options,
-        "title": new.title,
-        "is_pinned": new.is_pinned,
-    } | new.given()
-    created_at = stamp(now())
-    session = Session(
-        user_id, ids.new(), created_at=created_at, updated_at=created_at, is_archived=False, **settings_of_new
-    )
+def _new(user_id: str, settings: Mapping[str, Any]) -> Session:
+    at = stamp(now())
+    session = Session(user_id, ids.new(), created_at=at, updated_at=at, is_archived=False, **settings)
     session.place_in_list()
     return session
 
@@ -119,10 +103,10 @@ def _apply(session: Session, at: str, changes: dict[str, Any]) -> Session:
     return session
 
 
-def _delete(session: Session, at: str) -> Session:
+def _delete(session: Session, at: str, retention: timedelta) -> Session:
     condition, before = unmoved(session), session.status
     session.deleted_at = at
-    session.purge_at = stamp(datetime.fromisoformat(at) + timedelta(days=settings().retention_days))
+    session.purge_at = stamp(datetime.fromisoformat(at) + retention)
     moves, not_later = touch(session, at)
     with Transaction() as transaction:
         transaction.change(
@@ -139,7 +123,7 @@ def _delete(session: Session, at: str) -> Session:
 
 def _move_count(transaction: Transaction, user_id: str, before: Status, after: Status) -> None:
     if before is not after:
-        transaction.change(Totals.of(user_id), COUNTS[before].add(-1), COUNTS[after].add(1))
+        transaction.change(Totals(user_id), COUNTS[before].add(-1), COUNTS[after].add(1))
 
 
 def _assignments(values: dict[str, Any], model: type[Session | Details] = Session) -> list[Action]:

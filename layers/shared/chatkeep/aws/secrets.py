@@ -11,14 +11,14 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from chatkeep import deadline, punctual
+from chatkeep import deadline
+from chatkeep.aws import punctual
+from chatkeep.aws.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.errors import UnavailableError
-from chatkeep.punctual import CONNECT_SECONDS, OutOfTimeError
 from chatkeep.telemetry import logger
 
 MAX_AGE_SECONDS = 300
@@ -54,7 +54,7 @@ class Secret:
         return self._plain or self._version(Version.CURRENT) or ""
 
     def candidates(self) -> Iterator[str]:
-        """The value, then what it is by now, then what it was before the last rotation. Raises UnavailableError."""
+        """The known value, then the present one, then the one before the last rotation. Raises UnavailableError."""
         yield (value := self.current())
         if not self._plain:
             self.doubt()
@@ -88,7 +88,7 @@ class Secret:
         return self._values[version]
 
     def _keep(self, version: Version, value: str | None) -> None:
-        """Keep a version's value; what was the current one until now is the one before, whatever that was when read."""
+        """Keep a version's value; the current one until now becomes the previous one."""
         before = self._values.get(version)
         self._values[version] = value
         if version is Version.CURRENT and before not in (None, value):
@@ -105,7 +105,7 @@ def _fetched(arn: str, version: Version) -> str | None:
 
 
 def _text(stored: str) -> str:
-    """What is stored, or of a JSON object the member `api_key`, else its only one. Raises LookupError."""
+    """The stored text, or of a JSON object the member `api_key`, else its only one. Raises LookupError."""
     try:
         value = json.loads(stored)
     except ValueError:
@@ -121,9 +121,5 @@ def _text(stored: str) -> str:
 @cache
 def _client() -> Any:
     client = get_session().create_client("secretsmanager", config=CONFIG)
-    client.meta.events.register_first("before-send.secrets-manager", _limit)
+    punctual.limit_attempts(client, "secrets-manager", READ_SECONDS)
     return client
-
-
-def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    punctual.limit(request, READ_SECONDS)

@@ -1,4 +1,4 @@
-"""What a turn adds to: its session, its user's totals, its day. Nothing else changes these counters."""
+"""The counters that a turn adds to: its session's, its user's totals, its day's. Nothing else changes them."""
 
 from datetime import datetime
 
@@ -6,8 +6,9 @@ from pynamodb.expressions.update import Action
 
 from chatkeep.clock import day
 from chatkeep.dynamodb.transaction import Transaction
+from chatkeep.models.day import Day
 from chatkeep.models.session import Session
-from chatkeep.models.totals import Day, Totals
+from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 
 
@@ -26,7 +27,7 @@ def session_additions(turn: Turn) -> list[Action]:
 def add_to_totals(transaction: Transaction, user_id: str, turn: Turn, *besides: Action) -> None:
     """Add the turn to its user's totals, which are over the sessions that exist; `besides` goes to the same item."""
     transaction.change(
-        Totals.of(user_id),
+        Totals(user_id),
         Totals.total_messages.add(turn.messages),
         Totals.total_tokens.add(turn.input_tokens + turn.output_tokens),
         Totals.total_cost.add(turn.cost),
@@ -35,7 +36,7 @@ def add_to_totals(transaction: Transaction, user_id: str, turn: Turn, *besides: 
 
 
 def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
-    """Add the turn to the user's day of `instant`, which keeps what was spent."""
+    """Add the turn to the user's day of `instant`, which remains when the session is gone."""
     additions: list[Action] = [
         Day.turns.add(1),
         Day.messages.add(turn.messages),
@@ -45,4 +46,4 @@ def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: date
     ]
     if turn.response_time_ms is not None:
         additions += [Day.timed_turns.add(1), Day.response_ms.add(turn.response_time_ms)]
-    transaction.change(Day.of(user_id, day(instant)), *additions)
+    transaction.change(Day(user_id, day(instant)), *additions)

@@ -1,55 +1,56 @@
 """Usage that an agent elsewhere reports."""
 
-from chatkeep import counters, ids, money
+from dataclasses import dataclass
+
+from chatkeep import ids, money
 from chatkeep.clock import now, stamp
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionDeletedError
-from chatkeep.http.caller import Claim
+from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.sessions.activity import MovedError, touch, unmoved, until_unmoved
-from functions.sessions.schemas import NewUsage, UsageRecordView
+from chatkeep.usage import counters
+
+
+@dataclass(frozen=True)
+class Report:
+    """Messages, tokens and US dollars."""
+
+    messages: int = 0
+    tokens: int = 0
+    dollars: float = 0
 
 
 class _RecordedError(Exception):
     """The turn is recorded."""
 
 
-def report(user_id: str, session_id: str, usage: NewUsage, claim: Claim | None) -> UsageRecordView:
-    """Add the usage to the session, its user and the day, exactly once for each `claim`.
+def record(user_id: str, session_id: str, report: Report, claim: Claim | None) -> Turn:
+    """Add the usage to the session, its user and the day, exactly once for each `claim`, and return its record.
 
-    Tokens that are not told apart count as input. Raises SessionNotFoundError, SessionDeletedError,
+    Tokens count as input, for they are not told apart. Raises SessionNotFoundError, SessionDeletedError,
     SessionChangedError, IdempotencyKeyReusedError.
     """
     turn_id = claim.id if claim else ids.new()
     try:
-        turn = until_unmoved(user_id, session_id, lambda session, at: _record(session, at, turn_id, usage, claim))
+        return until_unmoved(user_id, session_id, lambda session, at: _record(session, at, turn_id, report, claim))
     except (_RecordedError, SessionDeletedError):
         # Recorded by a repetition, by this request where the answer to it was lost, or before the session was deleted.
         recorded = _recorded(user_id, session_id, turn_id, claim)
         if recorded is None:
             raise
-        turn = recorded
-    return UsageRecordView(
-        turn_id=turn.turn_id,
-        message_count=int(turn.messages),
-        tokens_used=int(turn.input_tokens),
-        cost=money.dollars(int(turn.cost)),
-    )
+        return recorded
 
 
 def _recorded(user_id: str, session_id: str, turn_id: str, claim: Claim | None) -> Turn | None:
-    key = Turn(user_id, session_id, turn_id)
-    try:
-        turn = Turn.get(key.pk, key.sk, consistent_read=True)
-    except Turn.DoesNotExist:
-        return None
-    if claim:
+    turn = Turn.find(user_id, session_id, turn_id)
+    if turn and claim:
         claim.check(turn.fingerprint)
     return turn
 
 
-def _record(session: Session, at: str, turn_id: str, usage: NewUsage, claim: Claim | None) -> Turn:
+def _record(session: Session, at: str, turn_id: str, report: Report, claim: Claim | None) -> Turn:
     instant, (moves, not_later) = now(), touch(session, at)
     turn = Turn(
         session.user_id,
@@ -58,9 +59,9 @@ def _record(session: Session, at: str, turn_id: str, usage: NewUsage, claim: Cla
         status=TurnStatus.REPORTED,
         created_at=stamp(instant),
         fingerprint=claim.fingerprint if claim else None,
-        messages=usage.message_count,
-        input_tokens=usage.tokens_used,
-        cost=money.micro_dollars(usage.cost),
+        messages=report.messages,
+        input_tokens=report.tokens,
+        cost=money.micro_dollars(report.dollars),
     )
     with Transaction() as transaction:
         transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=_RecordedError())

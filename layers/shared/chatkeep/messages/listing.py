@@ -1,0 +1,56 @@
+"""A session's transcript, one page or one message at a time."""
+
+from collections.abc import Iterator
+
+from chatkeep import messages, sessions
+from chatkeep.errors import MessageNotFoundError
+from chatkeep.messages import MessageView, fitting, parts
+from chatkeep.models.message import Message
+from chatkeep.models.session import Session
+
+
+def page(
+    user_id: str, session_id: str, limit: int, after: str | None, newest_first: bool
+) -> tuple[list[MessageView], bool]:
+    """Up to `limit` messages that come after the one with the id `after`, and whether there are more.
+
+    They are fewer where they are long. One that does not fit into an answer stands alone on its page, cut. Raises
+    SessionNotFoundError, BrokenThreadError.
+    """
+    header = sessions.header(user_id, session_id)
+    shown: list[MessageView] = []
+    room = fitting.ROOM_BYTES
+    for message in _in_order(header, limit, after, newest_first):
+        if len(shown) == limit or (shown and parts.least_bytes(message) > room):
+            return shown, True
+        parts.join([message])
+        view = messages.view(message)
+        room -= fitting.size(view)
+        if shown and room < 0:
+            return shown, True
+        shown.append(view)
+    return shown, False
+
+
+def one(user_id: str, session_id: str, message_id: str) -> Message:
+    """A message of the transcript. Raises SessionNotFoundError, MessageNotFoundError, BrokenThreadError."""
+    last = sessions.header(user_id, session_id).last_message_id
+    if last is None or message_id > last:  # see `_in_order`
+        raise MessageNotFoundError(message_id)
+    return messages.get(user_id, session_id, message_id)
+
+
+def _in_order(header: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
+    # Newer messages belong to a turn that is being stored, or that died while it was.
+    last = header.last_message_id
+    if last is None:
+        return iter(())
+    found = Message.among(
+        header.user_id,
+        header.session_id,
+        first="" if newest_first else after or "",
+        last=(after or last) if newest_first else last,
+        newest_first=newest_first,
+        limit=limit + 2,  # the message at `after` comes again; one more than asked for tells of a next page
+    )
+    return (message for message in found if message.message_id != after)

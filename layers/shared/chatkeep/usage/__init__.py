@@ -1,0 +1,1 @@
+"""Usage: the counters of sessions, users and days, and the records that feed them."""
