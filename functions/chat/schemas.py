@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from chatkeep.formats import Id
 from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.admission import Strategy
 
 
 def _unicode(text: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from chatkeep import clock
-from chatkeep.turns import repair, thread
+from chatkeep.turns import repair, supervision
 from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session, send
@@ -135,8 +135,8 @@ def machine(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sto
     shifts: list[timedelta] = []
     real = clock.read
     monkeypatch.setattr(clock, "read", lambda: real() + sum(shifts, timedelta()))
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr("botocore.endpoint.time", Impatient())
     with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}):
         yield type("Story", (Story,), {"dynamodb": dynamodb, "shifts": shifts})

@@ -12,7 +12,7 @@ import pytest
 
 from chatkeep import clock
 from chatkeep.messages import parts
-from chatkeep.turns import ahead, repair, thread
+from chatkeep.turns import overflow, repair, supervision
 from functions.chat import agent
 from functions.chat.settings import settings
 from functions.sessions import cancelling
@@ -58,12 +58,12 @@ LONG = SCENARIOS.keys() - {"a turn with a key"}
 def scenario(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     found = SCENARIOS[request.param]
     monkeypatch.setenv("GRAPH", found.graph)
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("botocore.endpoint.time", Impatient())
     monkeypatch.setattr("chatkeep.retrying.time", Impatient())
     if "several" in request.param:  # the limits, made small enough to be met three times by one turn
-        monkeypatch.setattr(ahead, "MOST_BYTES", 20_000)
+        monkeypatch.setattr(overflow, "MOST_BYTES", 20_000)
         monkeypatch.setattr(parts, "INLINE_BYTES", 4_000)
         monkeypatch.setattr(parts, "PART_BYTES", 2_000)
     settings.cache_clear()

@@ -26,8 +26,7 @@ from tests.wire import cancelled, refusing
 ROOT = Path(__file__).parents[2]
 MAY_SLEEP = {
     "layers/shared/chatkeep/retrying.py",
-    "layers/shared/chatkeep/turns/thread.py",  # looks for a cancel until the turn ends, and is ended with it
-    "functions/chat/scripted.py",  # the pauses of a script
+    "functions/chat/models/scripted.py",  # the pauses of a script
 }
 
 

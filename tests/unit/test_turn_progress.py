@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from chatkeep.turns.thread import Progress
+from chatkeep.turns.events import StepFinished, ThreadRead
+from chatkeep.turns.progress import Progress
 
 steps = st.lists(
     st.tuples(st.sampled_from(["append", "append", "copy", "drop", "replace", "back"]), st.integers(0, 9)), max_size=8
@@ -26,10 +27,10 @@ def stepped(messages: list[BaseMessage], kind: str, at: int, before: list[BaseMe
 def test_new_is_what_was_not_there_before(count: int, history: list[tuple[str, int]]) -> None:
     before: list[BaseMessage] = [HumanMessage("said", id=f"{number}") for number in range(count)]
     progress, messages = Progress(), before
-    progress.go_on_from(before)
+    progress.hear(ThreadRead(before))
     for kind, at in history:
         messages = stepped(messages, kind, at, before)
-        progress.finish_step(list(messages))
+        progress.hear(StepFinished(list(messages)))
         known = {one.id for one in before}
         assert progress.after == messages
         assert progress.new == [one for one in messages if one.id not in known]
@@ -37,14 +38,14 @@ def test_new_is_what_was_not_there_before(count: int, history: list[tuple[str, i
 
 def test_what_a_step_adds_is_mended_where_it_is() -> None:
     progress, answer = Progress(), AIMessage("half a pair: \ud800", id="1")
-    progress.go_on_from([HumanMessage("said", id="0")])
-    progress.finish_step([*progress.after, answer])
+    progress.hear(ThreadRead([HumanMessage("said", id="0")]))
+    progress.hear(StepFinished([*progress.after, answer]))
     assert answer.content == "half a pair: \ufffd"
 
 
 def test_each_message_is_mended_though_its_place_in_memory_was_that_of_another() -> None:
     progress = Progress()
-    progress.go_on_from([])
+    progress.hear(ThreadRead([]))
     for number in range(50):
-        progress.finish_step([AIMessage(f"{number} \ud800", id=f"{number}")])
+        progress.hear(StepFinished([AIMessage(f"{number} \ud800", id=f"{number}")]))
         assert progress.new[0].content == f"{number} \ufffd"

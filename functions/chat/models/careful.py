@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from chatkeep.retrying import sleep, sleep_on_loop
-from chatkeep.turns.calls import RefusedChunk
+from chatkeep.turns.call_recorder import RefusedChunk
 from functions.chat.models.failures import pause
 from functions.chat.models.history import admissible
 from functions.chat.models.reading import FRAGMENTS, Reading

@@ -1,4 +1,4 @@
-"""What went wrong when a provider refuses or breaks off, and whether asking once more is worth a moment."""
+"""Failures of providers: the problem that each is, and whether asking once more is worth a moment."""
 
 import math
 import re
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 from langchain_core.exceptions import ContextOverflowError
 
 from chatkeep.clock import now
+from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.errors import (
     ChatkeepError,
     ContextLengthExceededError,
@@ -33,8 +34,6 @@ USUAL_PAUSE = 1.0
 ask again together."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
-LEFT_AFTER_PAUSE = 5.0
-"""Seconds of the turn's time that have to be left, else an answer would come too late."""
 
 LONGEST_MESSAGE = 4_000
 """Characters in which an error is looked for: a proxy's page may be long."""
@@ -120,7 +119,7 @@ class Facts:
 
 
 def explain(error: Exception, model_name: str) -> ChatkeepError:
-    """The outcome that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
+    """The problem that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
     facts = _facts(error)
     said, status = f"{facts.code} {facts.message}", facts.status
     if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and TOO_LONG.search(said)):
@@ -151,7 +150,7 @@ def pause(error: Exception, seconds_left: float) -> float | None:
         return None
     asked_for = facts.retry_after or 0.0
     wait = asked_for + jitter(USUAL_PAUSE)
-    return wait if asked_for <= LONGEST_PAUSE and wait + LEFT_AFTER_PAUSE <= seconds_left else None
+    return wait if asked_for <= LONGEST_PAUSE and wait + SHORTEST_RUN_SECONDS <= seconds_left else None
 
 
 def _facts(error: Exception) -> Facts:

@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from chatkeep.turns.plain import as_json, storable
+from chatkeep.turns.encodable import as_json, storable
 from functions.chat.models.content import Content, cleaned, has_words, together
 
 NO_WORDS = "…"

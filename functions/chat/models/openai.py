@@ -14,11 +14,14 @@ from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_meta
 from openai import APIError
 from pydantic import Field, SecretStr
 
-from chatkeep.turns.usage import MOST_TOKENS, believable
+from chatkeep.errors import ModelNotSupportedError
+from chatkeep.turns.reported import MOST_TOKENS, believable
 from functions.chat.models.careful import Careful
+from functions.chat.models.model_settings import ModelSettings
 from functions.chat.models.openai_http import AsyncClient, Client, as_chunk
 from functions.chat.models.options import Wire
 from functions.chat.models.reading import FRAGMENTS
+from functions.chat.settings import settings
 
 DESCRIBES = ("model", "system_fingerprint", "service_tier")
 NAMES = {"model": "model_name"}
@@ -131,21 +134,34 @@ def _client_of_loop() -> AsyncClient:
 _client = cache(Client)
 
 
-def make(
-    model: str, *, base_url: str | None, api_key: str, wire: Wire, seconds: float, **settings: Any
+def make(wanted: ModelSettings) -> CompatibleModel:
+    """The model at the deployment's OpenAI-compatible endpoint, else at OpenAI's own.
+
+    Raises ModelNotSupportedError where there is no key for it, UnavailableError where the key cannot be read.
+    """
+    key = settings().openai_api_key
+    if key is None:
+        raise ModelNotSupportedError("this deployment has no key for an OpenAI-compatible endpoint: set OPENAI_API_KEY")
+    at, options = settings().openai_base_url, settings().openai_options
+    return compatible(wanted, base_url=at, api_key=key.current(), endpoint_options=options)
+
+
+def compatible(
+    wanted: ModelSettings, *, base_url: str | None, api_key: str, endpoint_options: Mapping[str, Any]
 ) -> CompatibleModel:
-    """The model at `base_url`, or at OpenAI's own endpoint; a request takes at most so many `seconds`."""
+    """The model at `base_url`, or at OpenAI's own endpoint, with options of the endpoint and then of the session."""
+    wire = Wire.of(wanted.model, endpoint_options, wanted.options)
     kind = OpenAIModel if base_url is None else CompatibleModel
     return kind(
-        model=model,
+        model=wanted.model,
         base_url=base_url,
         api_key=SecretStr(api_key),
-        timeout=seconds,
+        timeout=wanted.deadline.client_seconds_left(),
         max_retries=0,  # Careful tries again, and knows how much time there is
         stream_usage=True,
         disable_streaming=not wire.streams,
         wire=wire,
         http_client=_client(),
         http_async_client=_client_of_loop(),
-        **settings,
+        **wanted.fields(),
     )

@@ -16,9 +16,9 @@ from langchain_core.outputs import LLMResult
 from chatkeep import tracing
 from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing import NOTHING, Attributes, Kind, Span
-from chatkeep.turns.calls import ASIDE, UNKNOWN, WRITES, RefusedChunk, asked_for
-from chatkeep.turns.finish import reason
-from chatkeep.turns.usage import believable
+from chatkeep.turns.call_recorder import ASIDE, CACHE_WRITES, RefusedChunk
+from chatkeep.turns.model_calls import UNKNOWN, asked_for
+from chatkeep.turns.reported import believable, finish_reason
 
 PROVIDERS = {"bedrock": "aws.bedrock"}
 """The conventions' names of providers that we name otherwise."""
@@ -142,10 +142,10 @@ def _answered(message: AIMessage) -> Attributes:
     model = message.response_metadata.get("model_name") or message.response_metadata.get("model")
     return {
         "gen_ai.response.model": model if isinstance(model, str) and NAME.fullmatch(model) else None,
-        "gen_ai.response.finish_reasons": [reason(message)],
+        "gen_ai.response.finish_reasons": [finish_reason(message)],
         "gen_ai.usage.input_tokens": usage["input_tokens"] or None,
         "gen_ai.usage.output_tokens": usage["output_tokens"] or None,
         "gen_ai.usage.cache_read.input_tokens": given.get("cache_read"),
-        "gen_ai.usage.cache_creation.input_tokens": sum(given.get(name, 0) for name in WRITES) or None,
+        "gen_ai.usage.cache_creation.input_tokens": sum(given.get(name, 0) for name in CACHE_WRITES) or None,
         "gen_ai.usage.reasoning.output_tokens": made.get("reasoning"),
     }

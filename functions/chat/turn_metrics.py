@@ -13,7 +13,7 @@ from chatkeep.errors import (
 )
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import metrics
-from chatkeep.turns.attempt import Answer
+from chatkeep.turns.answers import Answer
 from functions.chat import prices
 
 NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError, TooManyTurnsError)
