@@ -65,7 +65,7 @@ def chat_model(wanted: ModelSettings) -> BaseChatModel:
 
 
 def prepare(model_name: str) -> None:
-    """Import what the model's provider needs, which takes seconds at the first time."""
+    """Import the packages of the model's provider, which takes seconds at the first time."""
     provider = model_name.partition(":")[0]
     if provider in MADE_HERE:
         PROVIDERS[provider].make()

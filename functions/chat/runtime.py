@@ -14,14 +14,15 @@ from functions.chat.models.model_settings import ModelSettings
 from functions.chat.settings import settings
 
 CACHE_BYTES = 64_000_000
-"""Of threads, so that a turn in a warm process reads a header and what is new, however long the conversation is."""
+"""Of threads, so that a turn in a warm process reads the header and new items alone in however long a conversation."""
 
 
 @cache
 def tools() -> Tools:
-    """The saver, the graph and the prices, made once a process.
+    """The saver, the graph and the prices, made once per process.
 
-    What most turns need is imported here, before one of them holds its session: a turn that imports sees no cancel.
+    The packages that most turns need are imported here, before one of them holds its session: a turn that imports sees
+    no cancel.
     """
     providers.prepare(settings().default_model)
     agent.factory()
@@ -46,7 +47,7 @@ def saver() -> DynamoDBSaver:
 
 
 def prepare(session: Session) -> None:
-    """Import what the session's graph and model need."""
+    """Import the packages of the session's graph and model."""
     agent.factory()
     providers.prepare(session.model_name)
 

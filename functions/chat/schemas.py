@@ -22,7 +22,7 @@ Text = Annotated[str, AfterValidator(_unicode)]
 
 
 class NewMessage(BaseModel):
-    """What the user says; `strategy` says what to do while another turn runs on the session."""
+    """The user's question; `strategy` decides about another turn that runs on the session."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

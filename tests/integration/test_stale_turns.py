@@ -230,7 +230,7 @@ def test_a_cancel_of_a_turn_that_died_does_not_reach_the_next_one(key: tuple[str
     session = sessions.header(*key)
     session.update([Session.cancel_turn_id.set("first"), Session.cancel_action.set(CancelAction.ROLL_BACK)])
     second = take(key, "second")
-    assert lease.asked(second) is None
+    assert lease.requested_cancel(second) is None
     commit(second, turn(key, "second"), answer(key), NoCheckpoint())
     assert tokens(key) == 5
 
@@ -239,14 +239,14 @@ def test_a_cancel_of_a_turn_that_died_does_not_reach_its_repetition(key: tuple[s
     outlived(key)
     session = sessions.header(*key)
     session.update([Session.cancel_turn_id.set("turn"), Session.cancel_action.set(CancelAction.KEEP)])
-    assert lease.asked(session) is CancelAction.KEEP
-    assert lease.asked(take(key)) is None
+    assert lease.requested_cancel(session) is CancelAction.KEEP
+    assert lease.requested_cancel(take(key)) is None
 
 
 def test_a_cancel_is_for_the_turn_that_it_names(key: tuple[str, str]) -> None:
     session = take(key)
     session.update([Session.cancel_turn_id.set("another"), Session.cancel_action.set(CancelAction.KEEP)])
-    assert lease.asked(session) is None
+    assert lease.requested_cancel(session) is None
 
 
 def test_a_repeated_cancel_does_not_stop_the_turn_after_the_one_it_stopped(key: tuple[str, str]) -> None:
@@ -540,6 +540,6 @@ def test_who_would_remove_a_turn_overrules_who_would_keep_it_and_not_the_reverse
     for action in (CancelAction.KEEP, CancelAction.KEEP, CancelAction.ROLL_BACK, CancelAction.KEEP):
         with requests() as made:
             admission._cancel(sessions.header(*key), action)
-        seen.append((lease.asked(sessions.header(*key)), "TransactWriteItems" in dict(made)))
+        seen.append((lease.requested_cancel(sessions.header(*key)), "TransactWriteItems" in dict(made)))
     keep, roll_back = CancelAction.KEEP, CancelAction.ROLL_BACK
     assert seen == [(keep, True), (keep, False), (roll_back, True), (roll_back, False)]

@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from chatkeep.turns.events import StepFinished, ThreadRead
+from chatkeep.turns.events import Opened, StepFinished, ThreadRead, Token
 from chatkeep.turns.progress import Progress
 
 steps = st.lists(
@@ -49,3 +49,24 @@ def test_each_message_is_mended_though_its_place_in_memory_was_that_of_another()
     for number in range(50):
         progress.hear(StepFinished([AIMessage(f"{number} \ud800", id=f"{number}")]))
         assert progress.new[0].content == f"{number} \ufffd"
+
+
+pieces = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.text(max_size=5)), max_size=20)
+
+
+@given(pieces, st.sets(st.sampled_from(["a", "b", "c"])))
+def test_the_words_that_are_kept_are_those_of_the_answers_that_no_step_has_finished(
+    told: list[tuple[str, str]], finished: set[str]
+) -> None:
+    progress, question = Progress(), HumanMessage("said", id="0")
+    progress.hear(Opened([question]))
+    progress.hear(ThreadRead([]))
+    for name, text in told:
+        progress.hear(Token(name, text))
+    done = [ToolMessage("done", tool_call_id=name, id=name) for name in sorted(finished)]
+    progress.hear(StepFinished([question, *done]))
+    *kept, last = progress.kept()
+    assert kept == [question, *done]
+    words = {name: "".join(text for of, text in told if of == name) for name in dict(told)}
+    assert last.text == "".join(words[name] for name in words if name not in finished)
+    assert progress.has_said_something() == bool(finished or any(words.values()))

@@ -30,7 +30,7 @@ FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequen
 
 
 class BedrockModel(Careful, ChatBedrockConverse):
-    """boto3 waits without asyncio, so that requests are made on a thread; what is awaited here is that thread."""
+    """boto3 waits without asyncio, so that requests are made on a thread; that thread is awaited here."""
 
     async def _provider_astream(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
@@ -47,7 +47,7 @@ class BedrockModel(Careful, ChatBedrockConverse):
 
 @cache
 def _client(service: str) -> Any:
-    """One client a process: making one takes as long as a turn, and its connections are kept."""
+    """One client per process: making one takes as long as a turn, and its connections are kept."""
     client = boto3.client(service, config=CONFIG)
     client.meta.events.register(f"before-send.{service}", _limit)
     return client

@@ -30,7 +30,7 @@ from functions.chat.models.redaction import redacted
 LONGEST_PAUSE = 2.0
 """Seconds for which a provider may ask, else the turn ends; it holds its session's lease meanwhile."""
 USUAL_PAUSE = 1.0
-"""A random part of it is waited beyond what the provider asks for, so that turns which were refused together do not
+"""A random part of it is waited beyond the provider's own wish, so that turns which were refused together do not
 ask again together."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
@@ -61,7 +61,7 @@ NOT_ENABLED = re.compile(
 """Of Bedrock, while nobody has subscribed to the model for the account or the account may not:
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html"""
 OVER_A_MINUTES_LIMIT = re.compile(r"request too large", re.IGNORECASE)
-"""A request that no wait lets pass: it alone is over the limit of tokens a minute."""
+"""A request that no wait lets pass: it alone is over the limit of tokens per minute."""
 PASSING = {408, 409, 425, 429, 503, 529}
 """Statuses of refusals that pass by themselves, beside the 5xx."""
 STATUSES = {
@@ -109,7 +109,7 @@ WITHOUT_A_STATUS = {"NoCredentialsError": 401, "PartialCredentialsError": 401, "
 
 @dataclass(frozen=True)
 class Facts:
-    """What an error of a provider's client tells, whichever client it is; `status` is None where none came."""
+    """The facts in an error of a provider's client, whichever client it is; `status` is None where none came."""
 
     status: int | None
     code: str
@@ -212,7 +212,7 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _embedded(error: Exception) -> str | None:
-    """What the embedded model says it lacks."""
+    """The embedded model's own words on what it lacks."""
     body = getattr(error, "body", None)
     if isinstance(body, dict) and body.get("type") == "embedded_model_missing":
         return f"cannot run here: {body['message']}"

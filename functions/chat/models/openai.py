@@ -28,7 +28,7 @@ NAMES = {"model": "model_name"}
 
 
 class CompatibleModel(Careful, BaseChatOpenAI):
-    """A compatible endpoint's model. `wire` says what of a request the endpoint takes, and under which names."""
+    """A compatible endpoint's model. `wire` has the fields of a request that the endpoint takes, and their names."""
 
     wire: Wire = Field(default_factory=Wire)
 
@@ -38,7 +38,7 @@ class CompatibleModel(Careful, BaseChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
-        """LangChain's own adds usages up, drops refusals, and fails for what it does not expect.
+        """LangChain's own adds usages up, drops refusals, and fails for anything unexpected.
 
         Raises APIError where the answer is an error, though its status says otherwise.
         """
@@ -101,7 +101,7 @@ def _text(content: Any) -> str:
 
 
 def _usage(told: Any) -> Any:
-    """What of `told` can be a count; LangChain's function fails for a member of another type than it expects."""
+    """The members of `told` that can be counts; LangChain's function fails for one of an unexpected type."""
     if not isinstance(told, Mapping):
         return None
     counts: dict[str, Any] = {name: value for name, value in told.items() if _is_count(value)}
@@ -121,7 +121,7 @@ _clients: WeakKeyDictionary[Any, AsyncClient] = WeakKeyDictionary()
 
 
 def _client_of_loop() -> AsyncClient:
-    """One client a loop, as its connections belong to it; outside of one a fresh one."""
+    """One client per loop, as its connections belong to it; outside of one a fresh one."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -35,7 +35,7 @@ class Reading:
         self._refused = False
 
     def add(self, chunk: ChatGenerationChunk) -> ReadChunk | None:
-        """What of the chunk can go on now, if anything; always something for the first one."""
+        """The part of the chunk that can go on now, if any; always one for the first chunk."""
         message = chunk.message
         self._metadata |= {**(chunk.generation_info or {}), **message.response_metadata}
         extra = dict(message.additional_kwargs)

@@ -15,7 +15,7 @@ GATEWAY_SECONDS = 29.0
 """API Gateway's patience, counted from its receipt of the request:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 RESERVE_SECONDS = 5.0
-"""The end of a request's time, for storing what it has and for the answer. A call that a silent DynamoDB never answers
+"""The end of a request's time, for storing and for the answer. A call that a silent DynamoDB never answers
 fails within it: see `chatkeep.dynamodb.connection`."""
 ANSWERING_SECONDS = 0.5
 """The end of the reserve: DynamoDB is waited for no longer, so that a problem can still be answered."""

@@ -125,6 +125,6 @@ def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by
 
 def _cancel(session: Session, action: CancelAction) -> None:
     """Ask for it once; who wants the turn's effects removed overrules who would keep them."""
-    if lease.asked(session) not in (action, CancelAction.ROLL_BACK):
+    if lease.requested_cancel(session) not in (action, CancelAction.ROLL_BACK):
         with suppress(NoTurnRunningError), Transaction() as transaction:
             lease.cancel(transaction, session, action)

@@ -46,7 +46,7 @@ class Attempt:
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
         """A record of the usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
-        turn = record.record(self.session, turn_id, status, self.used(), self.started)
+        turn = record.turn(self.session, turn_id, status, self.used(), self.started)
         turn.fingerprint = self.fingerprint
         return turn
 

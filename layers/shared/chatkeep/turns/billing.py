@@ -8,11 +8,11 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns.attempt import Attempt
-from chatkeep.turns.graph_run import STORAGE
+from chatkeep.turns.failure import STORAGE
 
 
 def bill(session: Session, turn: Turn) -> None:
-    """Record what a turn has used that leaves nothing else, whoever holds the lease by now: in the session and in its
+    """Record the usage of a turn that leaves nothing else, whoever holds the lease by now: in the session and in its
     user's totals while the session exists, and in the user's day in any case."""
     at = now()
     try:
@@ -32,7 +32,7 @@ def bill(session: Session, turn: Turn) -> None:
 
 
 def settle(attempt: Attempt) -> None:
-    """Bill what the models have used in a turn that is not recorded; where the storage does not answer, log it.
+    """Bill the usage of a turn that is not recorded; where the storage does not answer, log it.
 
     The bill has an id of its own, so that the same request may try again.
     """

@@ -1,4 +1,4 @@
-"""The recorder of a turn's model calls: what each used, as the model reported it, else estimated."""
+"""The recorder of a turn's model calls: the usage of each, as the model reported it, else estimated."""
 
 import time
 from asyncio import CancelledError
@@ -31,15 +31,15 @@ class RefusedChunk(ChatGenerationChunk):
 
 
 class ReadChunk(ChatGenerationChunk):
-    """A piece of an answer with the usage that was reported `so_far`, which is told again in the last one: what is
-    known of a call that is stopped."""
+    """A piece of an answer with the usage that was reported `so_far`, for a call that is stopped before the last piece
+    reports it again."""
 
     so_far: UsageMetadata | None = None
 
 
 @dataclass
 class Running:
-    """A call that has not ended: what was asked, and what has been heard so far."""
+    """A call that has not ended: its prompt, and its answer so far."""
 
     prompt: list[BaseMessage]
     kind: str | None

@@ -94,7 +94,7 @@ def _store(session: Session, at: str, turn: Turn, messages: list[Message], write
 
 
 def _items(messages: list[Message]) -> Writes:
-    """The parts of all messages, then their own items: what comes last is the last to be written ahead."""
+    """The parts of all messages, then their own items: the last of them are the last to be written ahead."""
     split = [parts.split(message) for message in messages]
     return [*(part for _, its_parts in split for part in its_parts), *(item for item, _ in split)]
 
@@ -103,7 +103,7 @@ def _still_ours(session: Session, turn: Turn) -> Session:
     present = lease.still_held(session)
     if present.status is Status.DELETED:
         raise SessionDeletedError(session.session_id)
-    if lease.asked(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
+    if lease.requested_cancel(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
         raise RollBackRequestedError
     return present
 

@@ -24,7 +24,7 @@ OF_KIND: dict[type[BaseMessage], tuple[str, ...]] = {
 def storable(value: Any) -> Any:
     """`value` as msgpack takes it: valid text, and an integer of more than 64 bits as its decimal digits.
 
-    What is not text, a number, a dictionary, a list or a tuple stays as it is.
+    Anything but text, numbers, dictionaries, lists and tuples stays as it is.
     """
     return _walk(value, _stored, DEEPEST, {})
 
@@ -40,8 +40,10 @@ def readable(value: Any) -> Any:
 
 
 def mend(message: BaseMessage) -> None:
-    """Replace in `message` itself what no storage keeps: halves of surrogate pairs, integers over 64 bits, structures
-    that are nested too deeply. Never raises; most messages stay as they are."""
+    """Replace in `message` itself the values that no storage keeps. Never raises; most messages stay as they are.
+
+    These are halves of surrogate pairs, integers over 64 bits, and structures that are nested too deeply.
+    """
     fields = [*FIELDS, *(name for kind, names in OF_KIND.items() if isinstance(message, kind) for name in names)]
     for name in fields:
         value = getattr(message, name)
@@ -70,7 +72,7 @@ def is_deep(value: Any, levels: int = DEEPEST) -> bool:
 
 
 Known = dict[tuple[int, int], Any]
-"""What has been made of containers by their identity and the levels left for them: each is gone through once."""
+"""The values made of containers, by their identity and the levels left for them: each is gone through once."""
 
 
 def _walk(value: Any, leaf: Callable[[Any], Any], left: int, known: Known) -> Any:

@@ -18,7 +18,8 @@ from chatkeep.turns.answers import Answer
 from chatkeep.turns.attempt import Attempt
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.events import Listener
-from chatkeep.turns.graph_run import STORAGE, GraphRun
+from chatkeep.turns.failure import STORAGE
+from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.tools import Tools
 
@@ -44,7 +45,7 @@ def send(request: Request, tools: Tools) -> Answer:
     """Run one turn, or return the stored answer to a repetition of `request.claim`.
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError, TurnInProgressError,
-    TooManyTurnsError, IdempotencyKeyReusedError, ModelNotSupportedError, what the model refuses or fails with,
+    TooManyTurnsError, IdempotencyKeyReusedError, ModelNotSupportedError, the model's refusal or failure,
     GraphFailedError, TurnTimedOutError, TurnRolledBackError, LeaseLostError, ConcurrentWriteError, BrokenThreadError,
     TurnTooLargeError.
     After any of them the transcript and the thread are as they were.
@@ -103,7 +104,7 @@ def _others_ran(seen: Session, session: Session) -> bool:
 
 
 def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> Answer:
-    """The answer of the turn where it is recorded in spite of `error`, else raise it; bill what is in no record."""
+    """The answer of the turn where it is recorded in spite of `error`, else raise it; bill usage without a record."""
     session = attempt.session
     # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only the
     # answer of the storage lost.
@@ -118,7 +119,7 @@ def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> An
         billing.settle(attempt)
         raise
     its_own = recorded is not None and recorded.fence == session.lease_fence
-    if not its_own:  # else what was used is in the record
+    if not its_own:  # else the usage is in the record
         billing.settle(attempt)
     if recorded is None:
         raise error

@@ -4,42 +4,29 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import tracing
 from chatkeep.checkpointer import StagedSaver
 from chatkeep.deadline import Deadline
-from chatkeep.errors import (
-    ChatkeepError,
-    GraphFailedError,
-    LeaseLostError,
-    SessionDeletedError,
-    SessionNotFoundError,
-    TurnTimedOutError,
-)
+from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
 from chatkeep.models.session import Session
 from chatkeep.telemetry import correlation, logger
-from chatkeep.turns import lease, thread
+from chatkeep.turns import failure, lease, thread
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
 from chatkeep.turns.events import Event, Listener, Opened
+from chatkeep.turns.failure import GRAPH_FAILED, LOST, STORAGE
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.spans import SpanRecorder
 from chatkeep.turns.supervision import DeadlineError, on_loop, renew_threads, supervise
 from chatkeep.turns.tools import Tools
-
-GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
-LOST = (SessionDeletedError, SessionNotFoundError, LeaseLostError)
-"""The session is no longer this turn's."""
-STORAGE = (PynamoDBException, BotoCoreError, ClientError)
-"""Errors of the storage's clients, those of the sessions and of the thread."""
 
 
 @dataclass
@@ -67,8 +54,8 @@ class GraphRun:
     def run(self) -> Outcome:
         """Run the graph until it ends, somebody cancels it, it breaks or its time is over.
 
-        Raises what `LOST` names; an error of the storage, after which the turn may be sent again; and
-        GraphFailedError or the problem of the run where the graph does not take what it had said.
+        Raises an error of `LOST`; one of the storage, after which the turn may be sent again; and GraphFailedError or
+        the problem of the run where the graph does not take its own words back.
         """
         staged = self._staged()
         try:
@@ -115,7 +102,7 @@ class GraphRun:
     def _requested_cancel(self) -> CancelAction | None:
         """Raises LeaseLostError, SessionNotFoundError."""
         try:
-            return lease.asked(lease.still_held(self.session))
+            return lease.requested_cancel(lease.still_held(self.session))
         except (PynamoDBException, BotoCoreError):
             logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
             return None
@@ -132,15 +119,15 @@ class GraphRun:
     def _timed_out(self) -> Outcome:
         if not self.recorder.so_far():
             return Failed(TurnTimedOutError("the time was over before the model was asked; nothing was used"))
-        self._log(TurnTimedOutError("the time was over"))
+        failure.log(TurnTimedOutError("the time was over"), self.session)
         return TimedOut(self._kept())
 
     def _failed(self, error: Exception) -> Outcome:
         """Raises `error` where the thread could not be read, which is no fault of the model's or the graph's."""
         if self.progress.before is None:
             raise error
-        problem = self._problem(error)
-        self._log(problem, error)
+        problem = failure.problem_of(error, self.session, self.recorder, self.tools.explain)
+        failure.log(problem, self.session, error)
         kept = self._kept(problem) if self.progress.has_said_something() else None
         return Failed(problem, error, kept)
 
@@ -165,24 +152,6 @@ class GraphRun:
         kept = self.progress.kept()
         await thread.append(graph, self._config, kept)
         return kept
-
-    def _problem(self, error: Exception) -> ChatkeepError:
-        """The problem that `error` is for the turn's sender: the model's if its call ended so, else the graph's."""
-        if isinstance(error, ChatkeepError):
-            return error
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, Exception) and cause is self.recorder.failure:
-                return self.tools.explain(cause, self.recorder.failed_model or self.session.model_name)
-            cause = cause.__cause__
-        return GraphFailedError(GRAPH_FAILED)
-
-    def _log(self, problem: ChatkeepError, error: Exception | None = None) -> None:
-        """One line on a run that ended with `problem`; at ERROR unless the sender can do something about it."""
-        tell = logger.error if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else logger.info
-        session = self.session
-        about = {"session_id": session.session_id, "turn_id": session.lease_turn_id, "model_name": session.model_name}
-        tell("turn failed", exc_info=error, extra={"code": problem.code, **about})
 
 
 def _correlation() -> dict[str, str]:

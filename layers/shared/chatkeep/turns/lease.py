@@ -25,7 +25,7 @@ from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 
 class CancelAction(StrEnum):
     KEEP = "keep"
-    """Stop, and keep what was produced."""
+    """Stop, and keep the words so far."""
     ROLL_BACK = "roll_back"
     """Stop, and leave nothing but the usage."""
 
@@ -136,7 +136,7 @@ def cancel(transaction: Transaction, session: Session, action: CancelAction) -> 
     return turn_id
 
 
-def asked(session: Session) -> CancelAction | None:
+def requested_cancel(session: Session) -> CancelAction | None:
     """The cancel that the turn which holds `session`'s lease was asked for when `session` was read."""
     if session.lease_turn_id is None or session.cancel_turn_id != session.lease_turn_id:
         return None

@@ -1,4 +1,4 @@
-"""Model calls: what a turn's record has of each, and the names of the models that they are made to."""
+"""Model calls: their entries in a turn's record, and the names of the models that they are made to."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -64,8 +64,8 @@ def asked_for(metadata: Mapping[str, Any]) -> str:
 def as_entries(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:
     """The calls as a turn's record has them: one by one, or added up where there are more than `MOST_ENTRIES`.
 
-    Calls alike in kind, models and what is known of them become one entry, which says how many they are. Where even
-    these are too many, the models' names do not count.
+    Calls of one kind, of the same models and known equally well become one entry, which says how many they are. Where
+    even these are too many, the models' names do not count.
     """
     if len(calls) <= MOST_ENTRIES:
         return [call.as_json() for call in calls]

@@ -25,7 +25,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class Kept:
-    """Somebody stopped the run and keeps what it had said."""
+    """Somebody stopped the run and keeps its words."""
 
     addition: Addition
 
@@ -39,7 +39,7 @@ class TimedOut:
 
 @dataclass(frozen=True)
 class Failed:
-    """The run ended with `problem`; `addition` is None where it had said nothing that anybody would miss."""
+    """The run ended with `problem`; `addition` is None where nobody would miss anything of it."""
 
     problem: ChatkeepError
     cause: Exception | None = None

@@ -1,4 +1,4 @@
-"""The progress of a run, made of its events: what there is to keep of it where it is stopped or breaks."""
+"""The progress of a run, made of its events: all there is to keep of it where it is stopped or breaks."""
 
 from dataclasses import dataclass, field
 from operator import is_

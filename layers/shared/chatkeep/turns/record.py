@@ -22,7 +22,7 @@ from chatkeep.turns.reported import finish_reason
 UNREAD = "the arguments are not a JSON object"
 
 
-def record(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[ModelCall], started: datetime) -> Turn:
+def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[ModelCall], started: datetime) -> Turn:
     """The record of a turn that has used these calls; its messages are not in it yet."""
     return Turn(
         session.user_id,
@@ -68,7 +68,7 @@ def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, c
 
 
 def _calls(said: AIMessage) -> list[dict[str, Any]]:
-    """The calls of an answer, those that could not be made too: the arguments of these are what the model wrote."""
+    """The calls of an answer, those that could not be made too, with their arguments as the model wrote them."""
     unread = [
         {**call, "args": _written(call["args"]), "type": "invalid_tool_call", "error": call.get("error") or UNREAD}
         for call in said.invalid_tool_calls

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 MOST_TOKENS = 10_000_000
-"""Of one call, a few times the longest context there is: what is over that was not counted."""
+"""Of one call, a few times the longest context there is: a larger number was not counted."""
 
 UNKNOWN = "unknown"
 REASONS = {

@@ -114,7 +114,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._end(run_id, error)
 
     def stop(self) -> None:
-        """End what is under way: the turn is over, and a call that goes on in a thread is no part of it any more."""
+        """End the spans under way: the turn is over, and a call that goes on in a thread is no part of it any more."""
         for run_id in list(self._running):
             if (span := self._running.pop(run_id, None)) is not None:
                 span.fail(STOPPED)
@@ -135,7 +135,7 @@ class SpanRecorder(BaseCallbackHandler):
 
 
 def _answered(message: AIMessage) -> Attributes:
-    """What is known of an answer; its usage only as far as the model reported it."""
+    """The attributes of an answer; its usage only as far as the model reported it."""
     usage = believable(message.usage_metadata or {})
     given: Mapping[str, Any] = usage.get("input_token_details", {})
     made = usage.get("output_token_details", {})

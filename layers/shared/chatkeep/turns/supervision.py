@@ -1,4 +1,4 @@
-"""Work on an event loop that a cancel or a deadline may stop, and what it leaves behind then."""
+"""Work on an event loop that a cancel or a deadline may stop, and the threads that it leaves behind then."""
 
 import asyncio
 import threading

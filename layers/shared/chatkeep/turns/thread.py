@@ -30,10 +30,10 @@ async def messages(graph: Any, config: Any) -> list[BaseMessage]:
 
 
 async def run(graph: Any, staged: StagedSaver, config: Any, opening: Opening, listen: Listener) -> None:
-    """Send what `opening` makes of the thread's messages to the graph, follow it to its end, and tell of it.
+    """Send the turn's first messages to the graph, follow it to its end, and tell of it.
 
-    The graph reads the thread from `staged`, and `listen` is told what it gets: asking the graph before would
-    deserialize all messages once more, of which the opening needs the last ones. A graph with another
+    The graph reads the thread from `staged`, and `listen` is told the messages that it gets. To ask the graph before
+    would deserialize all messages once more, of which the opening needs the last ones. A graph with another
     checkpointer is asked. Raises ValueError where it has none, and so would forget each turn.
     """
     reads_staged = getattr(graph, "checkpointer", None) is staged
@@ -86,7 +86,7 @@ def unanswered(newest: Iterable[BaseMessage]) -> list[ToolMessage]:
     """An answer to each tool call at the end of a thread that has none: a model refuses a thread that lacks one.
 
     `newest` are its messages from the last one back; not more of them are looked at than need be.
-    A call without an id cannot be answered; such are left out of what a model is sent.
+    A call without an id cannot be answered; such calls are not sent to a model.
     """
     answered: set[str | None] = {None}
     for message in newest:
@@ -103,5 +103,5 @@ def unanswered(newest: Iterable[BaseMessage]) -> list[ToolMessage]:
 
 
 async def append(graph: Any, config: dict[str, Any], new: list[BaseMessage]) -> None:
-    """Add `new` to the thread as a graph's input is added, without running what would follow."""
+    """Add `new` to the thread as a graph's input is added, without running any step."""
     await graph.aupdate_state(config, {MESSAGES: new}, as_node=START)

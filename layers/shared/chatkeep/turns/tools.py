@@ -11,6 +11,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.turns.model_calls import Pricing
 
+Explain = Callable[[Exception, str], ChatkeepError]
 GraphFor = Callable[[Session, Deadline, Any], Any]
 """Makes the compiled graph for a session from the turn's deadline and the checkpointer."""
 
@@ -26,7 +27,7 @@ class Tools:
 
     At most `turns_per_user` of a user's requests run or wait at once. `prepare` imports what the graph of a session
     needs, which may take seconds; `explain` makes a model's error the problem of whoever sent the turn to the model of
-    that name; `meter` is told what was used by a turn that has no answer to tell it.
+    that name; `meter` is told the usage of a turn that has no answer to tell it.
     """
 
     saver: DynamoDBSaver
@@ -34,5 +35,5 @@ class Tools:
     price: Pricing
     turns_per_user: int
     prepare: Callable[[Session], None] = lambda _: None
-    explain: Callable[[Exception, str], ChatkeepError] = no_answer
+    explain: Explain = no_answer
     meter: Callable[[Turn], None] = lambda _: None
