@@ -54,12 +54,11 @@ async def run(graph: Any, staged: StagedSaver, config: Any, opening: Opening, li
 
 
 def _tell_of_reading(staged: StagedSaver, listen: Listener) -> None:
-    """Tell of the checkpoint that the graph itself goes on from: the first that it reads, outside of subgraphs."""
+    """Tell of the checkpoint that the graph goes on from: the first that it reads; the others are of its subgraphs."""
 
-    def hear(namespace: str, found: CheckpointTuple | None) -> None:
-        if not namespace:
-            staged.hear = None
-            listen(ThreadRead(list(found.checkpoint["channel_values"].get(MESSAGES, [])) if found else []))
+    def hear(_: str, found: CheckpointTuple | None) -> None:
+        staged.hear = None
+        listen(ThreadRead(list(found.checkpoint["channel_values"].get(MESSAGES, [])) if found else []))
 
     staged.hear = hear
 
