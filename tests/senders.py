@@ -11,9 +11,9 @@ import pytest
 from chatkeep import ids
 from chatkeep.deadline import Deadline
 from chatkeep.idempotency import Claim
-from chatkeep.turns import engine, queue, thread
-from chatkeep.turns.attempt import Answer
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns import admission, engine, supervision
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.answers import Answer
 from functions.chat import runtime
 from tests import graphs
 from tests.chat import deployment
@@ -54,9 +54,9 @@ class Senders:
 @contextmanager
 def gated(monkeypatch: pytest.MonkeyPatch, turns_per_user: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for senders to a deployment whose turns wait for the gate, and which looks for changes all the time."""
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(admission, "POLL_SECONDS", 0.02)
     variables = {"GRAPH": "tests.graphs:gated", "TURNS_PER_USER": str(turns_per_user)}
     with deployment(monkeypatch, variables), ThreadPoolExecutor(32) as pool:
         yield pool

@@ -15,7 +15,7 @@ from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.turns import engine
-from functions.chat import feedback, runtime, telemetry
+from functions.chat import feedback, runtime, turn_metrics
 from functions.chat.schemas import NewFeedback, NewMessage, TurnView
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
@@ -38,7 +38,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
         claim=claim(app.current_event, app.current_event.json_body),
         deadline=deadline.current(),
     )
-    with telemetry.of_a_turn() as measure:
+    with turn_metrics.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
         measure(answer)
     said = messages.view(answer.user_message)

@@ -21,7 +21,8 @@ COUNTERS: dict[Rating, Attribute[float]] = {
 def put(user_id: str, session_id: str, message_id: str, rating: Rating | None, comment: str | None) -> Message:
     """Set the feedback on an answer, or clear it with None; saying the same twice counts once.
 
-    Raises SessionNotFoundError, SessionDeletedError, MessageNotFoundError, InvalidFieldError for what is no answer.
+    Raises SessionNotFoundError, SessionDeletedError, MessageNotFoundError, and InvalidFieldError where the
+    message is no answer.
     """
 
     def change(session: Session, _: str) -> Message:

@@ -1,4 +1,4 @@
-"""What a model call costs, by the price list of `genai-prices`."""
+"""The cost of a model call, by the price list of `genai-prices`."""
 
 from decimal import Decimal
 
@@ -6,20 +6,10 @@ from genai_prices import Usage, calc_price
 
 from chatkeep.money import micro_dollars
 from chatkeep.telemetry import logger
-from chatkeep.turns.calls import ModelCall
+from chatkeep.turns.model_calls import ModelCall
+from functions.chat.providers import PROVIDERS
 from functions.chat.settings import settings
 
-PROVIDERS = {
-    "anthropic": "anthropic",
-    "azure": "azure",
-    "bedrock": "aws",
-    "google_genai": "google",
-    "google_vertexai": "google",
-    "groq": "groq",
-    "mistralai": "mistral",
-    "openai": "openai",
-}
-"""The list's names of providers, by ours and by those of LangChain's classes in graphs."""
 HOUR_FACTOR = Decimal(2)
 """Tokens written to a cache for an hour cost twice the input, by Anthropic's prices, where the list has none for them:
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing"""
@@ -27,20 +17,27 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing"""
 
 def are_listed(model_name: str) -> bool:
     """Whether the list should have the model's price: it has its provider's, and that is who sets it."""
+    return _price_id(model_name) is not None
+
+
+def _price_id(model_name: str) -> str | None:
+    """The list's id of the model's provider; None where the list has none or the endpoint sets its own prices."""
     provider = model_name.partition(":")[0]
-    return provider in PROVIDERS and not (provider == "openai" and settings().openai_base_url)
+    if provider not in PROVIDERS or (provider == "openai" and settings().openai_base_url):
+        return None
+    return PROVIDERS[provider].price_id
 
 
 def price(call: ModelCall) -> int | None:
     """Micro-dollars, or None where the list has no price for the call or the endpoint sets its own. Never raises."""
-    provider, _, answered = call.model_name.partition(":")
-    asked = call.asked.partition(":")[2]
-    if not are_listed(call.model_name):
+    price_id = _price_id(call.model_name)
+    if price_id is None:
         return None
+    answered, asked = (name.partition(":")[2] for name in (call.model_name, call.asked))
     # Of a version that the list does not have yet, the price of the model it is one of.
     for model in dict.fromkeys([answered, asked] if asked and answered.startswith(asked) else [answered]):
         try:
-            return _listed(PROVIDERS[provider], model, call)
+            return _listed(price_id, model, call)
         except LookupError:
             continue
         except Exception:  # a price is not worth an answer
@@ -48,7 +45,7 @@ def price(call: ModelCall) -> int | None:
     return None
 
 
-def _listed(provider: str, model: str, call: ModelCall) -> int:
+def _listed(price_id: str, model: str, call: ModelCall) -> int:
     """Raises LookupError for an unknown model, ValueError for usage that does not add up."""
     usage = Usage(
         input_tokens=call.input_tokens,
@@ -57,7 +54,7 @@ def _listed(provider: str, model: str, call: ModelCall) -> int:
         cache_write_tokens=call.cache_write_tokens,
         cache_write_1h_tokens=call.cache_write_1h_tokens,
     )
-    listed = calc_price(usage, model_ref=model, provider_id=provider)
+    listed = calc_price(usage, model_ref=model, provider_id=price_id)
     total = Decimal(listed.total_price)
     prices = listed.model_price
     written, read = getattr(prices, "cache_write_mtok", None), getattr(prices, "input_mtok", None)

@@ -1,38 +1,45 @@
-"""Models by their names, `provider:model`."""
+"""The providers of models, and models by their names, `provider:model`."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import ValidationError
 
 from chatkeep.errors import FieldProblem, InvalidFieldError, ModelNotSupportedError
-from chatkeep.turns.calls import MODEL_NAME
+from functions.chat.models.model_settings import ModelSettings
 from functions.chat.settings import settings
-
-MODULES = {
-    "bedrock": "functions.chat.models.bedrock",
-    "local": "functions.chat.models.openai",
-    "openai": "functions.chat.models.openai",
-    "scripted": "functions.chat.scripted",
-}
-SCRIPTS = ("echo", "slow", "fail")
-GRACE_SECONDS = 1.0
-"""How much longer than the turn a client waits: the turn's own deadline comes first, and knows what was said."""
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """What a session asks of its model; after `seconds` the turn is over."""
+class Provider:
+    """`module` has the function `make`, and is None where only graphs make models of this provider, by LangChain's
+    classes; `price_id` is the provider's id in the price list of `genai-prices`, None where it has none."""
 
-    model_name: str
-    temperature: float
-    max_tokens: int
-    options: Mapping[str, Any]
-    seconds: float
+    module: str | None
+    price_id: str | None = None
+
+    def make(self) -> Callable[[ModelSettings], BaseChatModel]:
+        """The function that makes a model; the first time its module is imported, which takes seconds."""
+        assert self.module is not None
+        made: Callable[[ModelSettings], BaseChatModel] = import_module(self.module).make
+        return made
+
+
+PROVIDERS = {
+    "bedrock": Provider("functions.chat.models.bedrock", "aws"),
+    "openai": Provider("functions.chat.models.openai", "openai"),
+    "local": Provider("functions.chat.models.local"),
+    "scripted": Provider("functions.chat.models.scripted"),
+    "anthropic": Provider(None, "anthropic"),
+    "azure": Provider(None, "azure"),
+    "google_genai": Provider(None, "google"),
+    "google_vertexai": Provider(None, "google"),
+    "groq": Provider(None, "groq"),
+    "mistralai": Provider(None, "mistral"),
+}
+MADE_HERE = [name for name, provider in PROVIDERS.items() if provider.module]
 
 
 def chat_model(wanted: ModelSettings) -> BaseChatModel:
@@ -41,12 +48,12 @@ def chat_model(wanted: ModelSettings) -> BaseChatModel:
     Raises ModelNotSupportedError where this deployment cannot call it or does not allow it, InvalidFieldError for an
     option that cannot be, UnavailableError where the key cannot be read.
     """
-    provider, _, model = wanted.model_name.partition(":")
-    if provider not in PROVIDERS or not model:
-        raise ModelNotSupportedError(f"{wanted.model_name!r} is not one of {', '.join(PROVIDERS)} and a model's name")
+    provider = wanted.model_name.partition(":")[0]
+    if provider not in MADE_HERE or not wanted.model:
+        raise ModelNotSupportedError(f"{wanted.model_name!r} is not one of {', '.join(MADE_HERE)} and a model's name")
     settings().allowed_models.check(wanted.model_name)
     try:
-        return PROVIDERS[provider](model, wanted)
+        return PROVIDERS[provider].make()(wanted)
     except ValidationError as error:  # of the model's class; the session's other settings have been validated
         problem = error.errors()[0]
         field = ".".join(["model_options", *map(str, problem["loc"][:1])]) if wanted.options else "model_name"
@@ -57,63 +64,8 @@ def chat_model(wanted: ModelSettings) -> BaseChatModel:
         raise InvalidFieldError(FieldProblem("model_options", "cannot be sent to this model")) from None
 
 
-def load(model_name: str) -> None:
-    """Import what the model's provider needs, which takes seconds at the first time."""
+def prepare(model_name: str) -> None:
+    """Import the packages of the model's provider, which takes seconds at the first time."""
     provider = model_name.partition(":")[0]
-    if provider in MODULES:
-        import_module(MODULES[provider])
-
-
-def _bedrock(model: str, wanted: ModelSettings) -> BaseChatModel:
-    from functions.chat.models import bedrock
-
-    return bedrock.make(model, options=wanted.options, **_usual(wanted))
-
-
-def _openai(model: str, wanted: ModelSettings) -> BaseChatModel:
-    key = settings().openai_api_key
-    if key is None:
-        raise ModelNotSupportedError("this deployment has no key for an OpenAI-compatible endpoint: set OPENAI_API_KEY")
-    return _compatible(model, wanted, settings().openai_base_url, key.current(), settings().openai_options)
-
-
-def _local(model: str, wanted: ModelSettings) -> BaseChatModel:
-    if settings().local_model_url is None:
-        raise ModelNotSupportedError("this deployment has no embedded model")
-    return _compatible(model, wanted, settings().local_model_url, "local", {})
-
-
-def _compatible(
-    model: str, wanted: ModelSettings, base_url: str | None, api_key: str, options: Mapping[str, Any]
-) -> BaseChatModel:
-    from functions.chat.models import openai
-    from functions.chat.models.options import Wire
-
-    wire = Wire.of(model, options, wanted.options)
-    seconds = wanted.seconds + GRACE_SECONDS
-    return openai.make(model, base_url=base_url, api_key=api_key, wire=wire, seconds=seconds, **_usual(wanted))
-
-
-def _usual(wanted: ModelSettings) -> dict[str, Any]:
-    return {
-        "answer_by": time.monotonic() + wanted.seconds,
-        "temperature": wanted.temperature,
-        "max_tokens": wanted.max_tokens,
-        "metadata": {MODEL_NAME: wanted.model_name},
-    }
-
-
-def _scripted(model: str, wanted: ModelSettings) -> BaseChatModel:
-    from functions.chat.scripted import ScriptedModel
-
-    if not settings().allow_scripted_models or model not in SCRIPTS:
-        raise ModelNotSupportedError(f"{wanted.model_name!r} is not a script that this deployment runs")
-    return ScriptedModel(script=model, metadata={MODEL_NAME: wanted.model_name})
-
-
-PROVIDERS: dict[str, Callable[[str, ModelSettings], BaseChatModel]] = {
-    "bedrock": _bedrock,
-    "openai": _openai,
-    "local": _local,
-    "scripted": _scripted,
-}
+    if provider in MADE_HERE:
+        PROVIDERS[provider].make()

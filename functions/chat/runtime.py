@@ -1,37 +1,40 @@
-"""What this function's turns run with."""
+"""The tools of this function's turns."""
 
 from functools import cache
 from typing import Any
 
 from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import Session
-from chatkeep.turns.attempt import Tools
-from functions.chat import agent, prices, providers, telemetry
+from chatkeep.turns.tools import Tools
+from functions.chat import agent, prices, providers, turn_metrics
 from functions.chat.models import failures
+from functions.chat.models.model_settings import ModelSettings
 from functions.chat.settings import settings
 
 CACHE_BYTES = 64_000_000
-"""Of threads, so that a turn in a warm process reads a header and what is new, however long the conversation is."""
+"""Of threads, so that a turn in a warm process reads the header and new items alone in however long a conversation."""
 
 
 @cache
 def tools() -> Tools:
-    """The saver, the graph and the prices, made once a process.
+    """The saver, the graph and the prices, made once per process.
 
-    What most turns need is imported here, before one of them holds its session: a turn that imports sees no cancel.
+    The packages that most turns need are imported here, before one of them holds its session: a turn that imports sees
+    no cancel.
     """
-    providers.load(settings().default_model)
+    providers.prepare(settings().default_model)
     agent.factory()
     return Tools(
         saver=saver(),
         graph_for=graph_for,
         price=prices.price,
         turns_per_user=settings().turns_per_user,
-        load=load,
+        prepare=prepare,
         explain=explain,
-        meter=telemetry.count_usage,
+        meter=turn_metrics.count_usage,
     )
 
 
@@ -43,29 +46,29 @@ def saver() -> DynamoDBSaver:
     return DynamoDBSaver(table, shared().client, require_head_parent=True, cache_bytes=CACHE_BYTES)
 
 
-def load(session: Session) -> None:
-    """Import what the session's graph and model need."""
+def prepare(session: Session) -> None:
+    """Import the packages of the session's graph and model."""
     agent.factory()
-    providers.load(session.model_name)
+    providers.prepare(session.model_name)
 
 
 def explain(error: Exception, model_name: str) -> ChatkeepError:
-    """The outcome that `error` is; a key that was refused may have been rotated, and is read anew for the next turn."""
-    outcome = failures.explain(error, model_name)
-    if isinstance(outcome, ModelAccessDeniedError) and (key := settings().openai_api_key):
+    """The problem that `error` is; a key that was refused may have been rotated, and is read anew for the next turn."""
+    problem = failures.explain(error, model_name)
+    if isinstance(problem, ModelAccessDeniedError) and (key := settings().openai_api_key):
         key.doubt()
-    return outcome
+    return problem
 
 
-def graph_for(session: Session, seconds: float, checkpointer: Any) -> Any:
+def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
     """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
     model = providers.chat_model(
-        providers.ModelSettings(
+        ModelSettings(
             model_name=session.model_name,
             temperature=session.temperature,
             max_tokens=int(session.max_tokens),
             options=session.model_options or {},
-            seconds=seconds,
+            deadline=deadline,
         )
     )
     return agent.factory()(model, session.custom_system_prompt or "", checkpointer)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from chatkeep.formats import Id
 from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.admission import Strategy
 
 
 def _unicode(text: str) -> str:
@@ -22,7 +22,7 @@ Text = Annotated[str, AfterValidator(_unicode)]
 
 
 class NewMessage(BaseModel):
-    """What the user says; `strategy` says what to do while another turn runs on the session."""
+    """The user's question; `strategy` decides about another turn that runs on the session."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What the chat function reads from its environment."""
+"""The settings of the chat function, read from its environment."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from chatkeep.settings import required
 class ChatSettings:
     """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
 
-    `openai_options` says what the OpenAI-compatible endpoint takes: see `functions.chat.models.options`.
+    `openai_options` are those of the OpenAI-compatible endpoint: see `functions.chat.models.options`.
     """
 
     checkpoints_table: str

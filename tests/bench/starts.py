@@ -14,9 +14,11 @@ from tests.build.built import FUNCTIONS, HOST_BUILT, PYTHON, WEIGHTS, environmen
 
 FIRST_MODEL = """
 import time
+from chatkeep.deadline import Deadline
 from functions.chat import providers, runtime
+from functions.chat.models.model_settings import ModelSettings
 runtime.tools()
-providers.chat_model(providers.ModelSettings({name!r}, 0.5, 100, {{}}, 20.0))
+providers.chat_model(ModelSettings({name!r}, 0.5, 100, {{}}, Deadline.within(25)))
 """
 MODELS = {
     "bedrock": "bedrock:anthropic.claude-haiku-4-5-20251001-v1:0",

@@ -41,8 +41,8 @@ from chatkeep.deadline import Deadline
 from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.turns import engine
-from chatkeep.turns.attempt import Tools
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.tools import Tools
 from functions.chat import runtime
 from functions.chat.agent import build_graph
 from tests.bench import turn_cpu

@@ -28,9 +28,9 @@ def new_story(dynamodb: Any, pass_an_hour: Callable[[], None]) -> Callable[[], A
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for a turn looks often, and a retry comes at once."""
-    from chatkeep.turns import thread
+    from chatkeep.turns import supervision
     from tests.faults.story import Impatient
 
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(thread, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr("botocore.endpoint.time", Impatient())

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chatkeep.text import valid
-from chatkeep.turns.usage import MOST_TOKENS
+from chatkeep.turns.reported import MOST_TOKENS
 from tests.faults.hostile_texts import ARGUMENTS, SPOKEN, Heard, weighted
 from tests.provider import bedrock_refusals as refusals
 from tests.provider.bedrock import Answer

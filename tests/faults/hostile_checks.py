@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chatkeep.errors import ChatkeepError
-from chatkeep.turns.usage import MOST_TOKENS
+from chatkeep.turns.reported import MOST_TOKENS
 from tests.client import Client, Response
 from tests.faults.hostile_texts import Heard
 from tests.provider.texts import parsed

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from chatkeep.messages import parts
-from chatkeep.turns import ahead
+from chatkeep.turns import overflow
 from tests.cases import cases
 from tests.chat import deployment
 from tests.faults.injector import FOR_GOOD, Fault
@@ -54,7 +54,7 @@ def scenario(request: pytest.FixtureRequest, impatient: None, monkeypatch: pytes
     found = SCENARIOS[request.param]
     monkeypatch.setattr("chatkeep.retrying.time", Impatient())
     if "several" in request.param:  # the limits, made small enough to be met three times by one turn
-        monkeypatch.setattr(ahead, "MOST_BYTES", 20_000)
+        monkeypatch.setattr(overflow, "MOST_BYTES", 20_000)
         monkeypatch.setattr(parts, "INLINE_BYTES", 4_000)
         monkeypatch.setattr(parts, "PART_BYTES", 2_000)
     with deployment(monkeypatch, {"GRAPH": found.graph}):

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from chatkeep.turns import thread
+from chatkeep.turns import supervision
 from functions.sessions import cancelling
 from tests.cases import cases
 from tests.chat import deployment, meanwhile, new_session, sent
@@ -55,7 +55,7 @@ def test_a_turn_without_words_does_not_stand_in_the_way_of_the_next(
 def test_a_turn_that_was_cancelled_before_its_first_word_does_neither(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.05)
     endpoint.strict = STRICT
     session_id = new_session(api, model_name="openai:tiny")
     held = Pause()

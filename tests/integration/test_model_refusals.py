@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatkeep.clock import now
-from chatkeep.turns import thread
+from chatkeep.turns import supervision
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
 from functions.sessions import cancelling
@@ -168,7 +168,7 @@ def test_nothing_is_waited_for_that_the_deadline_does_not_allow(api: Client, end
 def test_a_turn_that_is_cancelled_while_it_waits_to_ask_again_bills_nothing(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, streams: bool | None
 ) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.05)
     session_id = new_session(api, model_name="openai:tiny", model_options={"stream": streams})
     endpoint.script = [openai_refusals.rate_limited(2)]
     with meanwhile(lambda: until_refused(endpoint), lambda: cancelling.cancel(user_id, session_id, None)):

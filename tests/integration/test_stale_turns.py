@@ -30,11 +30,13 @@ from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.sessions import writing
-from chatkeep.turns import ahead, attempt, engine, lease, queue, repair
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, bill, commit
+from chatkeep.turns import admission, attempt, engine, lease, overflow, queue, repair
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.billing import bill
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, commit
 from chatkeep.turns.engine import Request
-from chatkeep.turns.lease import CancelAction, Sender, TakenError, Ticket
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.lease import CancelAction, Sender, TakenError
+from chatkeep.turns.queue import Ticket
 from functions.chat import runtime
 from functions.sessions import cancelling
 from tests import graphs
@@ -60,11 +62,11 @@ def key(user_id: str, session_id: str) -> tuple[str, str]:
 
 def sender(key: tuple[str, str], turn_id: str = "turn", seconds: float = 60) -> Sender:
     """One whose function lives for so many seconds."""
-    return Sender(*key, turn_id, lease.expiry(Deadline.within(seconds)))
+    return Sender(*key, turn_id, Deadline.within(seconds).lease_expiry())
 
 
 def take(key: tuple[str, str], turn_id: str = "turn", seconds: float = 60) -> Session:
-    return lease.acquire(sender(key, turn_id, seconds), None)
+    return queue.take(sender(key, turn_id, seconds), None)
 
 
 def outlived(key: tuple[str, str], turn_id: str = "turn") -> Session:
@@ -95,7 +97,7 @@ def test_who_has_lost_the_lease_can_do_nothing_with_it(key: tuple[str, str], aga
     with pytest.raises(LeaseLostError):
         commit(lost, turn(key), answer(key), NoCheckpoint())
     with pytest.raises(LeaseLostError):
-        ahead.store(lost, [put(key, number) for number in range(120)], [])
+        overflow.store(lost, [put(key, number) for number in range(120)], [])
     with pytest.raises(LeaseLostError):
         lease.still_held(lost)
     assert not lease.release(lost)
@@ -230,7 +232,7 @@ def test_a_cancel_of_a_turn_that_died_does_not_reach_the_next_one(key: tuple[str
     session = sessions.header(*key)
     session.update([Session.cancel_turn_id.set("first"), Session.cancel_action.set(CancelAction.ROLL_BACK)])
     second = take(key, "second")
-    assert lease.asked(second) is None
+    assert lease.requested_cancel(second) is None
     commit(second, turn(key, "second"), answer(key), NoCheckpoint())
     assert tokens(key) == 5
 
@@ -239,14 +241,14 @@ def test_a_cancel_of_a_turn_that_died_does_not_reach_its_repetition(key: tuple[s
     outlived(key)
     session = sessions.header(*key)
     session.update([Session.cancel_turn_id.set("turn"), Session.cancel_action.set(CancelAction.KEEP)])
-    assert lease.asked(session) is CancelAction.KEEP
-    assert lease.asked(take(key)) is None
+    assert lease.requested_cancel(session) is CancelAction.KEEP
+    assert lease.requested_cancel(take(key)) is None
 
 
 def test_a_cancel_is_for_the_turn_that_it_names(key: tuple[str, str]) -> None:
     session = take(key)
     session.update([Session.cancel_turn_id.set("another"), Session.cancel_action.set(CancelAction.KEEP)])
-    assert lease.asked(session) is None
+    assert lease.requested_cancel(session) is None
 
 
 def test_a_repeated_cancel_does_not_stop_the_turn_after_the_one_it_stopped(key: tuple[str, str]) -> None:
@@ -428,7 +430,7 @@ def test_what_a_turn_that_died_has_left_ahead_is_gone_before_the_next_one(
 ) -> None:
     engine.send(replace(request_, claim=None), runtime.tools())
     lost = outlived(key)
-    ahead.store(lost, [put(key, number) for number in range(120)], [])
+    overflow.store(lost, [put(key, number) for number in range(120)], [])
     engine.send(request_, runtime.tools())
     found = views(dynamodb, *key)
     found.check()
@@ -440,8 +442,8 @@ def test_a_large_message_keeps_its_parts_when_what_came_after_it_is_cleared(key:
     (large,) = answer(key)
     large.content = "".join(map(str, range(100_000)))
     commit(take(key), turn(key), [large], NoCheckpoint())
-    ahead.store(outlived(key, "dead"), [put(key, number) for number in range(120)], [])
-    ahead.clear(take(key, "next"))
+    overflow.store(outlived(key, "dead"), [put(key, number) for number in range(120)], [])
+    overflow.clear(take(key, "next"))
     assert [one.message_id for one in Message.query(large.pk, Message.sk.startswith("MESSAGE#"))] == [large.message_id]
     assert messages.get(*key, large.message_id).content == large.content
 
@@ -465,9 +467,9 @@ def test_nobody_passes_those_who_wait(key: tuple[str, str]) -> None:
     interrupts, first, second = waiting(key, "0", interrupts=True), waiting(key, "1"), waiting(key, "2")
     for ticket in (None, first, second):
         with pytest.raises(TakenError):
-            lease.acquire(sender(key), ticket)
+            queue.take(sender(key), ticket)
     for ticket in (interrupts, first, second):
-        lease.release(lease.acquire(sender(key, ticket.turn_id), ticket))
+        lease.release(queue.take(sender(key, ticket.turn_id), ticket))
     left = sessions.header(*key)
     assert (left.waiting, left.interrupting) == ([], [])
     assert take(key).lease_turn_id == "turn"
@@ -479,39 +481,39 @@ def test_the_dead_are_removed_from_a_copy_and_nobody_else(key: tuple[str, str], 
     alive = waiting(key, "alive", interrupts=interrupts)
     copies = [sessions.header(*key) for _ in range(2)]
     for copy in copies:
-        assert queue._tickets(queue.without_dead(copy)) == [alive]
-    assert queue._tickets(sessions.header(*key)) == [alive]
+        assert queue.tickets(queue.without_dead(copy)) == [alive]
+    assert queue.tickets(sessions.header(*key)) == [alive]
 
 
 def test_a_ticket_is_dead_at_the_moment_it_expires(key: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     ticket = waiting(key, "late")
     end = datetime.fromtimestamp(ticket.expires_at / 1000, now().tzinfo)
     monkeypatch.setattr(clock, "read", lambda: end - MOMENT)
-    assert queue._tickets(queue.without_dead(sessions.header(*key))) == [ticket]
-    assert queue._pending(sessions.header(*key), "late")
+    assert queue.tickets(queue.without_dead(sessions.header(*key))) == [ticket]
+    assert queue.pending(sessions.header(*key), "late")
     monkeypatch.setattr(clock, "read", lambda: end)
-    assert not queue._pending(sessions.header(*key), "late")
-    assert queue._tickets(queue.without_dead(sessions.header(*key))) == []
+    assert not queue.pending(sessions.header(*key), "late")
+    assert queue.tickets(queue.without_dead(sessions.header(*key))) == []
 
 
 def test_who_leaves_takes_nobody_elses_place(key: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = waiting(key, "1"), waiting(key, "2")
     copy, read = sessions.header(*key), sessions.header
-    queue._leave(sender(key), first)
+    queue.leave(sender(key), first)
     copies = [copy]
     monkeypatch.setattr(sessions, "header", lambda *asked: copies.pop() if copies else read(*asked))
-    queue._leave(sender(key), first)
-    assert queue._tickets(read(*key)) == [second]
+    queue.leave(sender(key), first)
+    assert queue.tickets(read(*key)) == [second]
 
 
 def test_who_joins_twice_stands_once(key: tuple[str, str]) -> None:
     ticket = Ticket("turn", milliseconds(now() + MINUTE), interrupts=False)
     for _ in range(2):
-        queue._join(sender(key), ticket, TurnInProgressError("other"))
-    assert queue._tickets(sessions.header(*key)) == [ticket]
+        queue.join(sender(key), ticket, TurnInProgressError("other"))
+    assert queue.tickets(sessions.header(*key)) == [ticket]
     sessions.header(*key).delete()
     with pytest.raises(SessionNotFoundError):
-        queue._join(sender(key), ticket, TurnInProgressError("other"))
+        queue.join(sender(key), ticket, TurnInProgressError("other"))
     with pytest.raises(SessionNotFoundError):
         sessions.header(*key)
 
@@ -520,16 +522,16 @@ def test_a_full_queue_takes_nobody_more(key: tuple[str, str]) -> None:
     for number in range(queue.LONGEST_QUEUE):
         waiting(key, str(number))
     with pytest.raises(TurnInProgressError):
-        queue._join(
+        queue.join(
             sender(key), Ticket("turn", milliseconds(now() + MINUTE), interrupts=False), TurnInProgressError("0")
         )
-    assert len(queue._tickets(sessions.header(*key))) == queue.LONGEST_QUEUE
+    assert len(queue.tickets(sessions.header(*key))) == queue.LONGEST_QUEUE
 
 
 def test_who_has_no_time_left_to_wait_leaves_the_queue(key: tuple[str, str]) -> None:
     take(key)
     with pytest.raises(TurnInProgressError) as refusal:
-        queue.acquire(sender(key, "late"), Strategy.ENQUEUE, time.monotonic(), 5)
+        admission.acquire(sender(key, "late"), Strategy.ENQUEUE, time.monotonic(), 5)
     assert refusal.value.turn_id == "turn"
     assert not sessions.header(*key).waiting
 
@@ -539,7 +541,7 @@ def test_who_would_remove_a_turn_overrules_who_would_keep_it_and_not_the_reverse
     seen = []
     for action in (CancelAction.KEEP, CancelAction.KEEP, CancelAction.ROLL_BACK, CancelAction.KEEP):
         with requests() as made:
-            queue._cancel(sessions.header(*key), action)
-        seen.append((lease.asked(sessions.header(*key)), "TransactWriteItems" in dict(made)))
+            admission._cancel(sessions.header(*key), action)
+        seen.append((lease.requested_cancel(sessions.header(*key)), "TransactWriteItems" in dict(made)))
     keep, roll_back = CancelAction.KEEP, CancelAction.ROLL_BACK
     assert seen == [(keep, True), (keep, False), (roll_back, True), (roll_back, False)]

@@ -11,8 +11,8 @@ import pytest
 from chatkeep import clock
 from chatkeep.errors import TooManyTurnsError, TurnInProgressError
 from chatkeep.models.totals import Totals
-from chatkeep.turns.attempt import Answer
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.answers import Answer
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.senders import Senders, gated

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from chatkeep import sessions
+from chatkeep.deadline import Deadline
 from chatkeep.errors import TurnTooLargeError
 from chatkeep.models.session import Session
-from chatkeep.turns import ahead
+from chatkeep.turns import overflow
 from functions.chat.runtime import graph_for, saver
 from tests.cases import cases
 from tests.chat import deployment, new_session, send, sent
@@ -41,7 +42,9 @@ LARGE = [(1_000, 10), (200, 40_000)]
 def log(user_id: str, session_id: str) -> list[str]:
     """What the tasks of all turns have written, as another process reads it: their numbers, in order."""
     runtime = saver()
-    graph = graph_for(sessions.existing(user_id, session_id), 60, type(runtime)(runtime.table_name, runtime.client))
+    graph = graph_for(
+        sessions.existing(user_id, session_id), Deadline.within(60), type(runtime)(runtime.table_name, runtime.client)
+    )
     found = graph.get_state({"configurable": {"thread_id": session_id}}).values["log"]
     return [one.partition(" ")[0] for one in found]
 
@@ -142,21 +145,21 @@ def member(size: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("writes", "heads"),
     [
-        ([], [member(10)] * (ahead.MOST_ITEMS - ahead.OWN_ITEMS + 1)),
+        ([], [member(10)] * (overflow.MOST_ITEMS - overflow.OWN_ITEMS + 1)),
         ([], [member(390_000)] * 11),
-        ([member(ahead.MOST_ITEM_BYTES)], []),
-        ([], [member(ahead.MOST_ITEM_BYTES)]),
+        ([member(overflow.MOST_ITEM_BYTES)], []),
+        ([], [member(overflow.MOST_ITEM_BYTES)]),
     ],
     ids=["heads", "bytes of heads", "a write", "a head"],
 )
 @pytest.mark.usefixtures("engine")
 def test_nothing_is_sent_of_what_a_transaction_or_an_item_cannot_hold(writes: Any, heads: Any) -> None:
     with requests() as made, pytest.raises(TurnTooLargeError):
-        ahead.store(Session("user", "session"), [member(10)] * 200 + writes, heads)
+        overflow.store(Session("user", "session"), [member(10)] * 200 + writes, heads)
     assert made == []
 
 
 @pytest.mark.usefixtures("engine")
 def test_heads_may_take_all_the_room_there_is() -> None:
-    heads = [member(10)] * (ahead.MOST_ITEMS - ahead.OWN_ITEMS)
-    assert ahead.store(Session("user", "session"), [], heads) == []
+    heads = [member(10)] * (overflow.MOST_ITEMS - overflow.OWN_ITEMS)
+    assert overflow.store(Session("user", "session"), [], heads) == []

@@ -6,9 +6,9 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from chatkeep.deadline import Deadline
-from chatkeep.turns.attempt import Tools
+from chatkeep.turns.admission import Strategy
 from chatkeep.turns.engine import Request, send
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns.tools import Tools
 from functions.chat import runtime
 from functions.chat.agent import build_graph
 from tests.bench import turns

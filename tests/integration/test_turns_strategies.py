@@ -26,10 +26,11 @@ from chatkeep.errors import (
 )
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
-from chatkeep.turns import engine, lease, queue, repair, thread
-from chatkeep.turns.attempt import Answer
-from chatkeep.turns.lease import CancelAction, Ticket
-from chatkeep.turns.queue import Strategy
+from chatkeep.turns import engine, lease, queue, repair, supervision
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.answers import Answer
+from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.queue import Ticket
 from functions.chat import runtime
 from functions.sessions import cancelling
 from tests import graphs
@@ -221,7 +222,7 @@ def test_a_cancelled_turn_answers_with_what_it_had(room: Room, monkeypatch: pyte
 
 
 def test_a_cancel_that_comes_as_the_turn_ends_changes_nothing(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     first = room.running()
     room.ask(CancelAction.KEEP)
     room.gate.set()
@@ -230,7 +231,7 @@ def test_a_cancel_that_comes_as_the_turn_ends_changes_nothing(room: Room, monkey
 
 
 def test_a_rollback_that_comes_as_the_turn_ends_still_removes_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     first = room.running()
     room.ask(CancelAction.ROLL_BACK)
     room.gate.set()
@@ -251,7 +252,7 @@ def test_a_turn_whose_session_is_deleted_meanwhile_stores_nothing_but_what_it_us
 def test_a_turn_whose_session_is_purged_before_it_ends_is_billed_to_the_day_alone(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)  # else it may end before it has used anything
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)  # else it may end before it has used anything
     first = room.running()
     room.purge()
     room.gate.set()
@@ -318,7 +319,7 @@ def test_a_sender_that_waits_gives_up_when_the_session_is_archived(room: Room) -
 
 
 def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     late = room.running()
     real = clock.read
     monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
@@ -335,7 +336,7 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
 def test_a_turn_that_lost_its_lease_to_a_repetition_pays_for_itself(
     room: Room, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    monkeypatch.setattr(thread, "FIRST_LOOK_SECONDS", 60)
+    monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     late = room.running(key="k")
     real = clock.read
     monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
@@ -373,7 +374,7 @@ def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Roo
         imported.wait(20)
 
     request = engine.Request(room.user_id, room.session_id, "first", Strategy.REJECT, None, Deadline.within(60))
-    sent = room.pool.submit(engine.send, request, replace(runtime.tools(), load=load))
+    sent = room.pool.submit(engine.send, request, replace(runtime.tools(), prepare=load))
     assert room.started.acquire(timeout=20)
     room.cancel()
     assert sent.result(timeout=10).turn.status == "cancelled"

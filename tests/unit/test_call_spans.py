@@ -14,7 +14,7 @@ from langchain_core.tools import tool
 
 from chatkeep import tracing
 from chatkeep.tracing import Kind
-from chatkeep.turns.calls import RefusedChunk
+from chatkeep.turns.call_recorder import RefusedChunk
 from chatkeep.turns.spans import SpanRecorder, model_attributes
 from tests.collector import Collector, tracing_here
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.turns.calls import LONGEST_NAME, ModelCall
-from chatkeep.turns.summed import MOST, summed
+from chatkeep.turns.model_calls import LONGEST_NAME, MOST_ENTRIES, ModelCall, as_entries
 
 names = st.sampled_from(["openai:gpt-4o", "bedrock:claude", "local:tiny"])
 counts = st.integers(0, 10_000)
@@ -29,7 +28,7 @@ calls = st.builds(
 PARTS = [name for name in ModelCall.__dataclass_fields__ if name.endswith("tokens")] + ["cost"]
 
 
-@given(st.lists(calls, min_size=1, max_size=20), st.sampled_from([1, MOST]))
+@given(st.lists(calls, min_size=1, max_size=20), st.sampled_from([1, MOST_ENTRIES]))
 def test_sums_are_those_of_the_calls_by_kind_and_model(some: list[ModelCall], times: int) -> None:
     many = some * times
 
@@ -39,8 +38,8 @@ def test_sums_are_those_of_the_calls_by_kind_and_model(some: list[ModelCall], ti
             sums[one.kind, one.model_name] += getattr(one, name) or 0
         return +sums
 
-    entries = summed(many)
-    assert len(entries) <= MOST
+    entries = as_entries(many)
+    assert len(entries) <= MOST_ENTRIES
     for name in PARTS:
         sums: Counter[tuple[str, ...]] = Counter()
         for entry in entries:
@@ -51,7 +50,7 @@ def test_sums_are_those_of_the_calls_by_kind_and_model(some: list[ModelCall], ti
 
 @given(st.lists(calls, min_size=1, max_size=20))
 def test_what_is_not_known_of_a_call_stays_so_in_a_sum(some: list[ModelCall]) -> None:
-    entries = summed(some * MOST)
+    entries = as_entries(some * MOST_ENTRIES)
     assert all(entry["cost"] is not None for entry in entries) == all(one.cost is not None for one in some)
     assert any(entry.get("estimated") for entry in entries) == any(one.estimated for one in some)
 
@@ -60,5 +59,5 @@ def test_calls_of_a_thousand_models_still_fit_into_a_record() -> None:
     call = ModelCall("message", "", 10**7, 10**7, 10**7, 10**7, 10**7, 10**7, 10**12, True)
     names = [str(number).zfill(LONGEST_NAME) for number in range(1_000)]
     named = [replace(call, model_name=name, asked=name[::-1]) for name in names]
-    assert [one["calls"] for one in summed(named)] == [1_000]
-    assert len(json.dumps(summed(named[:MOST]))) < 200_000
+    assert [one["calls"] for one in as_entries(named)] == [1_000]
+    assert len(json.dumps(as_entries(named[:MOST_ENTRIES]))) < 200_000

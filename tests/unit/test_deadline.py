@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from chatkeep import clock, deadline
 from chatkeep.clock import now
-from chatkeep.deadline import ANSWERING_SECONDS, GATEWAY_SECONDS, NONE, RESERVE_SECONDS, Deadline
+from chatkeep.deadline import (
+    ANSWERING_SECONDS,
+    CLIENT_GRACE_SECONDS,
+    GATEWAY_SECONDS,
+    NONE,
+    RESERVE_SECONDS,
+    Deadline,
+    time_of_day,
+)
 from tests.remaining import remaining
 
 NEARLY = 0.002
@@ -94,3 +102,22 @@ def test_the_storage_is_waited_for_almost_to_the_end() -> None:
 def test_a_deadline_ends_with_its_request() -> None:
     assert made({}) is not NONE
     assert deadline.current() is NONE
+
+
+@given(st.floats(0, GATEWAY_SECONDS), st.floats(10, 900))
+def test_the_moments_of_a_turn_come_one_after_the_other(age: float, seconds: float) -> None:
+    one = made(received(age), seconds)
+    answer_by = time_of_day(one.answer_by)
+    client_gives_up = answer_by + timedelta(seconds=CLIENT_GRACE_SECONDS)
+    lease_expires = datetime.fromtimestamp(one.lease_expiry() / 1000, UTC)
+    moments = [
+        time_of_day(one.start_by), answer_by, client_gives_up, time_of_day(one.store_by), time_of_day(one.dies),
+        lease_expires,
+    ]  # fmt: skip
+    assert moments == sorted(set(moments))
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.0, -60.0])
+def test_a_models_client_can_be_made_when_the_time_is_over_too(seconds: float) -> None:
+    one = Deadline.within(RESERVE_SECONDS + seconds)
+    assert one.client_seconds_left() == pytest.approx(max(0.0, seconds) + CLIENT_GRACE_SECONDS)

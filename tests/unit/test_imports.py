@@ -236,7 +236,7 @@ def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
 WITHOUT_OPENTELEMETRY = (
     "import sys; sys.modules['opentelemetry'] = None; "
     "from functions.chat import app, providers, runtime; runtime.tools(); "
-    "providers.load('openai:tiny'); providers.load('bedrock:tiny')"
+    "providers.prepare('openai:tiny'); providers.prepare('bedrock:tiny')"
 )
 """Imports all that turns need; LangSmith takes OpenTelemetry where it finds it, so it lies in a layer of its own."""
 OF_CHAT = {

@@ -19,15 +19,14 @@ from chatkeep.checkpointer.side_by_side import side_by_side
 from chatkeep.dynamodb import transaction
 from chatkeep.errors import StorageUnavailableError
 from chatkeep.models.preferences import Preferences
-from chatkeep.retrying import ATTEMPT_SECONDS, attempts, nap
+from chatkeep.retrying import ATTEMPT_SECONDS, attempts, looks, nap
 from tests.engines import Engine
 from tests.wire import cancelled, refusing
 
 ROOT = Path(__file__).parents[2]
 MAY_SLEEP = {
     "layers/shared/chatkeep/retrying.py",
-    "layers/shared/chatkeep/turns/thread.py",  # looks for a cancel until the turn ends, and is ended with it
-    "functions/chat/scripted.py",  # the pauses of a script
+    "functions/chat/models/scripted.py",  # the pauses of a script
 }
 
 
@@ -162,3 +161,14 @@ def test_nobody_sleeps_but_the_retries_and_two_who_say_why() -> None:
     modules = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "shared").rglob("*.py")]
     slept = {str(file.relative_to(ROOT)) for file in modules if sleeping(file.read_text(encoding="utf-8"))}
     assert slept == MAY_SLEEP
+
+
+@given(st.floats(0, 60), st.floats(0.01, 1))
+def test_looks_come_with_naps_between_them_and_end_in_time(seconds: float, longest: float) -> None:
+    with watch(60) as made:
+        end = made.now + seconds
+        for number, _ in enumerate(looks(longest, end)):
+            assert made.now <= end
+            assert len(made.slept) == number
+        assert all(nap <= longest for nap in made.slept)
+        assert end - made.now <= longest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.text import Joiner, serialised, valid
-from chatkeep.turns.plain import DEEPEST, as_json, is_deep, readable, storable
+from chatkeep.turns.encodable import DEEPEST, as_json, is_deep, readable, storable
 
 HALVES = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF)
 ANY_TEXT = st.text(st.characters() | HALVES | st.sampled_from("a\ud83d\ude00"))

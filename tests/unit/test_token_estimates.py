@@ -22,7 +22,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from chatkeep.turns.estimate import (
+from chatkeep.turns.token_estimates import (
     MEDIA_TOKENS,
     MESSAGE_TOKENS,
     OTHER_TOKENS,

@@ -1,6 +1,6 @@
 """Bedrock's Converse API."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 
@@ -15,10 +15,9 @@ from langchain_core.runnables import run_in_executor
 from chatkeep import deadline
 from chatkeep.aws import hooks
 from functions.chat.models.careful import Careful
+from functions.chat.models.model_settings import ModelSettings
 
 READ_SECONDS = 30.0
-GRACE_SECONDS = 1.0
-"""How much longer than the turn a thread waits: the turn's own deadline comes first, and leaves the thread behind."""
 CONFIG = Config(
     read_timeout=READ_SECONDS,
     connect_timeout=5,
@@ -32,7 +31,7 @@ FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequen
 
 
 class BedrockModel(Careful, ChatBedrockConverse):
-    """boto3 waits without asyncio, so that requests are made on a thread; what is awaited here is that thread."""
+    """boto3 waits without asyncio, so that requests are made on a thread; that thread is awaited here."""
 
     async def _provider_astream(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
@@ -49,29 +48,25 @@ class BedrockModel(Careful, ChatBedrockConverse):
 
 @cache
 def _client(service: str) -> Any:
-    """One client a process: making one takes as long as a turn, and its connections are kept."""
+    """One client per process: making one takes as long as a turn, and its connections are kept."""
     client = boto3.client(service, config=CONFIG)
     hooks.before_attempt(client, service, _limit)
     return client
 
 
 def _limit(request: AWSPreparedRequest, **_: Any) -> None:
-    left = deadline.current().seconds_left() + GRACE_SECONDS
-    request.context["read_timeout"] = max(GRACE_SECONDS, min(READ_SECONDS, left))
+    request.context["read_timeout"] = min(READ_SECONDS, deadline.current().client_seconds_left())
 
 
-def make(
-    model: str, *, options: Mapping[str, Any], temperature: float, max_tokens: int, **settings: Any
-) -> BedrockModel:
+def make(wanted: ModelSettings) -> BedrockModel:
     """The model on Bedrock; an option of None is a field that is not sent."""
-    fields: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
-    fields |= {name: value for name, value in options.items() if name in FIELDS}
-    more = {name: value for name, value in options.items() if name not in FIELDS | NOT_FOR_IT and value is not None}
+    own, given = wanted.fields(), wanted.options
+    own |= {name: value for name, value in given.items() if name in FIELDS}
+    more = {name: value for name, value in given.items() if name not in FIELDS | NOT_FOR_IT and value is not None}
     return BedrockModel(
-        model=model,
+        model=wanted.model,
         client=_client("bedrock-runtime"),
         bedrock_client=_client("bedrock"),
         additional_model_request_fields=more or None,
-        **{name: value for name, value in fields.items() if value is not None},
-        **settings,
+        **{name: value for name, value in own.items() if value is not None},
     )

@@ -1,4 +1,4 @@
-"""What every provider's class is made with: history that endpoints take, answers that can be kept, one more try."""
+"""The care that every provider's class takes: history that endpoints take, answers that can be kept, one more try."""
 
 import math
 import time
@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from chatkeep.retrying import sleep, sleep_on_loop
-from chatkeep.turns.calls import RefusedChunk
+from chatkeep.turns.call_recorder import RefusedChunk
 from functions.chat.models.failures import pause
 from functions.chat.models.history import admissible
 from functions.chat.models.reading import FRAGMENTS, Reading
@@ -23,7 +23,7 @@ class Careful(BaseChatModel):
     """To be put before a provider's class among the bases.
 
     A request that is refused for a moment is made once more where that moment is short; one that was answered in part
-    is not. What a broken answer had said and used comes in a last chunk before the error.
+    is not. The last words and the usage of a broken answer come in a last chunk before the error.
     """
 
     answer_by: float = math.inf

@@ -5,7 +5,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from chatkeep.text import valid
-from chatkeep.turns.plain import storable
+from chatkeep.turns.encodable import storable
 
 Block = str | dict[str, Any]
 Content = str | list[Block]

@@ -1,4 +1,4 @@
-"""What went wrong when a provider refuses or breaks off, and whether asking once more is worth a moment."""
+"""Failures of providers: the problem that each is, and whether asking once more is worth a moment."""
 
 import math
 import re
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 from langchain_core.exceptions import ContextOverflowError
 
 from chatkeep.clock import now
+from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.errors import (
     ChatkeepError,
     ContextLengthExceededError,
@@ -29,12 +30,10 @@ from functions.chat.models.redaction import redacted
 LONGEST_PAUSE = 2.0
 """Seconds for which a provider may ask, else the turn ends; it holds its session's lease meanwhile."""
 USUAL_PAUSE = 1.0
-"""A random part of it is waited beyond what the provider asks for, so that turns which were refused together do not
+"""A random part of it is waited beyond the provider's own wish, so that turns which were refused together do not
 ask again together."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
-LEFT_AFTER_PAUSE = 5.0
-"""Seconds of the turn's time that have to be left, else an answer would come too late."""
 
 LONGEST_MESSAGE = 4_000
 """Characters in which an error is looked for: a proxy's page may be long."""
@@ -62,7 +61,7 @@ NOT_ENABLED = re.compile(
 """Of Bedrock, while nobody has subscribed to the model for the account or the account may not:
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html"""
 OVER_A_MINUTES_LIMIT = re.compile(r"request too large", re.IGNORECASE)
-"""A request that no wait lets pass: it alone is over the limit of tokens a minute."""
+"""A request that no wait lets pass: it alone is over the limit of tokens per minute."""
 PASSING = {408, 409, 425, 429, 503, 529}
 """Statuses of refusals that pass by themselves, beside the 5xx."""
 STATUSES = {
@@ -110,7 +109,7 @@ WITHOUT_A_STATUS = {"NoCredentialsError": 401, "PartialCredentialsError": 401, "
 
 @dataclass(frozen=True)
 class Facts:
-    """What an error of a provider's client tells, whichever client it is; `status` is None where none came."""
+    """The facts in an error of a provider's client, whichever client it is; `status` is None where none came."""
 
     status: int | None
     code: str
@@ -120,7 +119,7 @@ class Facts:
 
 
 def explain(error: Exception, model_name: str) -> ChatkeepError:
-    """The outcome that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
+    """The problem that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
     facts = _facts(error)
     said, status = f"{facts.code} {facts.message}", facts.status
     if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and TOO_LONG.search(said)):
@@ -151,7 +150,7 @@ def pause(error: Exception, seconds_left: float) -> float | None:
         return None
     asked_for = facts.retry_after or 0.0
     wait = asked_for + jitter(USUAL_PAUSE)
-    return wait if asked_for <= LONGEST_PAUSE and wait + LEFT_AFTER_PAUSE <= seconds_left else None
+    return wait if asked_for <= LONGEST_PAUSE and wait + SHORTEST_RUN_SECONDS <= seconds_left else None
 
 
 def _facts(error: Exception) -> Facts:
@@ -213,7 +212,7 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _embedded(error: Exception) -> str | None:
-    """What the embedded model says it lacks."""
+    """The embedded model's own words on what it lacks."""
     body = getattr(error, "body", None)
     if isinstance(body, dict) and body.get("type") == "embedded_model_missing":
         return f"cannot run here: {body['message']}"

@@ -2,7 +2,7 @@
 
 Templates of open models want the roles to alternate, some endpoints refuse blank text, and all want a tool call to be
 answered right away. A session may have gone through turns without words, calls that were cut off, and results of calls
-that nobody made. What is sent is put right here; the thread and the transcript keep what happened.
+that nobody made. The prompt is put right here; the thread and the transcript stay true to the facts.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from chatkeep.turns.plain import as_json, storable
+from chatkeep.turns.encodable import as_json, storable
 from functions.chat.models.content import Content, cleaned, has_words, together
 
 NO_WORDS = "…"
@@ -96,8 +96,8 @@ def _with_calls(message: BaseMessage, calls: list[dict[str, Any]]) -> BaseMessag
 
 
 def _worded(messages: Iterator[BaseMessage]) -> Iterator[BaseMessage]:
-    """Without the answers that have no words, unless the result of a tool comes before; what has to be there and has no
-    words gets some."""
+    """Without the answers that have no words, unless the result of a tool comes before; a message that has to be there
+    gets words where it has none."""
     before: BaseMessage | None = None
     for one in messages:
         if isinstance(one, AIMessage) and not one.tool_calls and not has_words(one.content):

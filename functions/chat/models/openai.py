@@ -14,18 +14,21 @@ from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_meta
 from openai import APIError
 from pydantic import Field, SecretStr
 
-from chatkeep.turns.usage import MOST_TOKENS, believable
+from chatkeep.errors import ModelNotSupportedError
+from chatkeep.turns.reported import MOST_TOKENS, believable
 from functions.chat.models.careful import Careful
+from functions.chat.models.model_settings import ModelSettings
 from functions.chat.models.openai_http import AsyncClient, Client, as_chunk
 from functions.chat.models.options import Wire
 from functions.chat.models.reading import FRAGMENTS
+from functions.chat.settings import settings
 
 DESCRIBES = ("model", "system_fingerprint", "service_tier")
 NAMES = {"model": "model_name"}
 
 
 class CompatibleModel(Careful, BaseChatOpenAI):
-    """A compatible endpoint's model. `wire` says what of a request the endpoint takes, and under which names."""
+    """A compatible endpoint's model. `wire` has the fields of a request that the endpoint takes, and their names."""
 
     wire: Wire = Field(default_factory=Wire)
 
@@ -35,7 +38,7 @@ class CompatibleModel(Careful, BaseChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
-        """LangChain's own adds usages up, drops refusals, and fails for what it does not expect.
+        """LangChain's own adds usages up, drops refusals, and fails for anything unexpected.
 
         Raises APIError where the answer is an error, though its status says otherwise.
         """
@@ -98,7 +101,7 @@ def _text(content: Any) -> str:
 
 
 def _usage(told: Any) -> Any:
-    """What of `told` can be a count; LangChain's function fails for a member of another type than it expects."""
+    """The members of `told` that can be counts; LangChain's function fails for one of an unexpected type."""
     if not isinstance(told, Mapping):
         return None
     counts: dict[str, Any] = {name: value for name, value in told.items() if _is_count(value)}
@@ -118,7 +121,7 @@ _clients: WeakKeyDictionary[Any, AsyncClient] = WeakKeyDictionary()
 
 
 def _client_of_loop() -> AsyncClient:
-    """One client a loop, as its connections belong to it; outside of one a fresh one."""
+    """One client per loop, as its connections belong to it; outside of one a fresh one."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -131,21 +134,34 @@ def _client_of_loop() -> AsyncClient:
 _client = cache(Client)
 
 
-def make(
-    model: str, *, base_url: str | None, api_key: str, wire: Wire, seconds: float, **settings: Any
+def make(wanted: ModelSettings) -> CompatibleModel:
+    """The model at the deployment's OpenAI-compatible endpoint, else at OpenAI's own.
+
+    Raises ModelNotSupportedError where there is no key for it, UnavailableError where the key cannot be read.
+    """
+    key = settings().openai_api_key
+    if key is None:
+        raise ModelNotSupportedError("this deployment has no key for an OpenAI-compatible endpoint: set OPENAI_API_KEY")
+    at, options = settings().openai_base_url, settings().openai_options
+    return compatible(wanted, base_url=at, api_key=key.current(), endpoint_options=options)
+
+
+def compatible(
+    wanted: ModelSettings, *, base_url: str | None, api_key: str, endpoint_options: Mapping[str, Any]
 ) -> CompatibleModel:
-    """The model at `base_url`, or at OpenAI's own endpoint; a request takes at most so many `seconds`."""
+    """The model at `base_url`, or at OpenAI's own endpoint, with options of the endpoint and then of the session."""
+    wire = Wire.of(wanted.model, endpoint_options, wanted.options)
     kind = OpenAIModel if base_url is None else CompatibleModel
     return kind(
-        model=model,
+        model=wanted.model,
         base_url=base_url,
         api_key=SecretStr(api_key),
-        timeout=seconds,
+        timeout=wanted.deadline.client_seconds_left(),
         max_retries=0,  # Careful tries again, and knows how much time there is
         stream_usage=True,
         disable_streaming=not wire.streams,
         wire=wire,
         http_client=_client(),
         http_async_client=_client_of_loop(),
-        **settings,
+        **wanted.fields(),
     )

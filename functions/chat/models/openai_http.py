@@ -10,7 +10,7 @@ from httpx2 import RemoteProtocolError, Request, Response
 
 STREAM = "text/event-stream"
 EVENTS = (b"data:", b"event:", b":")
-"""What a stream begins with: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream"""
+"""The beginnings of a stream: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream"""
 ASKS_FOR_STREAM = re.compile(rb'"stream":\s*true')
 
 
@@ -21,8 +21,8 @@ def as_chunk(whole: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_stream(request: Request, response: Response) -> Response:
-    """`response` as a stream, which it may be under another name. Raises RemoteProtocolError for what is no completion
-    at all, such as a proxy's page."""
+    """`response` as a stream, which it may be under another name. Raises RemoteProtocolError where it is neither
+    that nor a completion: a proxy's page, say."""
     if response.content.lstrip().startswith(EVENTS):
         return response
     try:

@@ -1,4 +1,4 @@
-"""What an endpoint takes of a request: fields that are not to be sent, other names for them, more fields."""
+"""An endpoint's options: fields of a request that are not to be sent, other names for them, more fields."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Wire:
 
     @classmethod
     def of(cls, model: str, *options: Mapping[str, Any]) -> Self:
-        """What `options` say, the later ones first, beyond what is known of `model` by its name."""
+        """The wire that `options` describe, the later ones first, else as `model` is known by its name."""
         known: dict[str, Any] = {}
         if NEW_NAMES.match(model):
             known["max_tokens_field"] = "max_completion_tokens"

@@ -8,11 +8,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
 from chatkeep.text import Joiner
-from chatkeep.turns.calls import ReadChunk
-from chatkeep.turns.plain import storable
-from chatkeep.turns.usage import believable
-from functions.chat.models.calls import Calls
+from chatkeep.turns.call_recorder import ReadChunk
+from chatkeep.turns.encodable import storable
+from chatkeep.turns.reported import believable
 from functions.chat.models.content import CALLS, Block, Content
+from functions.chat.models.tool_calls import Calls
 
 FRAGMENTS = "call_fragments"
 """Where a provider's class leaves the fragments of calls that LangChain should not read itself."""
@@ -35,7 +35,7 @@ class Reading:
         self._refused = False
 
     def add(self, chunk: ChatGenerationChunk) -> ReadChunk | None:
-        """What of the chunk can go on now, if anything; always something for the first one."""
+        """The part of the chunk that can go on now, if any; always one for the first chunk."""
         message = chunk.message
         self._metadata |= {**(chunk.generation_info or {}), **message.response_metadata}
         extra = dict(message.additional_kwargs)

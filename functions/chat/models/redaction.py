@@ -1,4 +1,4 @@
-"""A provider's words without what belongs to the operator alone."""
+"""A provider's words without those that belong to the operator alone."""
 
 import re
 from urllib.parse import urlsplit

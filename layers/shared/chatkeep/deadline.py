@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chatkeep.clock import now
+from chatkeep.clock import milliseconds, now
 
 GATEWAY_SECONDS = 29.0
 """API Gateway's patience, counted from its receipt of the request:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 RESERVE_SECONDS = 5.0
-"""The end of a request's time, for storing what it has and for the answer. A call that a silent DynamoDB never answers
+"""The end of a request's time, for storing and for the answer. A call that a silent DynamoDB never answers
 fails within it: see `chatkeep.dynamodb.connection`."""
 ANSWERING_SECONDS = 0.5
 """The end of the reserve: DynamoDB is waited for no longer, so that a problem can still be answered."""
+SHORTEST_RUN_SECONDS = 5.0
+"""An answer of a model takes about as long: who has less left neither starts a turn nor asks a model once more."""
+CLIENT_GRACE_SECONDS = 1.0
+"""How much longer than the turn a model's client waits: the turn's own deadline comes first and knows what was said."""
+LEASE_MARGIN_SECONDS = 2.0
+"""How long a lease outlasts the function that holds it: for clocks that differ."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +49,36 @@ class Deadline:
         """When the last answer of the storage has to be there."""
         return self.answer_by + RESERVE_SECONDS - ANSWERING_SECONDS
 
+    @property
+    def start_by(self) -> float:
+        """When a turn that waits for others has to start at the latest."""
+        return self.answer_by - SHORTEST_RUN_SECONDS
+
+    def lease_expiry(self) -> int:
+        """When the lease of a turn with this deadline expires, in milliseconds since the epoch."""
+        return milliseconds(time_of_day(self.dies + LEASE_MARGIN_SECONDS))
+
     def seconds_left(self) -> float:
         """Seconds for models and queues; negative in the reserve."""
-        return self.answer_by - time.monotonic()
+        return seconds_until(self.answer_by)
+
+    def client_seconds_left(self) -> float:
+        """Seconds for a model's client; never less than the grace, with which a client can be made at any time."""
+        return max(0.0, self.seconds_left()) + CLIENT_GRACE_SECONDS
 
     def storage_seconds_left(self) -> float:
         """Seconds for the storage."""
-        return self.store_by - time.monotonic()
+        return seconds_until(self.store_by)
 
 
 def time_of_day(moment: float) -> datetime:
     """A moment of `time.monotonic` by this machine's clock, for other machines."""
-    return now() + timedelta(seconds=moment - time.monotonic())
+    return now() + timedelta(seconds=seconds_until(moment))
+
+
+def seconds_until(moment: float) -> float:
+    """Seconds until a moment of `time.monotonic`."""
+    return moment - time.monotonic()
 
 
 NONE = Deadline()

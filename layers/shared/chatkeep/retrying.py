@@ -46,6 +46,13 @@ def nap(longest: float, seconds_left: float) -> bool:
     return True
 
 
+def looks(longest: float, until: float) -> Iterator[None]:
+    """Looks at something that others change, each but the first after a nap, as long as one ends before `until`."""
+    yield
+    while nap(longest, deadline.seconds_until(until)):
+        yield
+
+
 def jitter(longest: float) -> float:
     """A random part of `longest` seconds, so that those who failed together do not come back together."""
     return random.uniform(0, longest)  # noqa: S311

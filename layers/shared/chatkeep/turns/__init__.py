@@ -1,1 +1,1 @@
-"""The turn engine: one writer a session, each turn exactly once, and nothing visible of one that died."""
+"""The turn engine: one writer per session, each turn exactly once, and nothing visible of one that died."""

@@ -6,23 +6,23 @@ from typing import Any, Protocol
 
 from chatkeep.clock import after, now
 from chatkeep.dynamodb.transaction import Transaction
-from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError, SessionNotFoundError
+from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError
 from chatkeep.messages import parts
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.retrying import attempts
 from chatkeep.sessions.activity import touch, unmoved
-from chatkeep.turns import ahead, lease, slots
-from chatkeep.turns.ahead import Members
+from chatkeep.turns import lease, overflow, slots
 from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.overflow import Writes
 from chatkeep.usage import counters
 
 ATTEMPTS = 5
 
 
 class CheckpointWrites(Protocol):
-    """What a staged checkpoint puts: `heads` make it visible, `payload` is worth nothing without them."""
+    """The writes of a staged checkpoint: `heads` make it visible, `payload` is worth nothing without them."""
 
     @property
     def payload(self) -> Sequence[dict[str, Any]]: ...
@@ -59,8 +59,8 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, TurnRecordedError,
     RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
-    with ahead.limits_named():
-        writes = ahead.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
+    with overflow.limits_named():
+        writes = overflow.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
@@ -70,7 +70,7 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
 
 
-def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Members) -> None:
+def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Writes) -> None:
     moves, not_later = touch(session, at)
     # The place in the list is made of the pin, the state and the last change, which move while the turn runs.
     condition = lease.held(session) & unmoved(session) & not_later
@@ -93,28 +93,8 @@ def _store(session: Session, at: str, turn: Turn, messages: list[Message], write
         counters.add_to_day(transaction, session.user_id, turn, now())
 
 
-def bill(session: Session, turn: Turn) -> None:
-    """Record what a turn has used that leaves nothing else, whoever holds the lease by now: in the session and in its
-    user's totals while the session exists, and in the user's day in any case."""
-    at = now()
-    try:
-        with Transaction() as transaction:
-            transaction.put(turn, condition=Turn.sk.does_not_exist())
-            transaction.change(
-                session,
-                *counters.session_additions(turn),
-                condition=Session.sk.exists(),
-                otherwise=SessionNotFoundError(session.session_id),
-            )
-            counters.add_to_totals(transaction, session.user_id, turn)
-            counters.add_to_day(transaction, session.user_id, turn, at)
-    except SessionNotFoundError:  # purged meanwhile
-        with Transaction() as transaction:
-            counters.add_to_day(transaction, session.user_id, turn, at)
-
-
-def _items(messages: list[Message]) -> Members:
-    """The parts of all messages, then their own items: what comes last is the last to be written ahead."""
+def _items(messages: list[Message]) -> Writes:
+    """The parts of all messages, then their own items: the last of them are the last to be written ahead."""
     split = [parts.split(message) for message in messages]
     return [*(part for _, its_parts in split for part in its_parts), *(item for item, _ in split)]
 
@@ -123,7 +103,7 @@ def _still_ours(session: Session, turn: Turn) -> Session:
     present = lease.still_held(session)
     if present.status is Status.DELETED:
         raise SessionDeletedError(session.session_id)
-    if lease.asked(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
+    if lease.requested_cancel(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
         raise RollBackRequestedError
     return present
 

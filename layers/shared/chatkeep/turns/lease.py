@@ -1,4 +1,4 @@
-"""The lease on a session: who may run a turn on it, until when, and who comes next.
+"""The lease on a session: who may run a turn on it, and until when.
 
 A lease is a conditional update of the session's header, so that taking it brings the settings along. Its fence grows by
 one with each holder; whatever a turn writes, it writes in a transaction that requires its own turn id and fence to be
@@ -6,32 +6,26 @@ the lease's still. A holder that died is taken over once its lease has expired; 
 visible, so that taking over is all the repair there is.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from botocore.exceptions import BotoCoreError
-from pynamodb.attributes import ListAttribute
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
-from chatkeep.deadline import Deadline, time_of_day
 from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 
-MARGIN = timedelta(seconds=2)
-"""How long a lease outlasts the function that holds it: for clocks that differ."""
-
 
 class CancelAction(StrEnum):
     KEEP = "keep"
-    """Stop, and keep what was produced."""
+    """Stop, and keep the words so far."""
     ROLL_BACK = "roll_back"
     """Stop, and leave nothing but the usage."""
 
@@ -58,51 +52,21 @@ class Sender:
     owner: str = field(default_factory=ids.new)
 
 
-@dataclass(frozen=True)
-class Ticket:
-    """A place in one of a session's two queues, worth nothing after `expires_at` (ms since the epoch).
-
-    Those who interrupt the running turn come before those who wait for its end.
-    """
-
-    turn_id: str
-    expires_at: int
-    interrupts: bool
-
-    @classmethod
-    def parse(cls, text: str, interrupts: bool) -> "Ticket":
-        turn_id, _, expires_at = text.partition("@")
-        return cls(turn_id, int(expires_at), interrupts)
-
-    def __str__(self) -> str:
-        return f"{self.turn_id}@{self.expires_at}"
-
-    def queue(self) -> ListAttribute[Any]:
-        """The attribute of the session that the ticket stands in."""
-        return Session.interrupting if self.interrupts else Session.waiting
-
-
 def holder(session: Session) -> Sender:
     """The sender that `session`'s lease was acquired for."""
     expires_at = int(session.lease_expires_at)
     return Sender(session.user_id, session.session_id, session.lease_turn_id, expires_at, session.lease_owner)
 
 
-def expiry(deadline: Deadline) -> int:
-    """When a lease expires whose holder has this deadline, in milliseconds since the epoch."""
-    return milliseconds(time_of_day(deadline.dies) + MARGIN)
+def acquire(sender: Sender, admitted: Condition, more: Sequence[Action] = ()) -> Session:
+    """Take the lease for `sender` and return the session with the details that turns need.
 
-
-def acquire(sender: Sender, ticket: Ticket | None) -> Session:
-    """Take the lease for `sender` and return the session with what turns need of its details.
-
-    Without a ticket nobody may be waiting; with one it must be the first in line, and is used up. Raises TakenError
-    while another turn has the lease or others come first, SessionNotFoundError, SessionDeletedError,
-    SessionArchivedError.
+    The same update carries out `more`. Raises TakenError while another turn has the lease or `admitted` does not hold,
+    SessionNotFoundError, SessionDeletedError, SessionArchivedError.
     """
     session = Session(sender.user_id, sender.session_id)
     try:
-        if not update_if(session, _taking(sender, ticket), _free() & _next(ticket)):
+        if not update_if(session, [*_taking(sender), *more], _free() & admitted):
             session = sessions.ready(sender.user_id, sender.session_id)
             if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
@@ -172,8 +136,8 @@ def cancel(transaction: Transaction, session: Session, action: CancelAction) -> 
     return turn_id
 
 
-def asked(session: Session) -> CancelAction | None:
-    """What the turn that holds `session`'s lease is asked to do, as of when `session` was read."""
+def requested_cancel(session: Session) -> CancelAction | None:
+    """The cancel that the turn which holds `session`'s lease was asked for when `session` was read."""
     if session.lease_turn_id is None or session.cancel_turn_id != session.lease_turn_id:
         return None
     return CancelAction(session.cancel_action)
@@ -187,8 +151,14 @@ def still_held(session: Session) -> Session:
     return present
 
 
-def _taking(sender: Sender, ticket: Ticket | None) -> list[Action]:
-    actions: list[Action] = [
+def follows(session: Session, before: Session) -> bool:
+    """Whether nobody held the lease between the moment when `before` was read and the one when it was acquired with
+    `session`."""
+    return bool(session.lease_fence == before.lease_fence + 1)
+
+
+def _taking(sender: Sender) -> list[Action]:
+    return [
         Session.lease_turn_id.set(sender.turn_id),
         Session.lease_owner.set(sender.owner),
         Session.lease_fence.add(1),
@@ -197,9 +167,6 @@ def _taking(sender: Sender, ticket: Ticket | None) -> list[Action]:
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),
     ]
-    if ticket is not None:
-        actions.append(ticket.queue()[0].remove())
-    return actions
 
 
 def _free() -> Condition:
@@ -208,12 +175,3 @@ def _free() -> Condition:
     expired = Session.lease_expires_at <= milliseconds(now())  # as `running_turn` has it
     condition: Condition = open_session & (Session.lease_turn_id.does_not_exist() | expired)
     return condition
-
-
-def _next(ticket: Ticket | None) -> Condition:
-    nobody_interrupts: Condition = Session.interrupting[0].does_not_exist()
-    if ticket is None:
-        nobody: Condition = nobody_interrupts & Session.waiting[0].does_not_exist()
-        return nobody
-    first: Condition = ticket.queue()[0] == str(ticket)
-    return first if ticket.interrupts else nobody_interrupts & first

@@ -1,7 +1,7 @@
 """Repair of sessions whose turn died and whom nobody returns to.
 
 A turn makes its checkpoint, messages and counters visible in one transaction, so that a dead one has left nothing to
-roll forward or back: what remains is its lease, and senders that died while they waited.
+roll forward or back: only its lease remains, and senders that died while they waited.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from chatkeep.turns import lease, queue, slots
 
 
 def sweep() -> int:
-    """End every expired lease and return how many there were; each costs one update, finding them a Query a shard.
+    """End every expired lease and return how many there were. Each costs one update; finding them, one Query per shard.
 
-    At the deadline it stops; the next sweep finds what is left.
+    At the deadline it stops; the next sweep finds the others.
     """
     return sum(_repair(session) for session in takewhile(_in_time, _expired()))
 

@@ -16,9 +16,9 @@ from langchain_core.outputs import LLMResult
 from chatkeep import tracing
 from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing import NOTHING, Attributes, Kind, Span
-from chatkeep.turns.calls import ASIDE, UNKNOWN, WRITES, RefusedChunk, asked_for
-from chatkeep.turns.finish import reason
-from chatkeep.turns.usage import believable
+from chatkeep.turns.call_recorder import ASIDE, CACHE_WRITES, RefusedChunk
+from chatkeep.turns.model_calls import UNKNOWN, asked_for
+from chatkeep.turns.reported import believable, finish_reason
 
 PROVIDERS = {"bedrock": "aws.bedrock"}
 """The conventions' names of providers that we name otherwise."""
@@ -114,7 +114,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._end(run_id, error)
 
     def stop(self) -> None:
-        """End what is under way: the turn is over, and a call that goes on in a thread is no part of it any more."""
+        """End the spans under way: the turn is over, and a call that goes on in a thread is no part of it any more."""
         for run_id in list(self._running):
             if (span := self._running.pop(run_id, None)) is not None:
                 span.fail(STOPPED)
@@ -135,17 +135,17 @@ class SpanRecorder(BaseCallbackHandler):
 
 
 def _answered(message: AIMessage) -> Attributes:
-    """What is known of an answer; its usage only as far as the model reported it."""
+    """The attributes of an answer; its usage only as far as the model reported it."""
     usage = believable(message.usage_metadata or {})
     given: Mapping[str, Any] = usage.get("input_token_details", {})
     made = usage.get("output_token_details", {})
     model = message.response_metadata.get("model_name") or message.response_metadata.get("model")
     return {
         "gen_ai.response.model": model if isinstance(model, str) and NAME.fullmatch(model) else None,
-        "gen_ai.response.finish_reasons": [reason(message)],
+        "gen_ai.response.finish_reasons": [finish_reason(message)],
         "gen_ai.usage.input_tokens": usage["input_tokens"] or None,
         "gen_ai.usage.output_tokens": usage["output_tokens"] or None,
         "gen_ai.usage.cache_read.input_tokens": given.get("cache_read"),
-        "gen_ai.usage.cache_creation.input_tokens": sum(given.get(name, 0) for name in WRITES) or None,
+        "gen_ai.usage.cache_creation.input_tokens": sum(given.get(name, 0) for name in CACHE_WRITES) or None,
         "gen_ai.usage.reasoning.output_tokens": made.get("reasoning"),
     }

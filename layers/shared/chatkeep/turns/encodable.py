@@ -1,9 +1,11 @@
-"""Values from outside as they can be kept: in msgpack with a thread, in JSON with a transcript."""
+"""Values from outside, and messages with them, made such that they can be stored, shown and sent again."""
 
 import base64
 import math
 from collections.abc import Callable
 from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from chatkeep import text
 
@@ -12,12 +14,17 @@ DEEPEST = 100
 TOO_DEEP = "(nested too deeply)"
 INTEGERS = range(-(2**63), 2**64)
 """Those that msgpack has: https://github.com/msgpack/msgpack/blob/master/spec.md#int-format-family"""
+FIELDS = ("content", "additional_kwargs", "response_metadata", "name")
+OF_KIND: dict[type[BaseMessage], tuple[str, ...]] = {
+    AIMessage: ("tool_calls", "invalid_tool_calls"),
+    ToolMessage: ("artifact",),
+}
 
 
 def storable(value: Any) -> Any:
     """`value` as msgpack takes it: valid text, and an integer of more than 64 bits as its decimal digits.
 
-    What is not text, a number, a dictionary, a list or a tuple stays as it is.
+    Anything but text, numbers, dictionaries, lists and tuples stays as it is.
     """
     return _walk(value, _stored, DEEPEST, {})
 
@@ -32,6 +39,28 @@ def readable(value: Any) -> Any:
     return _walk(value, lambda leaf: leaf, DEEPEST, {})
 
 
+def mend(message: BaseMessage) -> None:
+    """Replace in `message` itself the values that no storage keeps. Never raises; most messages stay as they are.
+
+    These are halves of surrogate pairs, integers over 64 bits, and structures that are nested too deeply.
+    """
+    fields = [*FIELDS, *(name for kind, names in OF_KIND.items() if isinstance(message, kind) for name in names)]
+    for name in fields:
+        value = getattr(message, name)
+        mended = storable(value)
+        if not _same(mended, value):
+            setattr(message, name, mended)
+
+
+def mend_within(value: object) -> None:
+    """Mend the messages in `value`, at any depth."""
+    if isinstance(value, BaseMessage):
+        mend(value)
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            mend_within(one)
+
+
 def is_deep(value: Any, levels: int = DEEPEST) -> bool:
     """Whether `value` is nested in more than so many levels; takes no stack."""
     level = [value]
@@ -43,7 +72,7 @@ def is_deep(value: Any, levels: int = DEEPEST) -> bool:
 
 
 Known = dict[tuple[int, int], Any]
-"""What has been made of containers by their identity and the levels left for them: each is gone through once."""
+"""The values made of containers, by their identity and the levels left for them: each is gone through once."""
 
 
 def _walk(value: Any, leaf: Callable[[Any], Any], left: int, known: Known) -> Any:
@@ -91,3 +120,10 @@ def _digits(value: int) -> str:
         return str(value)
     except ValueError:  # Python's limit on the digits that it writes
         return hex(value)
+
+
+def _same(mended: object, value: object) -> bool:
+    try:
+        return bool(mended == value)
+    except Exception:  # whatever a tool returns as its artifact may not be comparable
+        return False

@@ -1,8 +1,9 @@
-"""A turn's messages as its session's transcript has them."""
+"""The record of a turn, and its messages as the session's transcript has them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -11,32 +12,34 @@ from chatkeep import ids
 from chatkeep.clock import now, stamp
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
-from chatkeep.models.turn import Turn
+from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import correlation
 from chatkeep.text import valid
-from chatkeep.turns.finish import reason
-from chatkeep.turns.plain import as_json
-from chatkeep.turns.thread import unanswered
+from chatkeep.turns.encodable import as_json
+from chatkeep.turns.model_calls import ModelCall, as_entries
+from chatkeep.turns.reported import finish_reason
 
 UNREAD = "the arguments are not a JSON object"
 
 
-def opening(session: Session, said: HumanMessage, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
-    """What a turn adds to the thread first: an answer to each tool call left open there, then what the user said.
-
-    `newest` are the thread's messages from the last one back. The ids of what is added are the transcript's, and sort
-    after all that it has.
-    """
-    last = session.last_message_id
-    answers = unanswered(newest)
-    for one in answers:
-        one.id = last = ids.after(last)
-    said.id = ids.after(last)
-    return [*answers, said]
+def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[ModelCall], started: datetime) -> Turn:
+    """The record of a turn that has used these calls; its messages are not in it yet."""
+    return Turn(
+        session.user_id,
+        session.session_id,
+        turn_id,
+        status=status,
+        created_at=stamp(started),
+        fence=session.lease_fence,
+        input_tokens=sum(one.input_tokens for one in calls),
+        output_tokens=sum(one.output_tokens for one in calls),
+        cost=sum(one.cost or 0 for one in calls),
+        calls=as_entries(calls),
+    )
 
 
 def messages(session: Session, turn: Turn, first: Sequence[BaseMessage], new: list[BaseMessage]) -> list[Message]:
-    """The turn's messages in order: those of its opening `first`, then what else is `new`, without the usage."""
+    """The turn's messages in order: those of its opening `first`, then the other `new` ones; the usage comes later."""
     opened = {one.id for one in first}
     made = [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
     for one in new:
@@ -60,12 +63,12 @@ def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, c
     )
     if isinstance(said, AIMessage):
         message.tool_calls = _calls(said) or None
-        message.finish_reason = reason(said)
+        message.finish_reason = finish_reason(said)
     return message
 
 
 def _calls(said: AIMessage) -> list[dict[str, Any]]:
-    """The calls of an answer, those that could not be made too: the arguments of these are what the model wrote."""
+    """The calls of an answer, those that could not be made too, with their arguments as the model wrote them."""
     unread = [
         {**call, "args": _written(call["args"]), "type": "invalid_tool_call", "error": call.get("error") or UNREAD}
         for call in said.invalid_tool_calls
@@ -74,7 +77,7 @@ def _calls(said: AIMessage) -> list[dict[str, Any]]:
 
 
 def _written(arguments: str | None) -> str:
-    """The arguments of an invalid call as the model wrote them; see `functions.chat.models.calls`."""
+    """The arguments of an invalid call as the model wrote them; see `functions.chat.models.tool_calls`."""
     with suppress(ValueError, RecursionError):
         if isinstance(raw := json.loads(arguments or ""), str):
             return raw

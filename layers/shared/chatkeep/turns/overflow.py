@@ -1,7 +1,7 @@
-"""What does not fit into a turn's transaction: it is stored ahead of it, unseen until the transaction is carried out.
+"""The writes that do not fit into a turn's transaction: stored ahead of it, unseen until it is carried out.
 
-Nothing reads a payload or a part that nothing names, or a message newer than the session's last. What a turn that died
-here has left is removed by the next one, so that it does not become visible with that one's messages.
+Nothing reads a payload or a part that nothing names, or a message newer than the session's last. The leavings of a turn
+that died here are removed by the next one, so that they do not become visible with that one's messages.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,10 +28,10 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 
 MOST_ITEM_BYTES = 400 * 1024
 
-Members = list[dict[str, Any]]
+Writes = list[dict[str, Any]]
 
 
-def store(session: Session, writes: Members, heads: Sequence[dict[str, Any]]) -> Members:
+def store(session: Session, writes: Writes, heads: Sequence[dict[str, Any]]) -> Writes:
     """Store as many of the first `writes` as do not fit into a transaction with `heads`, and return the others.
 
     Raises LeaseLostError where `session` is no longer held, TurnTooLargeError where no transaction takes `heads` or no
@@ -59,7 +59,7 @@ def store(session: Session, writes: Members, heads: Sequence[dict[str, Any]]) ->
 
 @contextmanager
 def limits_named() -> Iterator[None]:
-    """Make TurnTooLargeError of what DynamoDB says of a transaction over its limits."""
+    """Raise TurnTooLargeError where DynamoDB refuses a transaction over its limits."""
     try:
         yield
     except TransactWriteError as error:
@@ -92,8 +92,8 @@ def _bytes(value: Any) -> int:
     return len(value.encode()) if isinstance(value, str) else len(value) if isinstance(value, bytes) else 1
 
 
-def _batches(writes: Members) -> Iterator[Members]:
-    batch: Members = []
+def _batches(writes: Writes) -> Iterator[Writes]:
+    batch: Writes = []
     bytes_left = MOST_BYTES
     for write in writes:
         if batch and (len(batch) == MOST_ITEMS - 1 or bytes_left < size(write)):

@@ -8,7 +8,7 @@ from uuid import uuid4
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 
 from chatkeep.text import valid
-from chatkeep.turns.plain import is_deep, readable
+from chatkeep.turns.encodable import is_deep, readable
 
 
 @dataclass

@@ -12,6 +12,12 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from chatkeep.errors import ModelNotSupportedError
+from chatkeep.turns.model_calls import MODEL_NAME
+from functions.chat.models.model_settings import ModelSettings
+from functions.chat.settings import settings
+
+SCRIPTS = ("echo", "slow", "fail")
 SLOW_SECONDS = 2.0
 
 
@@ -80,3 +86,10 @@ class ScriptedModel(BaseChatModel):
         usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
         last = AIMessageChunk(content="", usage_metadata=usage, chunk_position="last")
         yield 0.0, ChatGenerationChunk(message=last, generation_info={"finish_reason": "stop"})
+
+
+def make(wanted: ModelSettings) -> ScriptedModel:
+    """The model that follows the script of this name. Raises ModelNotSupportedError."""
+    if not settings().allow_scripted_models or wanted.model not in SCRIPTS:
+        raise ModelNotSupportedError(f"{wanted.model_name!r} is not a script that this deployment runs")
+    return ScriptedModel(script=wanted.model, metadata={MODEL_NAME: wanted.model_name})

@@ -1,9 +1,9 @@
-"""The model calls of a turn: what each used, as the model reported it, else estimated."""
+"""The recorder of a turn's model calls: the usage of each, as the model reported it, else estimated."""
 
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +12,15 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, GenerationChunk, LLMResult
 
-from chatkeep.turns import estimate
-from chatkeep.turns.usage import believable
+from chatkeep.turns import token_estimates
+from chatkeep.turns.model_calls import LONGEST_NAME, UNKNOWN, ModelCall, asked_for, is_known
+from chatkeep.turns.reported import believable
 
 ASIDE = {"summarization", "title"}
 """Tags of calls whose words are no part of the answer."""
 KINDS = {"message", "tool", *ASIDE}
-MODEL_NAME = "chatkeep_model_name"
-"""Metadata of a model that was made for a session: the session's name for it."""
-UNKNOWN = "unknown"
-PROVIDERS = {"amazon_bedrock": "bedrock", "bedrock": "bedrock", "bedrock_converse": "bedrock"}
-"""Our names of providers that LangChain's classes name otherwise."""
-
-
-LONGEST_NAME = 200
-"""Characters of a model's name, as of a session's."""
+CACHE_WRITES = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+"""LangChain's details of the input tokens that were written to a cache."""
 
 
 class RefusedChunk(ChatGenerationChunk):
@@ -37,47 +31,15 @@ class RefusedChunk(ChatGenerationChunk):
 
 
 class ReadChunk(ChatGenerationChunk):
-    """A piece of an answer with the usage that was reported `so_far`, which is told again in the last one: what is
-    known of a call that is stopped."""
+    """A piece of an answer with the usage that was reported `so_far`, for a call that is stopped before the last piece
+    reports it again."""
 
     so_far: UsageMetadata | None = None
 
 
-@dataclass(frozen=True)
-class ModelCall:
-    """One call. `model_name` is the model that answered as `provider:model`, `asked` the one that was asked for.
-
-    `input_tokens` includes the cached ones, `cache_write_tokens` those kept for an hour, and `output_tokens` the
-    reasoning ones; `cost` is in micro-dollars, None where the model has no known price; `estimated` where the model did
-    not report its usage.
-    """
-
-    kind: str
-    model_name: str
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost: int | None = None
-    estimated: bool = False
-    asked: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        shown = {name: value for name, value in asdict(self).items() if name in ALWAYS or value}
-        if self.asked == self.model_name:
-            shown.pop("asked", None)
-        return shown
-
-
-ALWAYS = {"input_tokens", "output_tokens", "cost"}
-Pricing = Callable[[ModelCall], int | None]
-
-
 @dataclass
 class Running:
-    """A call that has not ended: what was asked, and what has been heard so far."""
+    """A call that has not ended: its prompt, and its answer so far."""
 
     prompt: list[BaseMessage]
     kind: str | None
@@ -159,35 +121,23 @@ class CallRecorder(BaseCallbackHandler):
                 if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
                     self.calls.append(_record(call, generation.message))
 
-    def stopped(self) -> list[ModelCall]:
-        """The calls that were cut off, by what they had reported, else estimated from their text."""
+    def so_far(self) -> list[ModelCall]:
+        """All calls: those that are under way by the usage that they have reported, else estimated from their text."""
         # A model in a thread may go on meanwhile.
-        return [_record(call, call.as_message()) for call in list(self._running.values()) if not call.refused]
+        under_way = [_record(call, call.as_message()) for call in list(self._running.values()) if not call.refused]
+        return [*self.calls, *under_way]
 
     def answering_model(self) -> str | None:
         """The model that the last call which is part of the answer was made to, if that is known."""
-        asked = [one.asked for one in (*self.calls, *self.stopped()) if one.kind not in ASIDE]
+        asked = [one.asked for one in self.so_far() if one.kind not in ASIDE]
         return asked[-1] if asked and is_known(asked[-1]) else None
-
-
-def is_known(model_name: str) -> bool:
-    """Whether a call's model is known by its provider and name."""
-    return UNKNOWN not in model_name.split(":", 1)
-
-
-def asked_for(metadata: Mapping[str, Any]) -> str:
-    """The model that a call is made to, as `provider:model`: a session's own name for it, else by LangChain's."""
-    if own := metadata.get(MODEL_NAME):
-        return str(own)
-    provider, model = str(metadata.get("ls_provider") or UNKNOWN), metadata.get("ls_model_name") or UNKNOWN
-    return f"{PROVIDERS.get(provider, provider)}:{model}"
 
 
 def _record(call: Running, message: AIMessage) -> ModelCall:
     usage = believable(call.usage or message.usage_metadata or {})
     given: Mapping[str, Any] = usage.get("input_token_details", {})
-    read = usage["input_tokens"] or estimate.prompt_tokens(call.prompt)
-    written = usage["output_tokens"] or estimate.answer_tokens(message)
+    read = usage["input_tokens"] or token_estimates.prompt_tokens(call.prompt)
+    written = usage["output_tokens"] or token_estimates.answer_tokens(message)
     return ModelCall(
         kind=call.kind or ("tool" if message.tool_calls else "message"),
         model_name=_answered(call.asked, message),
@@ -195,14 +145,11 @@ def _record(call: Running, message: AIMessage) -> ModelCall:
         input_tokens=read,
         output_tokens=written,
         cache_read_tokens=given.get("cache_read", 0),
-        cache_write_tokens=sum(given.get(name, 0) for name in WRITES),
+        cache_write_tokens=sum(given.get(name, 0) for name in CACHE_WRITES),
         cache_write_1h_tokens=given.get("ephemeral_1h_input_tokens", 0),
         reasoning_tokens=usage.get("output_token_details", {}).get("reasoning", 0),
         estimated=(read, written) != (usage["input_tokens"], usage["output_tokens"]),
     )
-
-
-WRITES = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
 def _answered(asked: str, message: AIMessage) -> str:

@@ -13,7 +13,7 @@ from chatkeep.errors import (
 )
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import metrics
-from chatkeep.turns.attempt import Answer
+from chatkeep.turns.answers import Answer
 from functions.chat import prices
 
 NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError, TooManyTurnsError)
@@ -22,7 +22,7 @@ ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}
 
 @contextmanager
 def of_a_turn() -> Iterator[Callable[[Answer], None]]:
-    """Count what the turn used once it is stored, and a failure where it fails by no fault of its sender."""
+    """Count the turn's usage once it is stored, and a failure where it fails by no fault of its sender."""
     try:
         yield _count
     except NOT_FAILURES:
@@ -51,7 +51,7 @@ def _count(answer: Answer) -> None:
 
 
 def count_usage(turn: Turn) -> None:
-    """Count what was used, whatever became of the turn: the alarm on the models' cost looks at it."""
+    """Count the usage, whatever became of the turn: the alarm on the models' cost looks at it."""
     metrics.add_metric(name="InputTokens", unit="Count", value=turn.input_tokens)
     metrics.add_metric(name="OutputTokens", unit="Count", value=turn.output_tokens)
     metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)

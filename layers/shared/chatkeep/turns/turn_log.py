@@ -1,4 +1,4 @@
-"""What is told of each turn once it has ended, however it ended: one line of the log, and its span."""
+"""One line of the log and a span for each turn that has ended, however it ended."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +11,8 @@ from chatkeep.models.message import Message
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.telemetry.log_lines import named
-from chatkeep.turns.attempt import Answer, Attempt
+from chatkeep.turns.answers import Answer
+from chatkeep.turns.attempt import Attempt
 from chatkeep.turns.spans import model_attributes
 
 STATUSES = {TurnTimedOutError: TurnStatus.TIMED_OUT, TurnRolledBackError: TurnStatus.ROLLED_BACK}
@@ -28,8 +29,8 @@ SAID = {
 
 @contextmanager
 def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]:
-    """Tell of the attempt that is made within, whose answer goes through what is yielded, and whose request `arrived`
-    at that moment."""
+    """Tell of the attempt that is made within, once its answer goes through the function that is yielded or its error
+    comes out. Its request `arrived` at that moment."""
     session = attempt.session
     turn_id = str(session.lease_turn_id)
     about = {**_whose(session.user_id, session.session_id, turn_id), "model_name": session.model_name}
@@ -53,7 +54,7 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
             _tell(span, {**about, **_failed(attempt, error), "repeated": repeated, **_waits(attempt, arrived)})
             raise
         finally:
-            attempt.spans.stop()
+            attempt.run.spans.stop()
 
 
 def of_repetition(user_id: str, session_id: str, turn: Turn, read: Callable[[], Answer]) -> Answer:
@@ -73,7 +74,7 @@ def _whose(user_id: str, session_id: str, turn_id: str) -> dict[str, Any]:
 
 
 def _stored(turn: Turn, answer: Message | None = None) -> dict[str, Any]:
-    """What the turn's record and its answer say."""
+    """The members of the line that the turn's record and its answer have."""
     told = {
         "status": str(turn.status),
         "code": (turn.error or {}).get("code"),
@@ -89,7 +90,7 @@ def _stored(turn: Turn, answer: Message | None = None) -> dict[str, Any]:
 
 
 def _failed(attempt: Attempt, error: Exception) -> dict[str, Any]:
-    """What is known of a turn of which nothing is stored but its usage."""
+    """The members of the line of a turn of which nothing is stored but its usage."""
     used = attempt.used()
     return {
         "status": str(next((STATUSES[kind] for kind in STATUSES if isinstance(error, kind)), TurnStatus.FAILED)),
@@ -98,7 +99,7 @@ def _failed(attempt: Attempt, error: Exception) -> dict[str, Any]:
         "output_tokens": sum(one.output_tokens for one in used),
         "cost_micro_dollars": _total(one.cost for one in used),
         "calls": len(used),
-        "response_time_ms": round((time.monotonic() - attempt.began) * 1000),
+        "response_time_ms": round((time.monotonic() - attempt.run.began) * 1000),
     }
 
 
@@ -110,10 +111,10 @@ def _total(costs: Iterable[int | None]) -> int | None:
 
 def _waits(attempt: Attempt, arrived: float) -> dict[str, Any]:
     """How long the request waited for the session, and then for the first piece of an answer."""
-    heard = attempt.recorder.first_heard
+    heard = attempt.run.recorder.first_heard
     return {
-        "waited_ms": round((attempt.began - arrived) * 1000),
-        "first_token_ms": heard and round((heard - attempt.began) * 1000),
+        "waited_ms": round((attempt.run.began - arrived) * 1000),
+        "first_token_ms": heard and round((heard - attempt.run.began) * 1000),
     }
 
 

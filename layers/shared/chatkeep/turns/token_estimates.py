@@ -14,12 +14,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
 MESSAGE_TOKENS = 4
-"""What frames a message, its role included; a tool call is framed like one. This and the next are from
+"""The frame of a message, its role included; a tool call is framed like one. This and the next are from
 https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb"""
 PRIMING_TOKENS = 3
-"""What opens the answer, once per prompt."""
+"""The opening of the answer, once per prompt."""
 MEDIA_TOKENS = 765
-"""An image, a recording or a file of any size: what GPT-4o counts for 1024 by 1024 pixels in high detail,
+"""An image, a recording or a file of any size: GPT-4o's count for 1024 by 1024 pixels in high detail,
 https://platform.openai.com/docs/guides/images-vision#calculating-costs"""
 OTHER_TOKENS = 4
 """A block without text or media, such as a signature or a cache point."""
@@ -72,7 +72,7 @@ _CALLS = ("tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "func
 
 
 def tokens(text: str) -> int:
-    """The tokens of `text`: 0 for none, else at least 1. Linear: 0.1 µs a character, 0.3 µs a Chinese one.
+    """The tokens of `text`: 0 for none, else at least 1. Linear: 0.1 µs per character, 0.3 µs per Chinese one.
 
     A text is weighed as English and as anything else, and the larger sum counts: only English has many of the words
     that weigh nothing in the second. A concatenation has at least the tokens of each part, and at most one more than

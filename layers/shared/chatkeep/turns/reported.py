@@ -1,12 +1,37 @@
-"""Usage as models report it, held to what can be."""
+"""A provider's report of an answer, in the API's terms: its usage, held to what can be true, and why it ended."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 MOST_TOKENS = 10_000_000
-"""Of one call, a few times the longest context there is: what is over that was not counted."""
+"""Of one call, a few times the longest context there is: a larger number was not counted."""
+
+UNKNOWN = "unknown"
+REASONS = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "eos": "stop",
+    "complete": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "safety": "content_filter",
+    "refusal": "refusal",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+}
+"""https://platform.openai.com/docs/api-reference/chat/object#chat/object-choices,
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html"""
+KEYS = ("finish_reason", "stopReason", "stop_reason")
 
 
 def believable(usage: Mapping[str, Any]) -> UsageMetadata:
@@ -31,6 +56,17 @@ def believable(usage: Mapping[str, Any]) -> UsageMetadata:
         input_token_details=InputTokenDetails(**details),  # type: ignore[typeddict-item]
         output_token_details=OutputTokenDetails(**reasoning),  # type: ignore[typeddict-item]
     )
+
+
+def finish_reason(answer: AIMessage) -> str:
+    """One of the values of REASONS, or `unknown`: also for a stop before the first word, which is no answer's end."""
+    given = next((one for key in KEYS if (one := answer.response_metadata.get(key))), "")
+    found = REASONS.get(str(given).lower(), UNKNOWN)
+    if found == "stop" and answer.tool_calls:
+        return "tool_calls"
+    if found == "stop" and not answer.text.strip():
+        return UNKNOWN
+    return found
 
 
 def _count(value: Any) -> int:

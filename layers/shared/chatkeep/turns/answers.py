@@ -1,0 +1,59 @@
+"""Answers of turns, and those of turns that are recorded already."""
+
+from dataclasses import dataclass
+
+from chatkeep import messages
+from chatkeep.dynamodb.transaction import Reading
+from chatkeep.errors import SessionNotFoundError, TurnRolledBackError
+from chatkeep.idempotency import Claim
+from chatkeep.models.message import Message
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn, TurnStatus
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
+    has answered that it is stored."""
+
+    turn: Turn
+    user_message: Message
+    message: Message
+    checkpoint_bytes: int | None = None
+    repeated: bool = False
+
+
+def stored(user_id: str, session_id: str, turn: Turn, *, repeated: bool) -> Answer:
+    """The answer of a recorded turn. Raises TurnRolledBackError, MessageNotFoundError, BrokenThreadError."""
+    if turn.status == TurnStatus.ROLLED_BACK:
+        raise TurnRolledBackError(turn.turn_id)
+    question, answer = (messages.get(user_id, session_id, one) for one in turn.message_ids)
+    return Answer(turn, question, answer, repeated=repeated)
+
+
+def recorded(session: Session, claim: Claim | None) -> Turn | None:
+    """The record of the turn that `session`'s lease was acquired for. Raises IdempotencyKeyReusedError."""
+    found = Turn.find(session.user_id, session.session_id, session.lease_turn_id)
+    if found and claim:
+        claim.check(found.fingerprint)
+    return found
+
+
+def look_up(user_id: str, session_id: str, claim: Claim) -> Turn | Session:
+    """The record of the claimed turn, else the session's header at the same moment.
+
+    Raises IdempotencyKeyReusedError, SessionNotFoundError.
+    """
+    turn, session = Turn.KEY.of(user_id, session_id, claim.id), Session.KEY.of(user_id, session_id)
+    with Reading() as reads:
+        turns, sessions = reads.get(Turn, *turn), reads.get(Session, *session)
+    try:
+        header = sessions.get()
+    except Session.DoesNotExist:
+        raise SessionNotFoundError(session_id) from None
+    try:
+        found = turns.get()
+    except Turn.DoesNotExist:
+        return header
+    claim.check(found.fingerprint)
+    return found

@@ -1,0 +1,55 @@
+"""Bills: the usage of turns that leave nothing else."""
+
+from chatkeep import ids
+from chatkeep.clock import now
+from chatkeep.dynamodb.transaction import Transaction
+from chatkeep.errors import SessionNotFoundError
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.telemetry import logger
+from chatkeep.turns.attempt import Attempt
+from chatkeep.turns.failure import STORAGE
+from chatkeep.usage import counters
+
+
+def bill(session: Session, turn: Turn) -> None:
+    """Record the usage of a turn that leaves nothing else, whoever holds the lease by now: in the session and in its
+    user's totals while the session exists, and in the user's day in any case."""
+    at = now()
+    try:
+        with Transaction() as transaction:
+            transaction.put(turn, condition=Turn.sk.does_not_exist())
+            transaction.change(
+                session,
+                *counters.session_additions(turn),
+                condition=Session.sk.exists(),
+                otherwise=SessionNotFoundError(session.session_id),
+            )
+            counters.add_to_totals(transaction, session.user_id, turn)
+            counters.add_to_day(transaction, session.user_id, turn, at)
+    except SessionNotFoundError:  # purged meanwhile
+        with Transaction() as transaction:
+            counters.add_to_day(transaction, session.user_id, turn, at)
+
+
+def settle(attempt: Attempt) -> None:
+    """Bill the usage of a turn that is not recorded; where the storage does not answer, log it.
+
+    The bill has an id of its own, so that the same request may try again.
+    """
+    if attempt.used():
+        turn = attempt.record(TurnStatus.FAILED, ids.new())
+        attempt.run.tools.meter(turn)
+        try:
+            bill(attempt.session, turn)
+        except STORAGE:
+            log(attempt)
+
+
+def log(attempt: Attempt) -> None:
+    """Leave the operator a line on the usage that may be missing from the counters."""
+    if attempt.used():
+        turn = attempt.record(TurnStatus.FAILED)
+        names = ("turn_id", "input_tokens", "output_tokens", "cost", "calls")
+        about = {"session_id": attempt.session.session_id, **{name: getattr(turn, name) for name in names}}
+        logger.error("usage may not be recorded", exc_info=True, extra=about)

@@ -1,0 +1,159 @@
+"""One run of a session's graph on its thread, and its outcome."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from pynamodb.exceptions import PynamoDBException
+
+from chatkeep import tracing
+from chatkeep.checkpointer import StagedSaver
+from chatkeep.deadline import Deadline
+from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
+from chatkeep.models.session import Session
+from chatkeep.telemetry import correlation, logger
+from chatkeep.turns import failure, lease, thread
+from chatkeep.turns.call_recorder import CallRecorder
+from chatkeep.turns.encodable import mend_within
+from chatkeep.turns.events import Event, Listener, Opened
+from chatkeep.turns.failure import GRAPH_FAILED, LOST, STORAGE
+from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
+from chatkeep.turns.progress import Progress
+from chatkeep.turns.spans import SpanRecorder
+from chatkeep.turns.supervision import DeadlineError, on_loop, renew_threads, supervise
+from chatkeep.turns.tools import Tools
+
+
+@dataclass
+class GraphRun:
+    """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on."""
+
+    tools: Tools
+    session: Session
+    content: str
+    deadline: Deadline
+    listen: Listener
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()  # the time of day may be set back while a turn runs
+        self.recorder = CallRecorder()
+        self.spans = SpanRecorder(self.session.session_id)
+        self.progress = Progress()
+        self._question = HumanMessage(self.content)
+        self._config: dict[str, Any] = {
+            "configurable": {"thread_id": self.session.session_id},
+            "callbacks": [self.recorder, self.spans] if tracing.recorder() else [self.recorder],
+            "metadata": {"turn_id": self.session.lease_turn_id, **_correlation()},
+        }
+
+    def run(self) -> Outcome:
+        """Run the graph until it ends, somebody cancels it, it breaks or its time is over.
+
+        Raises an error of `LOST`; one of the storage, after which the turn may be sent again; and GraphFailedError or
+        the problem of the run where the graph does not take its own words back.
+        """
+        staged = self._staged()
+        try:
+            cancelled = self._supervised(staged)
+        except DeadlineError:
+            return self._timed_out()
+        except LOST:
+            raise
+        except Exception as error:
+            return self._failed(error)
+        if cancelled is None:
+            return Completed(self._answered(staged))
+        return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
+
+    def _staged(self) -> StagedSaver:
+        return self.tools.saver.staged(mend_within)
+
+    def _supervised(self, staged: StagedSaver) -> CancelAction | None:
+        self._check_time()
+        renew_threads()
+        return on_loop(supervise(self._running(staged), self._requested_cancel, self.deadline.seconds_left()))
+
+    async def _running(self, staged: StagedSaver) -> None:
+        await asyncio.to_thread(self.tools.prepare, self.session)
+        self._check_time()
+        await thread.run(self._graph(staged), staged, self._config, self._open, self._tell)
+
+    def _check_time(self) -> None:
+        if self.deadline.seconds_left() <= 0:
+            raise DeadlineError
+
+    def _graph(self, staged: StagedSaver) -> Any:
+        return self.tools.graph_for(self.session, self.deadline, staged)
+
+    def _tell(self, event: Event) -> None:
+        self.progress.hear(event)  # first, as it mends the messages of a step
+        self.listen(event)
+
+    def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
+        opening = thread.opening(self.session.last_message_id, self._question, newest)
+        self._tell(Opened(opening))
+        return opening
+
+    def _requested_cancel(self) -> CancelAction | None:
+        """Raises LeaseLostError, SessionNotFoundError."""
+        try:
+            return lease.requested_cancel(lease.still_held(self.session))
+        except (PynamoDBException, BotoCoreError):
+            logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
+            return None
+
+    def _answered(self, staged: StagedSaver) -> Addition:
+        """The run's new messages; where a tool's result ended it, with that result as the answer."""
+        new = self.progress.new
+        if new and isinstance(new[-1], ToolMessage):
+            answer = AIMessage(new[-1].text, response_metadata={"finish_reason": "stop"})
+            on_loop(thread.append(self._graph(staged), self._config, [answer]))
+            new = [*new, answer]
+        return Addition(new, staged)
+
+    def _timed_out(self) -> Outcome:
+        if not self.recorder.so_far():
+            return Failed(TurnTimedOutError("the time was over before the model was asked; nothing was used"))
+        failure.log(TurnTimedOutError("the time was over"), self.session)
+        return TimedOut(self._kept())
+
+    def _failed(self, error: Exception) -> Outcome:
+        """Raises `error` where the thread could not be read, which is no fault of the model's or the graph's."""
+        if self.progress.before is None:
+            raise error
+        problem = failure.problem_of(error, self.session, self.recorder, self.tools.explain)
+        failure.log(problem, self.session, error)
+        kept = self._kept(problem) if self.progress.has_said_something() else None
+        return Failed(problem, error, kept)
+
+    def _kept(self, problem: ChatkeepError | None = None) -> Addition:
+        """The run's messages so far, in a thread without whatever else it had staged.
+
+        Raises `problem`, else GraphFailedError, where the graph does not take them.
+        """
+        staged = self._staged()
+        try:
+            return Addition(on_loop(self._append_kept(staged)), staged)
+        except (ChatkeepError, *STORAGE):
+            raise
+        except Exception as error:
+            logger.warning("what was said could not be kept", exc_info=True)
+            raise problem or GraphFailedError(GRAPH_FAILED) from error
+
+    async def _append_kept(self, staged: StagedSaver) -> list[BaseMessage]:
+        graph = self._graph(staged)
+        if not self.progress.opening:  # it was cancelled before it had read the thread
+            self._open(reversed(await thread.messages(graph, self._config)))
+        kept = self.progress.kept()
+        await thread.append(graph, self._config, kept)
+        return kept
+
+
+def _correlation() -> dict[str, str]:
+    known = correlation.current()
+    return {"correlation_id": known.request_id} if known else {}

@@ -1,0 +1,97 @@
+"""Model calls: their entries in a turn's record, and the names of the models that they are made to."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+MODEL_NAME = "chatkeep_model_name"
+"""Metadata of a model that was made for a session: the session's name for it."""
+UNKNOWN = "unknown"
+PROVIDERS = {"amazon_bedrock": "bedrock", "bedrock": "bedrock", "bedrock_converse": "bedrock"}
+"""Our names of providers that LangChain's classes name otherwise."""
+LONGEST_NAME = 200
+"""Characters of a model's name, as of a session's."""
+ALWAYS = {"input_tokens", "output_tokens", "cost"}
+"""Members of a call's JSON that stand there even where they are 0 or null."""
+MOST_ENTRIES = 200
+"""Of a record, some 600 bytes each at the most."""
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """One call. `model_name` is the model that answered as `provider:model`, `asked` the one that was asked for.
+
+    `input_tokens` includes the cached ones, `cache_write_tokens` those kept for an hour, and `output_tokens` the
+    reasoning ones; `cost` is in micro-dollars, None where the model has no known price; `estimated` where the model did
+    not report its usage.
+    """
+
+    kind: str
+    model_name: str
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: int | None = None
+    estimated: bool = False
+    asked: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        shown = {name: value for name, value in asdict(self).items() if name in ALWAYS or value}
+        if self.asked == self.model_name:
+            shown.pop("asked", None)
+        return shown
+
+
+Pricing = Callable[[ModelCall], int | None]
+
+
+def is_known(model_name: str) -> bool:
+    """Whether a call's model is known by its provider and name."""
+    return UNKNOWN not in model_name.split(":", 1)
+
+
+def asked_for(metadata: Mapping[str, Any]) -> str:
+    """The model that a call is made to, as `provider:model`: by a session's own name for it, else by LangChain's."""
+    if own := metadata.get(MODEL_NAME):
+        return str(own)
+    provider, model = str(metadata.get("ls_provider") or UNKNOWN), metadata.get("ls_model_name") or UNKNOWN
+    return f"{PROVIDERS.get(provider, provider)}:{model}"
+
+
+def as_entries(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:
+    """The calls as a turn's record has them: one by one, or added up where there are more than `MOST_ENTRIES`.
+
+    Calls of one kind, of the same models and known equally well become one entry, which says how many they are. Where
+    even these are too many, the models' names do not count.
+    """
+    if len(calls) <= MOST_ENTRIES:
+        return [call.as_json() for call in calls]
+    groups = _grouped(calls, lambda call: call)
+    if len(groups) > MOST_ENTRIES:
+        nameless = f"{UNKNOWN}:{UNKNOWN}"
+        groups = _grouped(calls, lambda call: replace(call, model_name=nameless, asked=nameless))
+    return [{**_sum(group).as_json(), "calls": len(group)} for group in groups]
+
+
+def _grouped(calls: Iterable[ModelCall], shown: Callable[[ModelCall], ModelCall]) -> list[list[ModelCall]]:
+    groups: dict[tuple[object, ...], list[ModelCall]] = {}
+    for call in map(shown, calls):
+        alike = (call.kind, call.model_name, call.asked, call.estimated, call.cost is None)
+        groups.setdefault(alike, []).append(call)
+    return list(groups.values())
+
+
+def _sum(calls: Sequence[ModelCall]) -> ModelCall:
+    return replace(
+        calls[0],
+        input_tokens=sum(one.input_tokens for one in calls),
+        output_tokens=sum(one.output_tokens for one in calls),
+        cache_read_tokens=sum(one.cache_read_tokens for one in calls),
+        cache_write_tokens=sum(one.cache_write_tokens for one in calls),
+        cache_write_1h_tokens=sum(one.cache_write_1h_tokens for one in calls),
+        reasoning_tokens=sum(one.reasoning_tokens for one in calls),
+        cost=None if calls[0].cost is None else sum(one.cost or 0 for one in calls),
+    )

@@ -1,0 +1,71 @@
+"""The progress of a run, made of its events: all there is to keep of it where it is stopped or breaks."""
+
+from dataclasses import dataclass, field
+from operator import is_
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from chatkeep.text import valid
+from chatkeep.turns.encodable import mend
+from chatkeep.turns.events import Event, Opened, StepFinished, ThreadRead, Token
+from chatkeep.turns.thread import unanswered
+
+
+@dataclass
+class Progress:
+    """The thread's messages after the last finished step, and the answers under way, in the pieces that they come in.
+
+    `before` are the ids of the messages that were there before the run, None until the thread has been read; `new` are
+    the messages with other ids.
+    """
+
+    opening: list[BaseMessage] = field(default_factory=list)
+    before: set[str | None] | None = None
+    after: list[BaseMessage] = field(default_factory=list)
+    streamed: dict[str, list[str]] = field(default_factory=dict)
+    new: list[BaseMessage] = field(default_factory=list)
+
+    def hear(self, event: Event) -> None:
+        """Take an event. The new messages of a step are mended: LangGraph goes on with these very objects, and stores
+        them when the run has ended."""
+        match event:
+            case Opened(messages):
+                self.opening = messages
+            case ThreadRead(messages):
+                self.before = {one.id for one in messages}
+                self.after = list(messages)
+            case Token(message_id, text):
+                self.streamed.setdefault(message_id, []).append(text)
+            case StepFinished(messages):
+                self._finish_step(messages)
+
+    def _finish_step(self, messages: list[BaseMessage]) -> None:
+        """Where the step has kept all that were there and added some, as most do, only these are looked at."""
+        appended = len(messages) >= len(self.after) and all(map(is_, self.after, messages))
+        known = self.before or set()
+        looked_at = messages[len(self.after) :] if appended else messages
+        new = [one for one in looked_at if one.id not in known]
+        self.new = [*self.new, *new] if appended else new
+        self.after = messages
+        for one in new:
+            mend(one)
+
+    def has_said_something(self) -> bool:
+        """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
+        opened = {one.id for one in self.opening}
+        return any(one.id not in opened for one in self.new) or any(map("".join, self.streamed.values()))
+
+    def kept(self) -> list[BaseMessage]:
+        """The messages of a run that was stopped or broke, its opening among them.
+
+        They are the finished ones, an answer to each open tool call, and the words so far.
+        """
+        finished = self.new
+        if not {one.id for one in self.opening} <= {one.id for one in finished}:
+            finished = self.opening
+        last = finished[-1]
+        if isinstance(last, AIMessage) and not last.tool_calls:
+            return finished
+        known = {one.id for one in finished}
+        words = "".join(piece for name, pieces in self.streamed.items() if name not in known for piece in pieces)
+        return [*finished, *unanswered(reversed(finished)), AIMessage(valid(words))]

@@ -1,0 +1,39 @@
+"""A turn's tools: what a function lends the engine for the turns that it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.deadline import Deadline
+from chatkeep.errors import ChatkeepError, ModelUnavailableError
+from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn
+from chatkeep.turns.model_calls import Pricing
+
+Explain = Callable[[Exception, str], ChatkeepError]
+GraphFor = Callable[[Session, Deadline, Any], Any]
+"""Makes the compiled graph for a session from the turn's deadline and the checkpointer."""
+
+
+def no_answer(_: Exception, model_name: str) -> ChatkeepError:
+    """The problem that any failure of a model is for whoever cannot tell them apart."""
+    return ModelUnavailableError(f"the model {model_name!r} did not answer")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The saver of the threads, the graph and the prices of a function.
+
+    At most `turns_per_user` of a user's requests run or wait at once. `prepare` imports what the graph of a session
+    needs, which may take seconds; `explain` makes a model's error the problem of whoever sent the turn to the model of
+    that name; `meter` is told the usage of a turn that has no answer to tell it.
+    """
+
+    saver: DynamoDBSaver
+    graph_for: GraphFor
+    price: Pricing
+    turns_per_user: int
+    prepare: Callable[[Session], None] = lambda _: None
+    explain: Explain = no_answer
+    meter: Callable[[Turn], None] = lambda _: None
