@@ -2,6 +2,11 @@
 BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+# The requirements of the extras named, without the project's own, which belong to the chat layer alone.
+EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
+	extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]; \
+	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
+IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -86,12 +91,12 @@ openapi: $(SETUP) ## write infra/openapi.json
 	$(BIN)/python -m infra.openapi
 
 lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
-	$(COMPILE) --universal --python-version 3.11 --extra chat --extra tracing --group dev pyproject.toml -o tests/requirements.txt
-	$(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt pyproject.toml -o layers/shared/requirements.txt
-	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra chat pyproject.toml \
-		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
-	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra tracing pyproject.toml \
-		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/tracing/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml -o tests/requirements.txt
+	$(EXTRAS) service | $(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt - -o layers/shared/requirements.txt
+	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt \
+		--extra checkpointer --extra service --extra chat pyproject.toml $(IN_SHARED_LAYER) -o layers/chat/requirements.txt
+	$(EXTRAS) service tracing | $(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt - \
+		$(IN_SHARED_LAYER) -o layers/tracing/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
