@@ -7,6 +7,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
+PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -19,7 +20,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -101,6 +102,10 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
+	$(COMPILE) --universal --python-version 3.11 -c tests/requirements.txt --extra checkpointer --group wheel pyproject.toml \
+		-o tests/wheel/requirements.txt
+	for peer in $(PEERS); do sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \
+		-c /dev/stdin --group bench --group $$peer -o tests/bench/peers/$$peer-requirements.txt || exit 1; done
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes; ARCHITECTURE=x86_64
 	$(BIN)/python -m infra.build
@@ -117,6 +122,19 @@ test-build: build build-host ## build for both, and look into the builds and run
 	$(PYTEST) tests/build --ignore=tests/build/test_built_starts.py $(ARGS)
 	$(BIN)/python -m pytest tests/build/test_built_starts.py $(ARGS) # measures CPU, so that nothing runs beside it
 
+wheel: $(SETUP) ## build what `pip install chatkeep` installs, wheel and sdist, in dist
+	rm -rf dist
+	$(BIN)/uv build --quiet --build-constraints tests/wheel/requirements.txt --require-hashes --out-dir dist
+
+test-wheel: $(SETUP) .venv/wheelhouse/.ready ## build it, install it where nothing else is, and run its manual's example there
+	$(BIN)/python -m pytest tests/wheel $(ARGS)
+
+.venv/wheelhouse/.ready: tests/wheel/requirements.txt $(SETUP)
+	rm -rf .venv/wheelhouse
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--dest .venv/wheelhouse --requirement $<
+	@touch $@
+
 test-deploy: build-host .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest
 	$(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
@@ -127,7 +145,12 @@ test-deploy: build-host .venv/emulator/.ready ## build, deploy to an emulator of
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/emulator/bin/python tests/deploy/requirements.txt
 	@touch $@
 
-bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-checkpoint-aws
+.venv/peers/%/.ready: tests/bench/peers/%-requirements.txt $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/peers/$*
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/peers/$*/bin/python $<
+	@touch $@
+
+bench-checkpoints: $(SETUP) $(PEERS:%=.venv/peers/%/.ready) ## cost of checkpoints, side by side with the public savers'
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
 bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
