@@ -15,7 +15,7 @@ OTHER_GRAPHS = {
     "agent, two tool calls": ("wcu", "WCU"),
     "subgraph": ("wcu", "WCU"),
 }
-"""The unit that tells the savers apart there. A public one takes what is written to a DeltaChannel step by step."""
+"""The unit in which the savers differ most: public ones read a DeltaChannel's history checkpoint by checkpoint."""
 
 
 def savers_table(found: Row) -> str:

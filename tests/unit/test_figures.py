@@ -7,13 +7,15 @@ from tests.bench import checkpoint_report, cold_report, turn_cpu
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHECKPOINTER = (ROOT / "layers/shared/chatkeep/checkpointer/README.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_costs_of_checkpoints_are_those_of_the_benchmark() -> None:
-    graphs = json.loads((ROOT / "tests/bench/checkpoints.json").read_text())["graphs"]
-    assert checkpoint_report.markdown(graphs) in README
-    assert [line for line, holds in checkpoint_report.requirements(graphs) if not holds] == []
+    found = json.loads((ROOT / "tests/bench/checkpoints.json").read_text())
+    assert checkpoint_report.savers_table(found) in CHECKPOINTER
+    assert checkpoint_report.graphs_table(found) in CHECKPOINTER
+    assert [line for line, holds in checkpoint_report.requirements(found["graphs"]) if not holds] == []
 
 
 def test_the_costs_of_turns_are_those_of_the_benchmark() -> None:
