@@ -34,8 +34,8 @@ def savers_table(found: Row) -> str:
     rows.append(["last turn", *(_end(graphs[PLAIN], saver) for saver in savers)])
     for graph, (unit, name) in OTHER_GRAPHS.items():
         if graph in graphs:
-            cells = [_at(graphs[graph]["turns"]["async"].get(saver, []), 40, unit) for saver in savers]
-            rows.append([f"{name} at turn 40, {graph}", *_marked(cells, min)])
+            cells = [_at(graphs[graph]["turns"]["async"].get(saver, []), 20, unit) for saver in savers]
+            rows.append([f"{name} at turn 20, {graph}", *_marked(cells, min)])
     deleted = [_deleted(graphs[PLAIN]["deletion"].get(saver, {})) for saver in savers]
     rows.append([f"requests to delete {DELETED_TURNS} turns", *_marked(deleted, min)])
     return _table(rows)
@@ -67,7 +67,9 @@ def _at(rows: list[Row], turn: int, unit: str) -> str:
     found = [row[unit] for row in rows if row["turn"] == turn and unit in row]
     if found:
         return f"{found[0]:,g}"
-    return f"dead at {rows[-1]['turn']}" if rows and "error" in rows[-1] else "not run"
+    if not rows or "error" not in rows[-1]:
+        return "not run"
+    return f"dead at {rows[-1]['turn']}" if rows[-1]["turn"] > 1 else str(rows[-1]["error"])
 
 
 def _passed(found: Row, saver: str) -> str:

@@ -32,7 +32,7 @@ class Extent:
     graphs: tuple[str, ...] = tuple(GRAPHS)
     long: int = 5_000
     plain: int = 300
-    others: int = 40
+    others: int = 20
 
 
 SMOKE = Extent((PLAIN,), 320, 20)
