@@ -160,4 +160,4 @@ bench-cold: build-host ## cost of the functions' starts, beside the same without
 	$(BIN)/python -m tests.bench.cold $(ARGS)
 
 clean: ## remove what is built or cached, the environment too; the data folder stays
-	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv dist
