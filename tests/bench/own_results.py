@@ -1,4 +1,4 @@
-"""This saver's results with one graph: as the public savers' are, and in a thread of thousands of turns."""
+"""This saver's results with one graph, in the turns that the public savers are put to and in thousands more."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The meter of the benchmarks: what it counts of requests, by whichever of boto3's interfaces they are made."""
+"""The meter of the benchmarks counts a request the same, whichever of boto3's interfaces makes it."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The built distribution, and environments that have nothing but it and what it requires."""
+"""The built distribution, and environments that have nothing but it and its requirements."""
 
 import subprocess
 import sys

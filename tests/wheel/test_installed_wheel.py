@@ -1,4 +1,4 @@
-"""The saver in an environment that has the wheel, what that requires, and nothing of this project's."""
+"""The saver in an environment that has the wheel and its requirements, and nothing else of this project's."""
 
 import json
 import os

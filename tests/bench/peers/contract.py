@@ -1,7 +1,7 @@
 """How much of LangGraph's contract a public saver keeps: `python -m tests.bench.peers.contract`, in its environment.
 
-Prints the result as the last line, in JSON: the tests of LangGraph's conformance suite that pass, and for each method
-what comes of a call of it on a thread of two turns, "ok" or the name of the error.
+Prints the result as the last line, in JSON: the tests of LangGraph's conformance suite that pass, and the outcome of a
+call of each method on a thread of two turns, "ok" or the name of the error.
 """
 
 import argparse

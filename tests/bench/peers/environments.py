@@ -1,4 +1,4 @@
-"""Runs what concerns a public saver in its own environment, which `make bench-checkpoints` prepares from its lock."""
+"""Runs a public saver in its own environment, which `make bench-checkpoints` prepares from its lock."""
 
 import json
 import os
@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench.peers.savers import SAVERS
-
 ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ROOT / ".venv" / "peers"
 
 
 def distribution(saver: str) -> str:
-    """The package that a saver is of; one with a reducer is of the same as the one without."""
+    """The package of a saver, which with its reducer is the same as without."""
     return saver.split(",")[0]
 
 
@@ -27,12 +25,12 @@ def version(saver: str) -> str:
 
 
 def measured(saver: str, graph: str, turns: dict[str, int], endpoint: str) -> dict[str, Any]:
-    """What `python -m tests.bench.peers` finds there."""
+    """The answer of `python -m tests.bench.peers` there."""
     return answer(saver, endpoint, "tests.bench.peers", saver, graph, "--turns", json.dumps(turns))
 
 
 def answer(saver: str, endpoint: str, module: str, *arguments: str) -> dict[str, Any]:
-    """The JSON in the last line of what a module prints in the saver's environment; the other lines are passed on."""
+    """The JSON in the last line that a module prints in the saver's environment; the other lines are passed on."""
     python = ENVIRONMENTS / distribution(saver) / "bin" / "python"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
@@ -48,8 +46,3 @@ def answer(saver: str, endpoint: str, module: str, *arguments: str) -> dict[str,
     sys.stdout.writelines(f"{line}\n" for line in others)
     found: dict[str, Any] = json.loads(last)
     return found
-
-
-def missing() -> list[str]:
-    """The packages whose environment is not there."""
-    return sorted({name for name in map(distribution, SAVERS) if not (ENVIRONMENTS / name / "bin" / "python").exists()})

@@ -1,6 +1,6 @@
-"""The public DynamoDB savers, each made by code of its own, with a meter on what it sends.
+"""The public DynamoDB savers, each with a meter on its requests.
 
-Each is imported in its own environment only, where there is little else: see `environments`.
+Each is imported only in its own environment: see `environments`.
 """
 
 from collections.abc import Callable
