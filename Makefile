@@ -2,6 +2,12 @@
 BIN := .venv/bin
 SETUP := .venv/.ready
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+# The requirements of the extras named, without the project's own, which belong to the chat layer alone.
+EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
+	extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]; \
+	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
+IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
+PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -14,7 +20,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients check format lint lint-deployment types openapi lock build bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -86,16 +92,20 @@ openapi: $(SETUP) ## write infra/openapi.json
 	$(BIN)/python -m infra.openapi
 
 lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
-	$(COMPILE) --universal --python-version 3.11 --extra chat --extra tracing --group dev pyproject.toml -o tests/requirements.txt
-	$(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt pyproject.toml -o layers/shared/requirements.txt
-	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra chat pyproject.toml \
-		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/chat/requirements.txt
-	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt --extra tracing pyproject.toml \
-		$$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt) -o layers/tracing/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml -o tests/requirements.txt
+	$(EXTRAS) service | $(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt - -o layers/shared/requirements.txt
+	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt \
+		--extra checkpointer --extra service --extra chat pyproject.toml $(IN_SHARED_LAYER) -o layers/chat/requirements.txt
+	$(EXTRAS) service tracing | $(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt - \
+		$(IN_SHARED_LAYER) -o layers/tracing/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o infra/sam-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group clients -o tests/clients/requirements.txt
 	$(COMPILE) --universal --python-version 3.13 --group emulator -o tests/deploy/requirements.txt
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
+	$(COMPILE) --universal --python-version 3.11 -c tests/requirements.txt --extra checkpointer --group wheel pyproject.toml \
+		-o tests/wheel/requirements.txt
+	for peer in $(PEERS); do sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \
+		-c /dev/stdin --group bench --group $$peer -o tests/bench/peers/$$peer-requirements.txt || exit 1; done
 
 build: $(SETUP) .venv/sam/.ready ## build functions and layers with SAM and print their sizes; ARCHITECTURE=x86_64
 	$(BIN)/python -m infra.build
@@ -112,6 +122,19 @@ test-build: build build-host ## build for both, and look into the builds and run
 	$(PYTEST) tests/build --ignore=tests/build/test_built_starts.py $(ARGS)
 	$(BIN)/python -m pytest tests/build/test_built_starts.py $(ARGS) # measures CPU, so that nothing runs beside it
 
+wheel: $(SETUP) ## build what `pip install chatkeep` installs, wheel and sdist, in dist
+	rm -rf dist
+	$(BIN)/uv build --quiet --build-constraints tests/wheel/requirements.txt --require-hashes --out-dir dist
+
+test-wheel: $(SETUP) .venv/wheelhouse/.ready ## build it, install it where nothing else is, and run its manual's example there
+	$(BIN)/python -m pytest tests/wheel $(ARGS)
+
+.venv/wheelhouse/.ready: tests/wheel/requirements.txt $(SETUP)
+	rm -rf .venv/wheelhouse
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--dest .venv/wheelhouse --requirement $<
+	@touch $@
+
 test-deploy: build-host .venv/emulator/.ready ## build, deploy to an emulator of AWS, and chat with what is there; ARGS for pytest
 	$(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
@@ -122,7 +145,12 @@ test-deploy: build-host .venv/emulator/.ready ## build, deploy to an emulator of
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/emulator/bin/python tests/deploy/requirements.txt
 	@touch $@
 
-bench-checkpoints: $(SETUP) ## cost of checkpoints, side by side with langgraph-checkpoint-aws
+.venv/peers/%/.ready: tests/bench/peers/%-requirements.txt $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/peers/$*
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/peers/$*/bin/python $<
+	@touch $@
+
+bench-checkpoints: $(SETUP) $(PEERS:%=.venv/peers/%/.ready) ## cost of checkpoints, side by side with the public savers'
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.checkpoints $(ARGS)
 
 bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
@@ -132,4 +160,4 @@ bench-cold: build-host ## cost of the functions' starts, beside the same without
 	$(BIN)/python -m tests.bench.cold $(ARGS)
 
 clean: ## remove what is built or cached, the environment too; the data folder stays
-	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv dist

@@ -14,7 +14,8 @@ from pathlib import Path
 from infra.artifacts.left_out import leave_out, named
 
 PROJECT = Path(__file__).resolve().parents[2]
-NOT_FOR_LAMBDA = shutil.ignore_patterns("__pycache__", "requirements.txt")  # bytecode of another Python, and pins
+NOT_FOR_LAMBDA = shutil.ignore_patterns("__pycache__", "requirements.txt", "*.md", "py.typed")
+"""Bytecode of another Python, pins, and what is for readers and type checkers."""
 IN_LAMBDA = {"layer": "/opt", "function": "/var/task"}
 
 

@@ -14,7 +14,8 @@ from infra.openapi.stack import ROOT, STACK
 
 POWERTOOLS_OWN = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 """Schemas of answers that ours replace."""
-DESCRIPTION = """{purpose}.
+DESCRIPTION = """A serverless backend for chat applications: sessions, turns, usage and statistics on Lambda and \
+DynamoDB.
 
 - **Who calls.** Each request carries a bearer token; the user is its `sub`. What belongs to another user answers 404.
 - **Errors** are RFC 9457 problems with a stable `code`. New codes may come with a new version.
@@ -50,7 +51,7 @@ def _merged() -> dict[str, Any]:
     merge = OpenAPIMerge(
         title="Chatkeep",
         version=project["version"],
-        description=DESCRIPTION.format(purpose=project["description"]),
+        description=DESCRIPTION,
         license_info=License(name=project["license"], identifier=project["license"]),
         tags=[Tag(name=name, description=description) for name, description in operations.TAGS.items()],
         servers=_servers(),

@@ -84,8 +84,9 @@ def subgraph(saver: Any) -> Any:
     return builder.compile(checkpointer=saver)
 
 
+PLAIN = "MessagesState"
 GRAPHS: dict[str, Callable[[Any], Any]] = {
-    "MessagesState": plain,
+    PLAIN: plain,
     "DeltaChannel": delta,
     "agent, two tool calls": agent,
     "subgraph": subgraph,

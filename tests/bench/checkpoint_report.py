@@ -1,81 +1,108 @@
-"""What the checkpoint benchmark found: a table, a plot, and whether what is required holds."""
+"""The checkpoint benchmark's tables, and whether what is required of this saver holds."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from statistics import mean
-from typing import Any
 
-Result = dict[str, Any]
-OURS, CACHED, PEER = "ours", "ours, with a cache", "langgraph-checkpoint-aws"
-ONE_NODE = ("MessagesState", "DeltaChannel")
+from tests.bench.checkpoint_graphs import PLAIN
+from tests.bench.conversation import DELETED_TURNS, Row
+
+OURS, CACHED = "ours", "ours, with a cache"
+ONE_NODE = (PLAIN, "DeltaChannel")
+CONFORMANCE_TESTS = 81
+UNITS = (("requests", "requests"), ("wcu", "WCU"), ("rcu", "RCU"))
+OTHER_GRAPHS = {
+    "DeltaChannel": ("requests", "requests"),
+    "agent, two tool calls": ("wcu", "WCU"),
+    "subgraph": ("wcu", "WCU"),
+}
+"""The unit in which the savers differ most: public ones read a DeltaChannel's history checkpoint by checkpoint."""
 
 
-def print_table(results: list[Result]) -> None:
-    for result in results:
-        print(f"\n{result['graph']}")
-        print(f"  {'':46} {PEER:>26} {OURS:>12} {CACHED:>18}")
-        for label, theirs, ours, cached in _lines(result):
-            print(f"  {label:46} {theirs:>26} {ours:>12} {cached:>18}")
+def savers_table(found: Row) -> str:
+    """A column per saver; the best figure of a row is bold, unless all are the same."""
+    graphs = {result["graph"]: result for result in found["graphs"]}
+    savers = [saver for saver in graphs[PLAIN]["turns"]["async"] if saver != CACHED]
+    rows = [["", *(f"{saver} {found['contract'].get(saver, {}).get('version', '')}".strip() for saver in savers)]]
+    rows.append(["---", *("---:" for _ in savers)])
+    rows.append(["conformance tests passed", *_marked([_passed(found, saver) for saver in savers], max)])
+    for turn, units in ((2, UNITS), (200, UNITS)):
+        for unit, name in units:
+            cells = [_at(graphs[PLAIN]["turns"]["async"].get(saver, []), turn, unit) for saver in savers]
+            rows.append([f"{name} at turn {turn}", *_marked(cells, min)])
+    cells = [_at(graphs[PLAIN]["turns"]["exit"].get(saver, []), 200, "wcu") for saver in savers]
+    rows.append(['WCU at turn 200, durability "exit"', *_marked(cells, min)])
+    rows.append(["last turn", *(_end(graphs[PLAIN], saver) for saver in savers)])
+    for graph, (unit, name) in OTHER_GRAPHS.items():
+        if graph in graphs:
+            cells = [_at(graphs[graph]["turns"]["async"].get(saver, []), 20, unit) for saver in savers]
+            rows.append([f"{name} at turn 20, {graph}", *_marked(cells, min)])
+    deleted = [_deleted(graphs[PLAIN]["deletion"].get(saver, {})) for saver in savers]
+    rows.append([f"requests to delete {DELETED_TURNS} turns", *_marked(deleted, min)])
+    return _table(rows)
 
 
-def _lines(result: Result) -> Iterator[tuple[str, str, str, str]]:
+def graphs_table(found: Row) -> str:
+    """A column per graph, of this saver alone; in brackets, with its cache."""
+    results = found["graphs"]
+    rows = [["", *(result["graph"] for result in results)], ["---", *("---:" for _ in results)]]
     for durability in ("async", "exit"):
-        turns = result["turns"][durability]
-        for unit in ("requests", "wcu", "rcu"):
-            theirs, ours, cached = (_at(turns[saver], 200, unit) for saver in (PEER, OURS, CACHED))
-            yield f"{unit} at turn 200, {durability}", theirs, ours, cached
-        last = turns[PEER][-1]
-        if "error" in last:
-            yield f"the conversation ends, {durability}", f"turn {last['turn']}: {last['error']}", "-", "-"
-    long = result["long"]
-    yield "mean WCU, turns 11 to 110, async", "", f"{mean(long['first']):.2f}", ""
-    yield f"mean WCU, last 100 of {long['last_turn']} turns, async", "", f"{mean(long['last']):.2f}", ""
-    yield "the latter over the former", "", f"{long['ratio']:.2f}", ""
-    loaded = long["load"]
-    yield f"read requests to load turn {loaded['turn']}", "", str(loaded["reads"]), ""
-    yield f"bytes of state at turn {loaded['turn']}", "", f"{loaded['state']:,}", ""
-    yield "bytes read over bytes of state", "", f"{loaded['read_over_state']:.2f}", ""
-    deleted = result["deletion"]
-    yield "requests to delete 100 turns", str(deleted[PEER]["requests"]), str(deleted[OURS]["requests"]), ""
-
-
-def _at(rows: list[Result], turn: int, unit: str) -> str:
-    found = [row[unit] for row in rows if row["turn"] == turn and unit in row]
-    return f"{found[0]:,g}" if found else "dead" if "error" in rows[-1] else "not run"
-
-
-def markdown(results: list[Result]) -> str:
-    """The table of the checkpointer's manual, some rows of which the README has too."""
-    head = ["", *(result["graph"] for result in results)]
-    rows = [head, ["---", *("---:" for _ in results)]]
-    for durability in ("async", "exit"):
-        for unit, name in (("requests", "requests"), ("wcu", "WCU"), ("rcu", "RCU")):
-            label = f'{name} at turn 200, durability "{durability}"'
-            rows.append([label, *(_figures(result["turns"][durability], unit) for result in results)])
-    rows.append(['WCU a turn, 11 to 110 and 4,901 to 5,000, "async"', *(_windows(r["long"]) for r in results)])
-    rows.append(["the latter over the former", *(f"{result['long']['ratio']:.2f}" for result in results)])
+        for unit, name in UNITS:
+            turns = [result["turns"][durability] for result in results]
+            figures = (f"{_at(one[OURS], 200, unit)} ({_at(one[CACHED], 200, unit)})" for one in turns)
+            rows.append([f'{name} at turn 200, durability "{durability}"', *figures])
+    rows.append(['WCU per turn, 11 to 110 and the last 100 of 5,000, "async"', *(_windows(r["long"]) for r in results)])
     loads = [result["long"]["load"] for result in results]
     rows.append(["read requests to load turn 1,000", *(f"{x['reads']} ({x['state'] / 1e6:.1f} MB)" for x in loads)])
     rows.append(["bytes read over bytes of state there", *(f"{x['read_over_state']:.2f}" for x in loads)])
-    deleted = [result["deletion"] for result in results]
-    rows.append(
-        ["requests to delete 100 turns", *(f"{x[PEER]['requests']} → **{x[OURS]['requests']}**" for x in deleted)]
-    )
+    deleted = (str(result["deletion"][OURS]["requests"]) for result in results)
+    rows.append([f"requests to delete {DELETED_TURNS} turns", *deleted])
+    return _table(rows)
+
+
+def _table(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _figures(turns: dict[str, list[Result]], unit: str) -> str:
-    """Of turn 200: the peer → this saver (this saver with a cache)."""
-    last = turns[PEER][-1]
-    theirs = f"dead at {last['turn']}" if "error" in last and last["turn"] <= 200 else _at(turns[PEER], 200, unit)
-    return f"{theirs} → **{_at(turns[OURS], 200, unit)}** ({_at(turns[CACHED], 200, unit)})"
+def _at(rows: list[Row], turn: int, unit: str) -> str:
+    found = [row[unit] for row in rows if row["turn"] == turn and unit in row]
+    if found:
+        return f"{found[0]:,g}"
+    if not rows or "error" not in rows[-1]:
+        return "not run"
+    return f"dead at {rows[-1]['turn']}" if rows[-1]["turn"] > 1 else str(rows[-1]["error"])
 
 
-def _windows(long: Result) -> str:
+def _passed(found: Row, saver: str) -> str:
+    return str(CONFORMANCE_TESTS if saver == OURS else found["contract"][saver]["conformance"]["passed"])
+
+
+def _end(result: Row, saver: str) -> str:
+    """The turn at which the plain chat fails for good, or the messages that are left of it."""
+    last = result["turns"]["async"][saver][-1]
+    if "error" in last:
+        return f"{last['turn'] - 1}"
+    kept = result.get("kept", {}).get(saver)
+    dropped = kept and kept["messages"] < 2 * kept["turns"]
+    return f"none: {kept['messages']} of {2 * kept['turns']} messages kept" if dropped else "none"
+
+
+def _deleted(row: Row) -> str:
+    return row["error"] if "error" in row else str(row.get("requests", "not run"))
+
+
+def _marked(cells: list[str], best: Callable[[list[float]], float]) -> list[str]:
+    """Bold where it is the best."""
+    figures = {cell: float(cell.replace(",", "")) for cell in cells if cell[0].isdigit()}
+    if len(set(figures.values())) < 2:
+        return cells
+    return [f"**{cell}**" if figures.get(cell) == best(list(figures.values())) else cell for cell in cells]
+
+
+def _windows(long: Row) -> str:
     return f"{mean(long['first']):.1f}, {mean(long['last']):.1f}"
 
 
-def requirements(results: list[Result]) -> Iterator[tuple[str, bool]]:
+def requirements(results: list[Row]) -> Iterator[tuple[str, bool]]:
     """Each requirement and whether it holds.
 
     A graph with more steps a turn has more checkpoints and writes of tasks, each of which is an item and a request of
@@ -96,28 +123,3 @@ def requirements(results: list[Result]) -> Iterator[tuple[str, bool]]:
             yield f"{name}: requests at turn 200, async ≤ 8", turn_200["async"]["requests"] <= 8
             yield f"{name}: WCU at turn 200, async ≤ 12", turn_200["async"]["wcu"] <= 12
             yield f"{name}: requests to delete 100 turns ≤ 30", result["deletion"][OURS]["requests"] <= 30
-
-
-def save_plot(results: list[Result], path: Path) -> None:
-    """WCU a turn over turns, of both savers."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, len(results), figsize=(4.2 * len(results), 3.6), sharey=True, squeeze=False)
-    for axis, result in zip(axes[0], results, strict=True):
-        for saver, colour in ((PEER, "tab:red"), (OURS, "tab:blue")):
-            rows = [row for row in result["turns"]["async"][saver] if "wcu" in row]
-            axis.plot([row["turn"] for row in rows], [row["wcu"] for row in rows], color=colour, label=saver, lw=1)
-            if len(rows) < len(result["turns"]["async"][saver]):
-                axis.plot(rows[-1]["turn"], rows[-1]["wcu"], "x", color=colour)
-        long = result["long"]
-        last = range(long["last_turn"] - len(long["last"]) + 1, long["last_turn"] + 1)
-        axis.plot(last, long["last"], color="tab:blue", lw=1)
-        axis.set(title=result["graph"], xlabel="turn", xscale="log", yscale="log")
-        axis.grid(visible=True, alpha=0.3)
-    axes[0][0].set_ylabel("WCU a turn, durability async")
-    axes[0][0].legend(loc="upper left", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)

@@ -1,6 +1,9 @@
 """Counts what a client asks of DynamoDB, and the capacity AWS would bill for it, from the sizes of the items."""
 
+import base64
+import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ from typing import Any
 
 Item = dict[str, Any]
 _WRITE_UNIT, _READ_UNIT = 1_024, 4_096
-_MEMBERS = ("Put", "Update", "Delete", "ConditionCheck")
+_SHORTENING = ("FilterExpression", "ProjectionExpression", "Select")
 
 
 @dataclass
@@ -53,15 +56,31 @@ def _value_size(value: Any) -> int:
     return 1
 
 
+def _with_bytes(value: Item) -> Item:
+    """A binary attribute as boto3 has it, of the base64 that is sent; any other object as it is."""
+    if len(value) == 1 and isinstance(value.get("B"), str):
+        return {"B": base64.b64decode(value["B"])}
+    if len(value) == 1 and isinstance(value.get("BS"), list):
+        return {"BS": [base64.b64decode(one) for one in value["BS"]]}
+    return value
+
+
 class Meter:
-    """Listens to one client; `looker` is another on the same DynamoDB, to look up what items were and became."""
+    """Listens to a client; `looker` is another on the same DynamoDB, to look up what items were and became.
+
+    It takes a request as it is sent, so that it makes no difference which of boto3's interfaces a saver calls.
+    """
 
     def __init__(self, client: Any, looker: Any) -> None:
         self._looker = looker
         self._tables: dict[str, Item] = {}
         self._open: list[Usage] = []
-        client.meta.events.register("provide-client-params.dynamodb.*", self._before)
-        client.meta.events.register("after-call.dynamodb.*", self._after)
+        self.listen(client)
+
+    def listen(self, client: Any) -> None:
+        """Count another client's requests too."""
+        client.meta.events.register_last("before-call.dynamodb.*", self._before)
+        client.meta.events.register_first("after-call.dynamodb.*", self._after)
 
     @contextmanager
     def measure(self) -> Iterator[Usage]:
@@ -75,17 +94,19 @@ class Meter:
 
     def _before(self, params: Item, model: Any, context: Item, **_: Any) -> None:
         if self._open:
-            touched = [(table, key, self._look(table, key)) for table, key in self._writes(model.name, params)]
-            context["meter"] = (params, touched)
+            asked = json.loads(params["body"], object_hook=_with_bytes)
+            touched = [(*write, self._look(*write[:2])) for write in self._writes(model.name, asked)]
+            context["meter"] = (asked, touched)
 
-    def _after(self, parsed: Item, model: Any, context: Item, **_: Any) -> None:
+    def _after(self, parsed: Item, model: Any, context: Item, http_response: Any, **_: Any) -> None:
         if "meter" not in context:
             return
         params, touched = context["meter"]
         factor = 2 if model.name.startswith("Transact") else 1
         wcu, written = 0, 0
-        for table, key, was in touched:
-            now = self._look(table, key)
+        failed = http_response.status_code >= 300
+        for table, key, becomes, was in touched:
+            now = was if failed else self._look(table, key) if becomes is None else becomes
             wcu += factor * self._write_units(table, was, now)
             written += item_size(now) if now else 0
         sizes = list(self._read_sizes(model.name, params, parsed))
@@ -96,21 +117,23 @@ class Meter:
             usage.rcu += sum(units for units, _ in sizes)
             usage.read += sum(size for _, size in sizes)
 
-    def _writes(self, operation: str, params: Item) -> Iterator[tuple[str, Item]]:
-        """Table and key of each item that an operation may write."""
-        if operation == "PutItem":
-            yield params["TableName"], self._key(params["TableName"], params["Item"])
-        elif operation in ("UpdateItem", "DeleteItem"):
-            yield params["TableName"], params["Key"]
-        elif operation == "BatchWriteItem":
+    def _writes(self, operation: str, params: Item) -> Iterator[tuple[str, Item, Item | None]]:
+        """Table and key of each item that an operation may write, and the item, or None where the engine makes it."""
+        if operation == "BatchWriteItem":
             for table, requests in params["RequestItems"].items():
                 for request in requests:
-                    put = request.get("PutRequest")
-                    yield table, self._key(table, put["Item"]) if put else request["DeleteRequest"]["Key"]
+                    ((_, inner),) = request.items()
+                    yield self._write({"TableName": table, **inner})
         elif operation == "TransactWriteItems":
             for member in params["TransactItems"]:
-                (inner,) = (member[name] for name in _MEMBERS if name in member)
-                yield inner["TableName"], inner.get("Key") or self._key(inner["TableName"], inner["Item"])
+                ((_, inner),) = member.items()
+                yield self._write(inner)
+        elif operation in ("PutItem", "UpdateItem", "DeleteItem"):
+            yield self._write(params)
+
+    def _write(self, params: Item) -> tuple[str, Item, Item | None]:
+        table, item = params["TableName"], params.get("Item")
+        return table, self._key(table, item) if item else params["Key"], item
 
     def _read_sizes(self, operation: str, params: Item, parsed: Item) -> Iterator[tuple[float, int]]:
         """Units and bytes of what an operation read."""
@@ -131,14 +154,14 @@ class Meter:
 
     def _evaluated(self, operation: str, params: Item, parsed: Item) -> list[Item]:
         """The items that a query read, before its filter and projection, which cost as much as whole ones."""
-        shortening = ("FilterExpression", "ProjectionExpression", "Select", "ExpressionAttributeNames")
-        if not any(name in params for name in ("FilterExpression", "ProjectionExpression", "Select")):
+        if not any(name in params for name in _SHORTENING):
             return list(parsed.get("Items", []))
-        keep = ("ExpressionAttributeNames",) if "#" in params.get("KeyConditionExpression", "") else ()
-        whole = {name: value for name, value in params.items() if name not in shortening or name in keep}
-        if operation == "Scan":
-            whole.pop("ExpressionAttributeValues", None)
-        return list(getattr(self._looker, operation.lower())(**whole).get("Items", []))
+        whole = {name: value for name, value in params.items() if name not in _SHORTENING}
+        used = set(re.findall(r"[#:]\w+", params.get("KeyConditionExpression", "")))
+        for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+            whole[name] = {key: value for key, value in params.get(name, {}).items() if key in used}
+        asked = {name: value for name, value in whole.items() if value != {}}
+        return list(getattr(self._looker, operation.lower())(**asked).get("Items", []))
 
     def _look(self, table: str, key: Item) -> Item | None:
         found: Item | None = self._looker.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")

@@ -23,7 +23,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from chatkeep import ids
 from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, strict_serializer
 from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
-from tests.bench.checkpoints import Cached
+from tests.bench.remembering import Cached
 
 MEASURED, SMOKE = (10, 300, 1_000), (5, 30)
 WINDOW, SMOKE_WINDOW = 20, 4

@@ -47,8 +47,8 @@ from functions.chat import runtime
 from functions.chat.agent import build_graph
 from tests.bench import turn_cpu
 from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
-from tests.bench.checkpoints import create_peer_table
 from tests.bench.meter import Meter, Usage
+from tests.bench.peers.savers import checkpoint_aws
 from tests.client import STACK, Client
 
 RESULTS = Path(__file__).parent / "turns.json"
@@ -106,13 +106,9 @@ class Baseline:
     user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
 
     def __post_init__(self) -> None:
-        from langgraph_checkpoint_aws import DynamoDBSaver as PeerSaver
-
         self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
-        saver = PeerSaver("bench-peer", endpoint_url=self.engine.endpoint)
-        create_peer_table(saver.client, "bench-peer")
+        saver, self.meter = checkpoint_aws(self.engine.endpoint)
         self.graph = build_graph(Talker(), "", saver)
-        self.meter = Meter(saver.client, self.engine.client)
         self.dynamodb = saver.client
 
     def turn(self) -> None:

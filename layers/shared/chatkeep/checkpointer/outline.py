@@ -1,10 +1,9 @@
 """Values that are not lists but hold lists, such as a graph's input: the lists apart from the rest."""
 
 import copy
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from langgraph.types import Send
 
 Path = tuple[str | int, ...]
 """The way from a value to a list in it: keys of dictionaries, indexes of lists, and "arg" of a Send."""
@@ -17,16 +16,21 @@ def lists_in(value: Any) -> dict[Path, list[Any]]:
     return dict(_found(value, (), _DEPTH))
 
 
+def _send() -> Any:
+    """LangGraph's Send, or None before it is imported, when no value is one: checkpoints are read without LangGraph."""
+    return getattr(sys.modules.get("langgraph.types"), "Send", None)
+
+
 def _found(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, list[Any]]]:
-    if type(value) is Send:
+    if type(value) is _send():
         yield from _found(value.arg, (*path, "arg"), depth - 1)
     elif type(value) is dict and depth:
         for key, inner in value.items():
             if type(key) is str:
                 yield from _found(inner, (*path, key), depth - 1)
-    elif type(value) is list and Send in map(type, value):
+    elif type(value) is list and _send() in map(type, value):
         for index, element in enumerate(value):
-            if type(element) is Send:
+            if type(element) is _send():
                 yield from _found(element, (*path, index), depth)
     elif type(value) is list and path:
         yield path, value
@@ -57,11 +61,11 @@ def fill(hollow: Any, lists: Mapping[Path, list[Any]]) -> Any:
 
 
 def _get(container: Any, step: str | int) -> Any:
-    return container.arg if type(container) is Send else container[step]
+    return container.arg if type(container) is _send() else container[step]
 
 
 def _set(container: Any, step: str | int, value: Any) -> None:
-    if type(container) is Send:
+    if type(container) is _send():
         container.arg = value
     else:
         container[step] = value
