@@ -1,5 +1,6 @@
 """Pages of lists, each with the cursor of the next one."""
 
+from chatkeep import sessions
 from chatkeep.messages import fitting
 from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
@@ -28,7 +29,8 @@ def of_messages(user_id: str, session_id: str, limit: int, cursor: str | None, n
 
     Raises SessionNotFoundError, InvalidFieldError for a cursor of another transcript or order, BrokenThreadError.
     """
+    session = sessions.header(user_id, session_id)  # a foreign session is not found, whatever the cursor
     listed = ("messages", user_id, session_id, "desc" if newest_first else "asc")
     after = open_sealed(cursor, *listed)
-    shown, more = transcript.page(user_id, session_id, limit, after, newest_first)
+    shown, more = transcript.page(session, limit, after, newest_first)
     return MessagePage(messages=shown, next_cursor=seal(shown[-1].message_id, *listed) if more else None)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from chatkeep import sessions
 from chatkeep.errors import BrokenThreadError
 from chatkeep.messages import parts
 from chatkeep.messages.listing import page
@@ -253,7 +254,7 @@ def test_a_part_that_is_missing_is_an_error_and_no_shorter_message(api: Client, 
     key = {"pk": {"S": f"SESSION#{user_id}#{session_id}"}, "sk": {"S": f"PART#{message_id}#0000"}}
     assert dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key, ReturnValues="ALL_OLD")["Attributes"]
     with pytest.raises(BrokenThreadError, match=message_id):
-        page(user_id, session_id, limit=50, after=None, newest_first=False)
+        page(sessions.header(user_id, session_id), limit=50, after=None, newest_first=False)
 
 
 def test_an_ordinary_message_needs_no_parts(api: Client, dynamodb: Any, user_id: str) -> None:

@@ -108,3 +108,10 @@ def test_a_page_of_long_messages_is_no_longer_than_lambda_may_answer(
         seen += response.json["messages"]
         cursor = response.json["next_cursor"]
     assert [one["content"] == content for one in seen] == [True] * 70
+
+
+def test_a_foreign_session_is_not_found_whatever_the_cursor(api: Client) -> None:
+    session_id = api.post("/sessions", json={}).json["session_id"]
+    other = api.as_user("somebody else")
+    assert other.get(f"/sessions/{session_id}/messages", params={"cursor": "no cursor"}).status == 404
+    assert api.get(f"/sessions/{session_id}/messages", params={"cursor": "no cursor"}).status == 422

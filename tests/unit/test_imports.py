@@ -56,6 +56,7 @@ MAY_IMPORT = {  # of ours, itself aside; a package stands for what is in it
     "chatkeep.kinds": {"chatkeep.models", "chatkeep.checkpoint_items"},
 }
 CIRCLES_LEFT = [["chatkeep.checkpointer.saver", "chatkeep.checkpointer.staging"]]
+"""To be empty once the two have one store."""
 PRIVATE = {
     name
     for part in (Model, Connection, TableConnection, TransactGet, TransactWrite)

@@ -9,18 +9,15 @@ from chatkeep.models.message import Message
 from chatkeep.models.session import Session
 
 
-def page(
-    user_id: str, session_id: str, limit: int, after: str | None, newest_first: bool
-) -> tuple[list[MessageView], bool]:
+def page(session: Session, limit: int, after: str | None, newest_first: bool) -> tuple[list[MessageView], bool]:
     """Up to `limit` messages that come after the one with the id `after`, and whether there are more.
 
     They are fewer where they are long. One that does not fit into an answer stands alone on its page, cut. Raises
-    SessionNotFoundError, BrokenThreadError.
+    BrokenThreadError.
     """
-    header = sessions.header(user_id, session_id)
     shown: list[MessageView] = []
     room = fitting.ROOM_BYTES
-    for message in _in_order(header, limit, after, newest_first):
+    for message in _in_order(session, limit, after, newest_first):
         if len(shown) == limit or (shown and parts.least_bytes(message) > room):
             return shown, True
         parts.join([message])
@@ -40,14 +37,14 @@ def one(user_id: str, session_id: str, message_id: str) -> Message:
     return messages.get(user_id, session_id, message_id)
 
 
-def _in_order(header: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
+def _in_order(session: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
     # Newer messages belong to a turn that is being stored, or that died while it was.
-    last = header.last_message_id
+    last = session.last_message_id
     if last is None:
         return iter(())
     found = Message.among(
-        header.user_id,
-        header.session_id,
+        session.user_id,
+        session.session_id,
         first="" if newest_first else after or "",
         last=(after or last) if newest_first else last,
         newest_first=newest_first,
