@@ -1,13 +1,12 @@
-"""What this process knows of checkpoints it has read or written lately, so that a put need not read its parent."""
+"""Checkpoints that this process has read or written lately, so that a put need not read its parent."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
-from chatkeep.checkpointer.heads import Found
-from chatkeep.checkpointer.manifest import Inline, rows_in, whole
-from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
@@ -17,7 +16,7 @@ _MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conv
 _KNOWN_BYTES, _PART_BYTES = 2_500, 300  # what Python takes for a checkpoint and for each thing that its header names
 
 
-class Recent:
+class RecentCheckpoints:
     """A bounded map, safe for threads; the bound is on the memory that the checkpoints in it take.
 
     Most of that are digests, of which a long list has many.
@@ -26,20 +25,20 @@ class Recent:
     def __init__(self, most_bytes: int = 16_000_000) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[Place, str], Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Place, str], KnownCheckpoint] = OrderedDict()
         self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
         self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write]] = OrderedDict()
-        self._held: OrderedDict[Place, tuple[str, Sequence[Found]]] = OrderedDict()
+        self._held: OrderedDict[Place, tuple[str, Sequence[CheckpointItems]]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, place: Place, checkpoint_id: str) -> Known | None:
+    def get(self, place: Place, checkpoint_id: str) -> KnownCheckpoint | None:
         with self._lock:
             known = self._known.get((place, checkpoint_id))
             if known:
                 self._known.move_to_end((place, checkpoint_id))
             return known
 
-    def remember(self, place: Place, known: Known) -> None:
+    def remember(self, place: Place, known: KnownCheckpoint) -> None:
         with self._lock:
             self._held.pop(place, None)
             self._writes.pop((place, known.header.parent_id or ""), None)  # they are counted in
@@ -57,19 +56,19 @@ class Recent:
             entries = [*known.header.entries.values(), *known.header.seeds.values()] if known else []
             return min((entry.snapshot_of for entry in entries if entry.snapshot_of), default=None)
 
-    def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[Found]) -> None:
-        """Keep what was read with a head until its history is asked for, or something is written."""
+    def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[CheckpointItems]) -> None:
+        """Keep the history that was read with a head until it is asked for, or something is written."""
         with self._lock:
             self._held[place] = (checkpoint_id, ancestors)
             while len(self._held) > _MOST_HELD:
                 self._held.popitem(last=False)
 
-    def release(self, place: Place, checkpoint_id: str) -> Sequence[Found] | None:
+    def release(self, place: Place, checkpoint_id: str) -> Sequence[CheckpointItems] | None:
         with self._lock:
             head, ancestors = self._held.pop(place, ("", ()))
             return ancestors if head == checkpoint_id else None
 
-    def nearby(self, place: Place, task_id: str | None = None) -> list[Known]:
+    def nearby(self, place: Place, task_id: str | None = None) -> list[KnownCheckpoint]:
         """The checkpoints remembered last of the namespaces that this one lies in and, innermost first, around it.
 
         With a task, its subgraphs' come first. All of them are stored.
@@ -88,7 +87,8 @@ class Recent:
             self._held.pop(place, None)
             own = self._writes.setdefault((place, checkpoint_id), {})
             for write in writes:
-                if isinstance(write.value, Elements) and size(write.value.frames) <= _MOST_NOTED_BYTES:
+                elements = write.value.elements
+                if elements is not None and size(elements) <= _MOST_NOTED_BYTES:
                     own.setdefault((write.position.task_id, write.position.index), write)
             self._writes.move_to_end((place, checkpoint_id))
             while len(self._writes) > _MOST_NOTED:
@@ -99,7 +99,7 @@ class Recent:
             return list(self._writes.get((place, checkpoint_id or ""), {}).values())
 
     def forget(self, thread_id: str, namespace: str | None = None) -> None:
-        """What is known of a thread, or of one namespace, is not so any more."""
+        """Forget a thread, or one namespace: what is known of it is not so any more."""
 
         def meant(place: Place) -> bool:
             return place[0] == thread_id and namespace in (None, place[1])
@@ -130,14 +130,13 @@ def around(namespace: str) -> list[str]:
     return ["|".join(parts[:count]) for count in reversed(range(len(parts)))]
 
 
-def _weight(known: Known) -> int:
+def _weight(known: KnownCheckpoint) -> int:
     """About the bytes that it takes in memory: what two checkpoints share is counted for each of them."""
     header = known.header
     stored = [entry.stored for entry in (*header.entries.values(), *header.seeds.values())]
-    pieces = [
-        piece for one in [*stored, *header.ahead.values()] for rows in rows_in(one).values() for piece in rows.pieces
-    ]
-    inline = [found.frame for one in stored if isinstance(found := whole(one), Inline)]
+    lists = [*header.delta_rows.values(), *(found for one in stored for found in one.lists.values())]
+    pieces = [piece for one in lists for piece in one.pieces]
+    inline = [one.inline for one in stored if one.inline]
     held = [frame for piece in pieces if isinstance(piece, tuple) for frame in piece]
     waiting = [frame for frames in known.waiting.values() for frame in frames]
     frames = [header.frame, *inline, *held, *waiting]

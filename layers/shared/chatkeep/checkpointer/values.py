@@ -1,15 +1,55 @@
-"""Values that are not lists but hold lists, such as a graph's input: the lists apart from the rest."""
+"""Serialized values: long lists element by element, apart from the rest, as in a graph's input."""
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Send
 
-Path = tuple[str | int, ...]
-"""The way from a value to a list in it: keys of dictionaries, indexes of lists, and "arg" of a Send."""
+from chatkeep.checkpointer.codec import Codec, Frame, Path, size
 
 _DEPTH = 4
+_LIST_BYTES = 1_024  # a shorter list in a value stays there
+_MOST_LISTS = 4  # each takes some of the header
+
+
+@dataclass(frozen=True)
+class Value:
+    """A serialized value: its long lists element by element, and the rest. Of a list, all is the list at ()."""
+
+    rest: Frame | None
+    lists: dict[Path, list[Frame]] = field(default_factory=dict)
+    delta: bool = False
+
+    @property
+    def elements(self) -> list[Frame] | None:
+        """The elements of a value that is a list, None of any other."""
+        return self.lists.get(())
+
+
+def dump(codec: Codec, value: Any) -> Value:
+    delta = isinstance(value, _DeltaSnapshot)
+    plain = value.value if delta else value
+    if lists := _long_lists(codec, plain):
+        return Value(codec.dump(without(plain, lists)), lists, delta)
+    if type(plain) is list:
+        return Value(None, {(): codec.dump_each(plain)}, delta)
+    return Value(codec.dump(plain), delta=delta)
+
+
+def _long_lists(codec: Codec, value: Any) -> dict[Path, list[Frame]]:
+    lists = {path: codec.dump_each(found) for path, found in lists_in(value).items()}
+    sizes = {path: size(frames) for path, frames in lists.items()}
+    longest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:_MOST_LISTS]
+    return {path: lists[path] for path in longest if sizes[path] > _LIST_BYTES}
+
+
+def load(codec: Codec, value: Value) -> Any:
+    rest = codec.load(value.rest) if value.rest else None
+    plain = fill(rest, {path: codec.load_each(frames) for path, frames in value.lists.items()})
+    return _DeltaSnapshot(plain) if value.delta else plain
 
 
 def lists_in(value: Any) -> dict[Path, list[Any]]:
@@ -47,7 +87,9 @@ def without(value: Any, paths: Mapping[Path, Any]) -> Any:
 
 
 def fill(hollow: Any, lists: Mapping[Path, list[Any]]) -> Any:
-    """`hollow` with the lists in their places; it is changed."""
+    """`hollow`, which is changed, with the lists in their places; a list at () is all there is."""
+    if () in lists:
+        return lists[()]
     for path, found in lists.items():
         inner = hollow
         for step in path[:-1]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatkeep.checkpointer.codec import Frame
-from chatkeep.checkpointer.manifest import Piece, Ref
+from chatkeep.checkpointer.header import Piece, Ref
 
 _LIST_BYTES, _STRETCH_BYTES = 500, 500  # what Python takes for these, their digests and rows aside
 

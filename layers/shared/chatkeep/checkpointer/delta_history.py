@@ -3,18 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from langgraph.checkpoint.base import DeltaChannelHistory
-
-from chatkeep.checkpointer import contents, heads
-from chatkeep.checkpointer.ahead import NOTHING, elements, recall
-from chatkeep.checkpointer.codec import Codec
-from chatkeep.checkpointer.heads import Found
-from chatkeep.checkpointer.manifest import Entry, Header
-from chatkeep.checkpointer.pending import stored_writes
-from chatkeep.checkpointer.snapshot import Known, Slot, Value, load
-from chatkeep.checkpointer.source import Source
-from chatkeep.checkpointer.stretches import KnownList
-from chatkeep.checkpointer.tuples import pending
+from chatkeep.checkpointer import finding
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, Slot
+from chatkeep.checkpointer.delta_rows import NOTHING, elements, recall
+from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
+from chatkeep.checkpointer.header import Entry, Header
+from chatkeep.checkpointer.known_lists import KnownList
+from chatkeep.checkpointer.payloads import read_payloads, wanted_entry, wanted_write
+from chatkeep.checkpointer.storage import Storage
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import StoredWrite, Write
 from chatkeep.errors import BrokenThreadError
 
@@ -46,27 +43,28 @@ class Walk:
             self.writes.setdefault(channel, []).extend(writes)
         self.seeds.update(older.seeds)
 
-    def informed(self, known: Known) -> Known:
-        """What a writer to the head knows after this walk from it: the lists of its DeltaChannels, and what waits."""
+    def informed(self, known: KnownCheckpoint) -> KnownCheckpoint:
+        """The checkpoint that the walk began at, with the lists of its DeltaChannels and the elements that wait."""
         lists, waiting = dict(known.lists), dict(known.waiting)
         for channel in self.channels:
             if channel in waiting or known.header.seeds.get(channel) != self.entries.get(channel):
                 continue
             lists.update((slot, found) for slot, found in self.lists.items() if slot[0] == channel)
-            written = elements(reversed(self.writes.get(channel, [])), channel)
-            recalled = recall(known.header.ahead.get(channel), lists.get((channel, ()), NOTHING), written)
+            written = elements(self.oldest_first(channel), channel)
+            recalled = recall(known.header.delta_rows.get(channel), lists.get((channel, ()), NOTHING), written)
             if recalled:
                 lists[channel, ()], waiting[channel] = recalled
         return replace(known, lists=lists, waiting=waiting)
 
-    def result(self, codec: Codec) -> dict[str, DeltaChannelHistory]:
-        result: dict[str, DeltaChannelHistory] = {}
-        for channel in self.channels:
-            found = reversed(self.writes.get(channel, []))
-            result[channel] = {"writes": [pending(codec, write) for write in found]}
-            if channel in self.seeds:
-                result[channel]["seed"] = load(codec, self.seeds[channel])
-        return result
+    def visit_loaded(self, ancestor: LoadedCheckpoint) -> None:
+        """An ancestor that was staged or read whole: its writes, and its values as seeds."""
+        self.visit(ancestor.writes)
+        for channel in self.wanted:
+            if channel in ancestor.values:
+                self.seeds[channel] = ancestor.values[channel]
+
+    def oldest_first(self, channel: str) -> list[Write]:
+        return self.writes.get(channel, [])[::-1]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,11 @@ class _Ancestor:
 
 
 def walk_stored(
-    source: Source, thread_id: str, child: Header, channels: Sequence[str], held: Sequence[Found] | None = None
+    storage: Storage,
+    thread_id: str,
+    child: Header,
+    channels: Sequence[str],
+    held: Sequence[CheckpointItems] | None = None,
 ) -> Walk:
     """Walk from the parent of `child` back to the snapshots of these channels, through what is `held` or else read.
 
@@ -85,21 +87,19 @@ def walk_stored(
     snapshots. Raises BrokenThreadError where an ancestor is missing that was not pruned.
     """
     walk = Walk(channels)
-    path = list(_path(source, thread_id, child, set(channels), held))
+    path = list(_path(storage, thread_id, child, set(channels), held))
     wanted = [
-        contents.wanted_entry(thread_id, ancestor.header, channel, entry)
+        wanted_entry(thread_id, ancestor.header, channel, entry)
         for ancestor in path
         for channel, entry in ancestor.seeds
     ]
-    wanted += [
-        contents.wanted_write(thread_id, ancestor.header, write) for ancestor in path for write in ancestor.writes
-    ]
-    fetched = contents.fetch(source, thread_id, wanted)
+    wanted += [wanted_write(thread_id, ancestor.header, write) for ancestor in path for write in ancestor.writes]
+    fetched = read_payloads(storage, thread_id, wanted)
     for ancestor in path:
         header = ancestor.header
         walk.visit(fetched.write(thread_id, header, write) for write in ancestor.writes)
         for channel, entry in ancestor.seeds:
-            seed = contents.wanted_entry(thread_id, header, channel, entry)
+            seed = wanted_entry(thread_id, header, channel, entry)
             walk.seeds[channel], known = fetched.value(seed, delta=entry.snapshot_of is not None)
             walk.entries[channel] = entry
             walk.lists.update(((channel, way), found) for way, found in known.items())
@@ -107,34 +107,34 @@ def walk_stored(
 
 
 def _path(
-    source: Source, thread_id: str, child: Header, wanted: set[str], held: Sequence[Found] | None = None
+    storage: Storage, thread_id: str, child: Header, wanted: set[str], held: Sequence[CheckpointItems] | None = None
 ) -> Iterator[_Ancestor]:
     """The ancestors of `child`, newest first, until each wanted channel has its seed."""
     if not child.parent_id or not wanted:
         return
-    for page in [held] if held else _pages(source, thread_id, child, wanted):
+    for page in [held] if held else _pages(storage, thread_id, child, wanted):
         for found in page:
             if not _goes_on(thread_id, child, wanted):
                 return
             if found.checkpoint_id < child.parent_id:
                 break
             if found.checkpoint_id == child.parent_id:
-                ancestor = _ancestor(source, thread_id, found, wanted)
+                ancestor = _ancestor(storage, thread_id, found, wanted)
                 yield ancestor
                 child, wanted = ancestor.header, wanted - {channel for channel, _ in ancestor.seeds}
     # Ids come from several clocks, so that a parent may sort after its child or before the range.
     if child.parent_id and _goes_on(thread_id, child, wanted):
-        lost = heads.exact(source.client, source.table, thread_id, child.namespace, child.parent_id)
+        lost = finding.exact(storage.client, storage.table, thread_id, child.namespace, child.parent_id)
         if lost is None:
             raise BrokenThreadError(f"checkpoint {child.parent_id} of thread {thread_id} is missing from the history")
-        ancestor = _ancestor(source, thread_id, lost, wanted)
+        ancestor = _ancestor(storage, thread_id, lost, wanted)
         yield ancestor
-        yield from _path(source, thread_id, ancestor.header, wanted - {channel for channel, _ in ancestor.seeds})
+        yield from _path(storage, thread_id, ancestor.header, wanted - {channel for channel, _ in ancestor.seeds})
 
 
-def _pages(source: Source, thread_id: str, child: Header, wanted: set[str]) -> Iterator[list[Found]]:
+def _pages(storage: Storage, thread_id: str, child: Header, wanted: set[str]) -> Iterator[list[CheckpointItems]]:
     since, before = _oldest(child, wanted), child.checkpoint_id
-    return heads.pages(source.client, source.table, thread_id, child.namespace, before=before, since=since)
+    return finding.pages(storage.client, storage.table, thread_id, child.namespace, before=before, since=since)
 
 
 def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
@@ -144,10 +144,10 @@ def _goes_on(thread_id: str, child: Header, wanted: set[str]) -> bool:
     return bool(wanted and child.parent_id)
 
 
-def _ancestor(source: Source, thread_id: str, found: Found, wanted: set[str]) -> _Ancestor:
-    header = contents.headers(source, thread_id, [found])[0]
+def _ancestor(storage: Storage, thread_id: str, found: CheckpointItems, wanted: set[str]) -> _Ancestor:
+    header = read_headers(storage, thread_id, [found])[0]
     seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
-    writes = stored_writes(source, thread_id, [found])[0]
+    writes = read_writes(storage, thread_id, [found])[0]
     return _Ancestor(header, [write for write in writes if write.position.channel in wanted], seeds)
 
 
