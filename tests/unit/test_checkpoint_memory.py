@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import Digested, Frame, digested
-from chatkeep.checkpointer.header import Entry, Header, Stored
+from chatkeep.checkpointer.header import Header, Stored
 from chatkeep.checkpointer.lists import arrange
 from chatkeep.checkpointer.memory import RecentCheckpoints
 from chatkeep.checkpointer.storage import PayloadCache
@@ -59,7 +59,7 @@ def remembered(history: list[tuple[str, int, int]]) -> tuple[RecentCheckpoints, 
             count += 1
             messages = edited(messages, edit, number, length)[-200:]
             found = arrange(messages, known.lists["messages", ()] if known else None)
-            entries = {"messages": Entry(Stored(None, {(): found.stored}))}
+            entries = {"messages": Stored(None, {(): found.stored})}
             header = Header("", f"{count:06d}", f"{count - 1:06d}", ("msgpack", random.randbytes(700)), entries)
             known = KnownCheckpoint(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found.known})
             recent.remember((f"thread {thread}", ""), known)

@@ -4,17 +4,17 @@ import pytest
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES
-from chatkeep.checkpointer.header import Entry, Header, Stored
+from chatkeep.checkpointer.header import Header, Stored
 from chatkeep.checkpointer.known_lists import KnownList
 from chatkeep.checkpointer.memory import RecentCheckpoints, around
 from chatkeep.checkpointer.values import Value
-from chatkeep.checkpointer.writes import Position, Write
+from chatkeep.checkpointer.writes import Write
 
 FRAME = ("msgpack", b"")
 
 
 def known(namespace: str, checkpoint_id: str, elements: int = 0, **seeds: str) -> KnownCheckpoint:
-    entries = {channel: Entry(Stored(FRAME), snapshot_of) for channel, snapshot_of in seeds.items()}
+    entries = {channel: Stored(FRAME, snapshot_of=snapshot_of) for channel, snapshot_of in seeds.items()}
     header = Header(namespace, checkpoint_id, "parent", FRAME, seeds=entries)
     return KnownCheckpoint(header, {}, {("messages", ()): KnownList(bytes(DIGEST_BYTES * elements), ())})
 
@@ -23,8 +23,8 @@ def ids(found: list[KnownCheckpoint]) -> list[str]:
     return [each.header.checkpoint_id for each in found]
 
 
-def writes(*tasks: str) -> list[Write]:
-    return [Write(Position(task, 0, "messages", ""), Value(None, {(): [FRAME]})) for task in tasks]
+def writes(*tasks: str) -> list[Write[Value]]:
+    return [Write(task, 0, "messages", "", Value(None, {(): [FRAME]})) for task in tasks]
 
 
 @pytest.mark.parametrize(("namespace", "outer"), [("", []), ("a:1", [""]), ("a:1|b:2|c", ["a:1|b:2", "a:1", ""])])
@@ -82,9 +82,7 @@ def test_writes_are_noted_of_the_last_checkpoints_alone_and_not_where_they_are_l
     for number in range(100):
         recent.note(place, str(number), writes("task"))
     assert [number for number in range(100) if recent.written(place, str(number))] == list(range(36, 100))
-    recent.note(
-        place, "long", [Write(Position("task", 0, "messages", ""), Value(None, {(): [("msgpack", bytes(200_000))]}))]
-    )
+    recent.note(place, "long", [Write("task", 0, "messages", "", Value(None, {(): [("msgpack", bytes(200_000))]}))])
     assert recent.written(place, "long") == []
 
 

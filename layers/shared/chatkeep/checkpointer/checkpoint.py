@@ -54,7 +54,7 @@ class LoadedCheckpoint:
     header: Header
     values: dict[str, Value]
     lists: dict[Slot, KnownList]
-    writes: list[Write]
+    writes: list[Write[Value]]
 
     def digested(self) -> dict[Slot, Digested]:
         """Its lists with their digests."""

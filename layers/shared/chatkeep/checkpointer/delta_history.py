@@ -7,12 +7,12 @@ from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, Slot
 from chatkeep.checkpointer.delta_rows import NOTHING, elements, recall
 from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
-from chatkeep.checkpointer.header import Entry, Header
+from chatkeep.checkpointer.header import Header, Stored
 from chatkeep.checkpointer.known_lists import KnownList
 from chatkeep.checkpointer.payloads import read_payloads, wanted_entry, wanted_write
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.values import Value
-from chatkeep.checkpointer.writes import StoredWrite, Write
+from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 
 
@@ -21,21 +21,21 @@ class Walk:
     """Collects, newest ancestor first, the writes of each channel until its seed is met."""
 
     channels: Sequence[str]
-    writes: dict[str, list[Write]] = field(default_factory=dict)
+    writes: dict[str, list[Write[Value]]] = field(default_factory=dict)
     seeds: dict[str, Value] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)  # where the seeds lie
+    entries: dict[str, Stored] = field(default_factory=dict)  # where the seeds lie
     lists: dict[Slot, KnownList] = field(default_factory=dict)  # in the seeds
 
     @property
     def wanted(self) -> list[str]:
         return [channel for channel in self.channels if channel not in self.seeds]
 
-    def visit(self, writes: Iterable[Write]) -> None:
+    def visit(self, writes: Iterable[Write[Value]]) -> None:
         """An ancestor's writes; those to channels whose seed is known already are in it."""
         wanted = set(self.wanted)
-        for write in sorted(writes, key=lambda found: found.position.order, reverse=True):
-            if write.position.channel in wanted:
-                self.writes.setdefault(write.position.channel, []).append(write)
+        for write in sorted(writes, key=lambda found: found.order, reverse=True):
+            if write.channel in wanted:
+                self.writes.setdefault(write.channel, []).append(write)
 
     def go_on_with(self, older: "Walk") -> None:
         """Add what was found further back."""
@@ -63,15 +63,12 @@ class Walk:
             if channel in ancestor.values:
                 self.seeds[channel] = ancestor.values[channel]
 
-    def oldest_first(self, channel: str) -> list[Write]:
+    def oldest_first(self, channel: str) -> list[Write[Value]]:
         return self.writes.get(channel, [])[::-1]
 
 
-@dataclass(frozen=True)
-class _Ancestor:
-    header: Header
-    writes: list[StoredWrite]
-    seeds: list[tuple[str, Entry]]  # of the channels whose walk ends here
+_Ancestor = tuple[Header, list[Write[Stored]], list[tuple[str, Stored]]]
+"""A header, the writes to the channels that are wanted, and the seeds of those whose walk ends here."""
 
 
 def walk_stored(
@@ -88,19 +85,13 @@ def walk_stored(
     """
     walk = Walk(channels)
     path = list(_path(storage, thread_id, child, set(channels), held))
-    wanted = [
-        wanted_entry(thread_id, ancestor.header, channel, entry)
-        for ancestor in path
-        for channel, entry in ancestor.seeds
-    ]
-    wanted += [wanted_write(thread_id, ancestor.header, write) for ancestor in path for write in ancestor.writes]
-    fetched = read_payloads(storage, thread_id, wanted)
-    for ancestor in path:
-        header = ancestor.header
-        walk.visit(fetched.write(thread_id, header, write) for write in ancestor.writes)
-        for channel, entry in ancestor.seeds:
-            seed = wanted_entry(thread_id, header, channel, entry)
-            walk.seeds[channel], known = fetched.value(seed, delta=entry.snapshot_of is not None)
+    wanted = [wanted_entry(thread_id, header, *seed) for header, _, seeds in path for seed in seeds]
+    wanted += [wanted_write(thread_id, header, write) for header, writes, _ in path for write in writes]
+    payloads = read_payloads(storage, thread_id, wanted)
+    for header, writes, seeds in path:
+        walk.visit(payloads.write(thread_id, header, write) for write in writes)
+        for channel, entry in seeds:
+            walk.seeds[channel], known = payloads.value(wanted_entry(thread_id, header, channel, entry))
             walk.entries[channel] = entry
             walk.lists.update(((channel, way), found) for way, found in known.items())
     return walk
@@ -119,17 +110,17 @@ def _path(
             if found.checkpoint_id < child.parent_id:
                 break
             if found.checkpoint_id == child.parent_id:
-                ancestor = _ancestor(storage, thread_id, found, wanted)
-                yield ancestor
-                child, wanted = ancestor.header, wanted - {channel for channel, _ in ancestor.seeds}
+                child, writes, seeds = _ancestor(storage, thread_id, found, wanted)
+                yield child, writes, seeds
+                wanted = wanted - {channel for channel, _ in seeds}
     # Ids come from several clocks, so that a parent may sort after its child or before the range.
     if child.parent_id and _goes_on(thread_id, child, wanted):
         lost = finding.exact(storage.client, storage.table, thread_id, child.namespace, child.parent_id)
         if lost is None:
             raise BrokenThreadError(f"checkpoint {child.parent_id} of thread {thread_id} is missing from the history")
-        ancestor = _ancestor(storage, thread_id, lost, wanted)
-        yield ancestor
-        yield from _path(storage, thread_id, ancestor.header, wanted - {channel for channel, _ in ancestor.seeds})
+        header, writes, seeds = _ancestor(storage, thread_id, lost, wanted)
+        yield header, writes, seeds
+        yield from _path(storage, thread_id, header, wanted - {channel for channel, _ in seeds})
 
 
 def _pages(storage: Storage, thread_id: str, child: Header, wanted: set[str]) -> Iterator[list[CheckpointItems]]:
@@ -148,7 +139,7 @@ def _ancestor(storage: Storage, thread_id: str, found: CheckpointItems, wanted: 
     header = read_headers(storage, thread_id, [found])[0]
     seeds = [(channel, header.entries[channel]) for channel in sorted(wanted) if channel in header.entries]
     writes = read_writes(storage, thread_id, [found])[0]
-    return _Ancestor(header, [write for write in writes if write.position.channel in wanted], seeds)
+    return header, [write for write in writes if write.channel in wanted], seeds
 
 
 def _oldest(child: Header, wanted: set[str]) -> str | None:

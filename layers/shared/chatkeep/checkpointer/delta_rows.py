@@ -2,54 +2,47 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
 from chatkeep.checkpointer.header import StoredList
 from chatkeep.checkpointer.known_lists import KnownList, joined, located, pieces_of
-from chatkeep.checkpointer.lists import MOST_PIECES, NewRow, append
+from chatkeep.checkpointer.lists import MOST_PIECES, Arrangement, append
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 EARLY_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
 NOTHING = KnownList(b"", ())
 """The list of a channel that has had no snapshot."""
+_NO_ROWS = StoredList("", 0, ())
 
 
-def elements(writes: Iterable[Write], channel: str) -> list[Frame]:
+def elements(writes: Iterable[Write[Value]], channel: str) -> list[Frame]:
     """What these writes, which are in order, add to a channel that is a list."""
-    own = [write.value.elements for write in writes if write.position.channel == channel]
+    own = [write.value.elements for write in writes if write.channel == channel]
     return [frame for frames in own if frames for frame in frames]
 
 
-@dataclass(frozen=True)
-class DeltaList:
-    """A DeltaChannel's list since its last snapshot: `stored` in rows, with those of `rows` yet to be written.
+def continued(
+    channel: str, parent: KnownCheckpoint | None, writes: Sequence[Write[Value]], *, fresh: bool
+) -> tuple[Arrangement, list[Frame]] | None:
+    """A DeltaChannel's list after a parent that has these writes, in order, and the elements that are in no row.
 
-    `known` has the snapshot's elements too. `waiting` are in no row; None where nobody has read them.
+    The elements wait, or go to rows when there are enough. None where nobody has read those that wait at the parent.
     """
-
-    known: KnownList | None = None
-    stored: StoredList | None = None
-    waiting: list[Frame] | None = None
-    rows: tuple[NewRow, ...] = ()
-
-
-def continued(channel: str, parent: KnownCheckpoint | None, writes: Sequence[Write], *, fresh: bool) -> DeltaList:
-    """The list after a parent that has these writes, in order: they wait, or go to rows when there are enough."""
     before = parent.header.delta_rows.get(channel) if parent else None
+    known = parent.lists.get((channel, ()), NOTHING) if parent else NOTHING
     waited = _waited(channel, parent)
     if waited is None:
-        return DeltaList(stored=before)
+        return None
     waiting = [*waited, *elements(writes, channel)]
-    known = parent.lists.get((channel, ()), NOTHING) if parent else NOTHING
     if size(waiting) <= EARLY_BYTES or (before and len(before.pieces) >= MOST_PIECES):
-        return DeltaList(known, before, waiting)
+        return Arrangement(before or _NO_ROWS, [], known), waiting
     first = len(known.digests) // DIGEST_BYTES - (_length(before) if before else 0)  # after the snapshot's elements
     rows, longer = append(waiting, known, fresh=fresh)
     pieces = pieces_of(longer.between(first, len(longer.digests) // DIGEST_BYTES, 0), [])
     stored = StoredList(longer.tail, longer.end, pieces, check(longer.digests[first * DIGEST_BYTES :]))
-    return DeltaList(longer, stored, [], tuple(rows))
+    return Arrangement(stored, rows, longer), []
 
 
 def _waited(channel: str, parent: KnownCheckpoint | None) -> list[Frame] | None:

@@ -8,9 +8,9 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, query
 from chatkeep.checkpoint_items.table import PRUNED, SORT
 from chatkeep.checkpointer import large_payloads
-from chatkeep.checkpointer.header import Header, unpack_header
+from chatkeep.checkpointer.header import Header, Stored, unpack_header
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.writes import StoredWrite, united, unpack_bundle, unpack_task
+from chatkeep.checkpointer.writes import Write, united, unpack_bundle, unpack_task
 
 _FIRST_PAGE = 4  # the head and the few writes that it may have
 
@@ -91,18 +91,18 @@ def read_headers(storage: Storage, thread_id: str, found: Sequence[CheckpointIte
     return result
 
 
-def read_writes(storage: Storage, thread_id: str, found: Sequence[CheckpointItems]) -> list[list[StoredWrite]]:
+def read_writes(storage: Storage, thread_id: str, found: Sequence[CheckpointItems]) -> list[list[Write[Stored]]]:
     """The writes of each checkpoint, in no particular order. Raises BrokenThreadError."""
     bundles = [(f, item) for f in found for item in f.writes if keys.is_bundle(item[SORT]["S"])]
     what = [f"the pending writes of checkpoint {f.checkpoint_id} of thread {thread_id}" for f, _ in bundles]
     sealed = large_payloads.sealed(storage, thread_id, zip((item for _, item in bundles), what, strict=True))
-    bundled: dict[int, list[StoredWrite]] = {}
+    bundled: dict[int, list[Write[Stored]]] = {}
     for (f, _), data, name in zip(bundles, sealed, what, strict=True):
         bundled.setdefault(id(f), []).extend(unpack_bundle(storage.codec.open(data, name)))
     return [united(bundled.get(id(f), []), _of_tasks(storage, f)) for f in found]
 
 
-def _of_tasks(storage: Storage, found: CheckpointItems) -> Iterator[StoredWrite]:
+def _of_tasks(storage: Storage, found: CheckpointItems) -> Iterator[Write[Stored]]:
     for item in found.writes:
         if not keys.is_bundle(item[SORT]["S"]):
             yield from unpack_task(storage.codec, item)

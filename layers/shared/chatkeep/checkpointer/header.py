@@ -51,10 +51,14 @@ class StoredList:
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a value lies: its long lists in rows, the rest inline, in the header or write itself, or in a blob."""
+    """Where a value lies: its long lists in rows, the rest inline, in the header or write itself, or in a blob.
+
+    `snapshot_of` is the checkpoint that took it, for a DeltaChannel's snapshot.
+    """
 
     rest: Frame | Blob | None
     lists: dict[Path, StoredList] = field(default_factory=dict)
+    snapshot_of: str | None = None
 
     @property
     def inline(self) -> Frame | None:
@@ -68,14 +72,6 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where a channel's value lies; `snapshot_of` is the checkpoint that took it, for a DeltaChannel's snapshot."""
-
-    stored: Stored
-    snapshot_of: str | None = None
-
-
-@dataclass(frozen=True)
 class Header:
     """A checkpoint's header. `seeds` are the last snapshots of the DeltaChannels that have no value here.
 
@@ -86,8 +82,8 @@ class Header:
     checkpoint_id: str
     parent_id: str | None
     frame: Frame  # [checkpoint without id and values, metadata]
-    entries: dict[str, Entry] = field(default_factory=dict)
-    seeds: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, Stored] = field(default_factory=dict)
+    seeds: dict[str, Stored] = field(default_factory=dict)
     delta_rows: dict[str, StoredList] = field(default_factory=dict)
     pruned: bool = False  # the checkpoints before this one were pruned, so that their absence is no damage
 
@@ -104,8 +100,8 @@ def pack_header(header: Header) -> list[Any]:
         header.namespace,
         header.parent_id,
         pack(header.frame),
-        {channel: _pack_entry(entry) for channel, entry in header.entries.items()},
-        {channel: _pack_entry(entry) for channel, entry in header.seeds.items()},
+        {channel: pack_stored(entry) for channel, entry in header.entries.items()},
+        {channel: pack_stored(entry) for channel, entry in header.seeds.items()},
         {channel: pack_list(rows) for channel, rows in header.delta_rows.items()},
     ]
 
@@ -120,39 +116,30 @@ def unpack_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> Hea
         checkpoint_id=checkpoint_id,
         parent_id=parent_id,
         frame=unpack(frame),
-        entries={channel: _unpack_entry(entry) for channel, entry in entries.items()},
-        seeds={channel: _unpack_entry(entry) for channel, entry in seeds.items()},
+        entries={channel: unpack_stored(entry) for channel, entry in entries.items()},
+        seeds={channel: unpack_stored(entry) for channel, entry in seeds.items()},
         delta_rows={channel: unpack_list(rows) for channel, rows in delta_rows.items()},
         pruned=pruned,
     )
 
 
-def _pack_entry(entry: Entry) -> list[Any]:
-    return [entry.snapshot_of, *pack_stored(entry.stored)]
-
-
-def _unpack_entry(packed: list[Any]) -> Entry:
-    snapshot_of, *stored = packed
-    return Entry(unpack_stored(stored), snapshot_of)
-
-
 def pack_stored(stored: Stored) -> list[Any]:
-    """The rest, and a list for each list: plain data, as `Codec.seal` takes it."""
+    """Plain data, as `Codec.seal` takes it."""
     rest: Any = stored.rest
     if isinstance(rest, Blob):
         rest = [rest.parts, rest.token]
     elif rest is not None:
         rest = pack(rest)
-    return [rest, *([path, *pack_list(found)] for path, found in stored.lists.items())]
+    return [stored.snapshot_of, rest, *([path, *pack_list(found)] for path, found in stored.lists.items())]
 
 
 def unpack_stored(packed: list[Any]) -> Stored:
-    rest, *lists = packed
+    snapshot_of, rest, *lists = packed
     if isinstance(rest, list) and isinstance(rest[0], int):
         rest = Blob(rest[1], rest[0])
     elif rest is not None:
         rest = unpack(rest)
-    return Stored(rest, {tuple(path): unpack_list(fields) for path, *fields in lists})
+    return Stored(rest, {tuple(path): unpack_list(fields) for path, *fields in lists}, snapshot_of)
 
 
 def pack_list(stored: StoredList) -> list[Any]:

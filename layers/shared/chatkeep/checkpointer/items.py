@@ -1,7 +1,7 @@
 """From values to rows, and to the items that hold them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
@@ -46,7 +46,7 @@ class ItemMaker:
         assert stored.inline
         token = new_token()
         items = self._parts(keys.join(folder, token), self.codec.seal(pack(stored.inline)))
-        return Stored(Blob(token, len(items)), stored.lists), items
+        return replace(stored, rest=Blob(token, len(items))), items
 
     def header(self, header: Header, run_id: str | None) -> tuple[Item, list[Item]]:
         """The header's item, and those its payload needs besides when it is too large for one."""

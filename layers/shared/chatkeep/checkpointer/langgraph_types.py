@@ -22,7 +22,7 @@ from chatkeep.checkpointer.delta_history import Walk
 from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.reading import Listing
 from chatkeep.checkpointer.values import Value, dump, load
-from chatkeep.checkpointer.writes import Position, Write
+from chatkeep.checkpointer.writes import Write
 
 _DIGITS = 8
 
@@ -104,11 +104,10 @@ def new_checkpoint(
     )
 
 
-def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write]:
+def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write[Value]]:
     """A task's writes, serialized, each with its index."""
     for index, (channel, value) in enumerate(writes):
-        position = Position(task_id, WRITES_IDX_MAP.get(channel, index), channel, task_path)
-        yield Write(position, dump(codec, value))
+        yield Write(task_id, WRITES_IDX_MAP.get(channel, index), channel, task_path, dump(codec, value))
 
 
 def checkpoint_tuple(codec: Codec, thread_id: str, loaded: LoadedCheckpoint) -> CheckpointTuple:
@@ -135,5 +134,5 @@ def delta_histories(codec: Codec, walk: Walk) -> dict[str, DeltaChannelHistory]:
     return histories
 
 
-def _pending(codec: Codec, write: Write) -> PendingWrite:
-    return write.position.task_id, write.position.channel, load(codec, write.value)
+def _pending(codec: Codec, write: Write[Value]) -> PendingWrite:
+    return write.task_id, write.channel, load(codec, write.value)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.finding import CheckpointItems
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
@@ -27,7 +28,7 @@ class RecentCheckpoints:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Place, str], KnownCheckpoint] = OrderedDict()
         self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
-        self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write]] = OrderedDict()
+        self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write[Value]]] = OrderedDict()
         self._held: OrderedDict[Place, tuple[str, Sequence[CheckpointItems]]] = OrderedDict()
         self._bytes = 0
 
@@ -81,7 +82,7 @@ class RecentCheckpoints:
             found = (self._known.get(((thread_id, other), latest.get(other, ""))) for other in wanted)
             return [known for known in found if known]
 
-    def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write]) -> None:
+    def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write[Value]]) -> None:
         """Remember the lists written to a checkpoint: of each index the first."""
         with self._lock:
             self._held.pop(place, None)
@@ -89,12 +90,12 @@ class RecentCheckpoints:
             for write in writes:
                 elements = write.value.elements
                 if elements is not None and size(elements) <= _MOST_NOTED_BYTES:
-                    own.setdefault((write.position.task_id, write.position.index), write)
+                    own.setdefault((write.task_id, write.index), write)
             self._writes.move_to_end((place, checkpoint_id))
             while len(self._writes) > _MOST_NOTED:
                 self._writes.popitem(last=False)
 
-    def written(self, place: Place, checkpoint_id: str | None) -> list[Write]:
+    def written(self, place: Place, checkpoint_id: str | None) -> list[Write[Value]]:
         with self._lock:
             return list(self._writes.get((place, checkpoint_id or ""), {}).values())
 
@@ -133,7 +134,7 @@ def around(namespace: str) -> list[str]:
 def _weight(known: KnownCheckpoint) -> int:
     """About the bytes that it takes in memory: what two checkpoints share is counted for each of them."""
     header = known.header
-    stored = [entry.stored for entry in (*header.entries.values(), *header.seeds.values())]
+    stored = [*header.entries.values(), *header.seeds.values()]
     lists = [*header.delta_rows.values(), *(found for one in stored for found in one.lists.values())]
     pieces = [piece for one in lists for piece in one.pieces]
     inline = [one.inline for one in stored if one.inline]

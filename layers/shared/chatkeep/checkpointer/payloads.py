@@ -11,11 +11,11 @@ from chatkeep.checkpoint_items.requests import query, side_by_side
 from chatkeep.checkpoint_items.table import DATA, SORT
 from chatkeep.checkpointer import large_payloads
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, Path, check, digested, digests, unpack
-from chatkeep.checkpointer.header import Blob, Entry, Header, Ref, Stored, StoredList
+from chatkeep.checkpointer.header import Blob, Header, Ref, Stored, StoredList
 from chatkeep.checkpointer.known_lists import KnownList, located
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.values import Value
-from chatkeep.checkpointer.writes import StoredWrite, Write
+from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 
 _GAP = 64  # elements between two stretches of a generation that are cheaper to read along than to ask apart
@@ -36,15 +36,14 @@ class Wanted:
         return (keys.join(self.folder, rest.token), rest) if isinstance(rest, Blob) else None
 
 
-def wanted_entry(thread_id: str, header: Header, channel: str, entry: Entry) -> Wanted:
+def wanted_entry(thread_id: str, header: Header, channel: str, entry: Stored) -> Wanted:
     where = f"channel {channel} of checkpoint {header.checkpoint_id} of thread {thread_id}"
-    return Wanted(entry.stored, keys.values(header.namespace, channel), where)
+    return Wanted(entry, keys.values(header.namespace, channel), where)
 
 
-def wanted_write(thread_id: str, header: Header, write: StoredWrite) -> Wanted:
-    at = write.position
-    where = f"write {at.index} of task {at.task_id} to {at.channel} of thread {thread_id}"
-    return Wanted(write.stored, keys.oversize(header.namespace, header.checkpoint_id), where)
+def wanted_write(thread_id: str, header: Header, write: Write[Stored]) -> Wanted:
+    where = f"write {write.index} of task {write.task_id} to {write.channel} of thread {thread_id}"
+    return Wanted(write.value, keys.oversize(header.namespace, header.checkpoint_id), where)
 
 
 @dataclass
@@ -58,21 +57,21 @@ class Payloads:
     frames: dict[str, Frame] = field(default_factory=dict)
     again: Callable[[Wanted], "Payloads"] | None = None
 
-    def value(self, wanted: Wanted, *, delta: bool = False) -> tuple[Value, dict[Path, KnownList]]:
+    def value(self, wanted: Wanted) -> tuple[Value, dict[Path, KnownList]]:
         """A value, and its lists as a writer knows them. Raises BrokenThreadError."""
         try:
-            return self._value(wanted, delta=delta)
+            return self._value(wanted)
         except BrokenThreadError:
             if self.again is None:
                 raise
-        return self.again(wanted)._value(wanted, delta=delta)
+        return self.again(wanted)._value(wanted)
 
-    def _value(self, wanted: Wanted, *, delta: bool) -> tuple[Value, dict[Path, KnownList]]:
+    def _value(self, wanted: Wanted) -> tuple[Value, dict[Path, KnownList]]:
         lists, known = {}, {}
         for path, stored in wanted.stored.lists.items():
             lists[path], known[path] = self._list(wanted, stored)
         rest = self.frames[wanted.blob[0]] if wanted.blob else wanted.stored.inline
-        return Value(rest, lists, delta), known
+        return Value(rest, lists, wanted.stored.snapshot_of is not None), known
 
     def _list(self, wanted: Wanted, stored: StoredList) -> tuple[list[Frame], KnownList]:
         frames: list[Frame] = []
@@ -106,9 +105,9 @@ class Payloads:
             row = end
         return reached
 
-    def write(self, thread_id: str, header: Header, write: StoredWrite) -> Write:
+    def write(self, thread_id: str, header: Header, write: Write[Stored]) -> Write[Value]:
         """A pending write with its value. Raises BrokenThreadError."""
-        return Write(write.position, self.value(wanted_write(thread_id, header, write))[0])
+        return write.holding(self.value(wanted_write(thread_id, header, write))[0])
 
 
 def read_payloads(storage: Storage, thread_id: str, wanted: Sequence[Wanted], *, anew: bool = False) -> Payloads:

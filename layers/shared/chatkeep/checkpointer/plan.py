@@ -1,6 +1,6 @@
 """From a new checkpoint to items: which to write, in which order, and what is known of them afterwards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chatkeep.checkpoint_items import keys
@@ -8,9 +8,10 @@ from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, NewCheckpoint, Slot
 from chatkeep.checkpointer.codec import Digested, Frame
 from chatkeep.checkpointer.delta_rows import continued
-from chatkeep.checkpointer.header import Entry, Header, StoredList
+from chatkeep.checkpointer.header import Header, Stored, StoredList
 from chatkeep.checkpointer.items import ItemMaker, Layout
 from chatkeep.checkpointer.lists import NewRow
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 CARRIED_BYTES = 256  # a value that stays inline although it does not change
@@ -37,7 +38,7 @@ def plan(
     new: NewCheckpoint,
     parent: KnownCheckpoint | None,
     parent_id: str | None,
-    writes: Iterable[Write] = (),
+    writes: Iterable[Write[Value]] = (),
     *,
     read: Mapping[Slot, Digested] | None = None,
     fresh: bool = False,
@@ -59,50 +60,50 @@ def plan(
     return Plan(item, known, layout.rows, layout.claims, [*layout.payload, *outsourced, *more])
 
 
-def _entries(layout: Layout, new: NewCheckpoint, parent: KnownCheckpoint | None) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
+def _entries(layout: Layout, new: NewCheckpoint, parent: KnownCheckpoint | None) -> dict[str, Stored]:
+    entries: dict[str, Stored] = {}
     for channel, value in new.changed.items():
-        entries[channel] = Entry(layout.place(channel, value), new.checkpoint_id if value.delta else None)
+        stored = layout.place(channel, value)
+        entries[channel] = replace(stored, snapshot_of=new.checkpoint_id) if value.delta else stored
     for channel in new.carried if parent else ():
         entries[channel] = parent.header.entries[channel]  # type: ignore[union-attr]
     return entries
 
 
 def _continue_deltas(
-    layout: Layout, channels: Iterable[str], parent: KnownCheckpoint | None, writes: Iterable[Write]
+    layout: Layout, channels: Collection[str], parent: KnownCheckpoint | None, writes: Iterable[Write[Value]]
 ) -> tuple[dict[str, list[Frame]], dict[str, StoredList]]:
     """The elements that wait, and the early rows, of the DeltaChannels without a value here."""
     waiting: dict[str, list[Frame]] = {}
-    stored: dict[str, StoredList] = {}
-    ordered = sorted(writes, key=lambda write: write.position.order)
+    before = parent.header.delta_rows if parent else {}
+    early = {channel: before[channel] for channel in channels if channel in before}
+    ordered = sorted(writes, key=lambda write: write.order)
     for channel in sorted(channels):
-        found = continued(channel, parent, ordered, fresh=layout.fresh)
-        layout.add(found.rows)
-        if found.stored:
-            stored[channel] = found.stored
-        if found.known and found.waiting is not None:
-            layout.known[channel, ()] = found.known
-            waiting[channel] = found.waiting
-    return waiting, stored
+        if found := continued(channel, parent, ordered, fresh=layout.fresh):
+            arrangement, waiting[channel] = found
+            layout.known[channel, ()] = arrangement.known
+            layout.add(arrangement.rows)
+            if arrangement.stored.pieces:
+                early[channel] = arrangement.stored
+    return waiting, early
 
 
-def _outsource(maker: ItemMaker, entries: dict[str, Entry], new: NewCheckpoint) -> list[Item]:
+def _outsource(maker: ItemMaker, entries: dict[str, Stored], new: NewCheckpoint) -> list[Item]:
     """Move inline values that are too large, or do not change and would be written again, to items of their own."""
     left = INLINE_BUDGET
     items: list[Item] = []
-    inline = [(channel, rest) for channel, entry in entries.items() if (rest := entry.stored.inline)]
+    inline = [(channel, rest) for channel, entry in entries.items() if (rest := entry.inline)]
     for channel, (_, data) in sorted(inline, key=lambda found: len(found[1][1])):
         most = CHANGED_BYTES if channel in new.changed else CARRIED_BYTES
         if len(data) <= min(most, left):
             left -= len(data)
             continue
-        stored, more = maker.outsource(keys.values(maker.namespace, channel), entries[channel].stored)
-        entries[channel] = replace(entries[channel], stored=stored)
+        entries[channel], more = maker.outsource(keys.values(maker.namespace, channel), entries[channel])
         items += more
     return items
 
 
-def _seeds(new: NewCheckpoint, parent: KnownCheckpoint | None, entries: dict[str, Entry]) -> dict[str, Entry]:
+def _seeds(new: NewCheckpoint, parent: KnownCheckpoint | None, entries: dict[str, Stored]) -> dict[str, Stored]:
     """The last snapshots of DeltaChannels without a value here: where their history begins."""
     if parent is None:
         return {}

@@ -7,12 +7,12 @@ from typing import Any
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, Slot
 from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
-from chatkeep.checkpointer.header import Header, decode
+from chatkeep.checkpointer.header import Header, Stored, decode
 from chatkeep.checkpointer.known_lists import KnownList
 from chatkeep.checkpointer.payloads import Payloads, read_payloads, wanted_entry, wanted_write
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.values import Value
-from chatkeep.checkpointer.writes import StoredWrite
+from chatkeep.checkpointer.writes import Write
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,13 @@ def read_checkpoints(storage: Storage, thread_id: str, found: Sequence[Checkpoin
     return [_loaded(payloads, thread_id, header, own) for header, own in zip(headers, writes, strict=True)]
 
 
-def _loaded(payloads: Payloads, thread_id: str, header: Header, writes: list[StoredWrite]) -> LoadedCheckpoint:
+def _loaded(payloads: Payloads, thread_id: str, header: Header, writes: list[Write[Stored]]) -> LoadedCheckpoint:
     values: dict[str, Value] = {}
     lists: dict[Slot, KnownList] = {}
     for channel, entry in header.entries.items():
-        wanted = wanted_entry(thread_id, header, channel, entry)
-        values[channel], known = payloads.value(wanted, delta=entry.snapshot_of is not None)
+        values[channel], known = payloads.value(wanted_entry(thread_id, header, channel, entry))
         lists.update(((channel, path), found) for path, found in known.items())
-    ordered = sorted(writes, key=lambda write: write.position.order)
+    ordered = sorted(writes, key=lambda write: write.order)
     return LoadedCheckpoint(header, values, lists, [payloads.write(thread_id, header, write) for write in ordered])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, NewCheckpoint, Slot
 from chatkeep.checkpointer.codec import Digested
 from chatkeep.checkpointer.header import Header
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 
@@ -14,7 +15,7 @@ class StagedNamespace:
     """Checkpoints by id, writes by the checkpoint's id, and the checkpoints that were read; "" is the stored head."""
 
     checkpoints: dict[str, NewCheckpoint] = field(default_factory=dict)
-    writes: dict[str, dict[tuple[str, int], Write]] = field(default_factory=dict)
+    writes: dict[str, dict[tuple[str, int], Write[Value]]] = field(default_factory=dict)
     loaded: dict[str, LoadedCheckpoint | None] = field(default_factory=dict)
 
     def find(self, checkpoint_id: str | None) -> NewCheckpoint | None:
@@ -43,7 +44,7 @@ class StagedNamespace:
         read = self.loaded.get(checkpoint_id or "")
         return read.digested() if read else {}
 
-    def add_writes(self, checkpoint_id: str, writes: Iterable[Write]) -> None:
+    def add_writes(self, checkpoint_id: str, writes: Iterable[Write[Value]]) -> None:
         _add(self.writes.setdefault(checkpoint_id, {}), writes)
 
     def as_read(self, namespace: str, new: NewCheckpoint, ancestor: LoadedCheckpoint | None) -> LoadedCheckpoint:
@@ -59,15 +60,15 @@ class StagedNamespace:
         own = self.writes.get(loaded.header.checkpoint_id)
         if not own:
             return loaded
-        together = {write.position.place: write for write in loaded.writes}
+        together = {write.place: write for write in loaded.writes}
         _add(together, own.values())
-        return replace(loaded, writes=sorted(together.values(), key=lambda write: write.position.order))
+        return replace(loaded, writes=sorted(together.values(), key=lambda write: write.order))
 
 
-def _add(writes: dict[tuple[str, int], Write], more: Iterable[Write]) -> None:
+def _add(writes: dict[tuple[str, int], Write[Value]], more: Iterable[Write[Value]]) -> None:
     """Add pending writes: of a regular one the first stays, of a special one the last."""
     for write in more:
-        if write.position.index < 0:
-            writes[write.position.place] = write
+        if write.index < 0:
+            writes[write.place] = write
         else:
-            writes.setdefault(write.position.place, write)
+            writes.setdefault(write.place, write)

@@ -33,7 +33,7 @@ from chatkeep.checkpointer.langgraph_types import (
 )
 from chatkeep.checkpointer.reading import Listing, read_matching
 from chatkeep.checkpointer.staged_namespace import StagedNamespace
-from chatkeep.checkpointer.staged_writes import Collector, StagedWrites
+from chatkeep.checkpointer.staged_writes import StagedWrites
 from chatkeep.checkpointer.thread_store import ThreadStore
 from chatkeep.errors import BrokenThreadError
 
@@ -200,13 +200,14 @@ class StagedSaver(AsyncMethods):
         somebody else may have taken, and where the head is required as parent it is looked at. Raises
         ConcurrentWriteError if it is another one.
         """
-        collector = Collector(self._threads.storage, self._threads.guarded, fresh)
+        members = StagedWrites(self._threads.storage, self._threads.guarded, fresh)
         with self._lock:
+            # A graph comes before its subgraphs.
             for (thread_id, namespace), staged in sorted(self._staged.items(), key=itemgetter(0)):
                 known = partial(self._threads.known, thread_id, namespace)
                 load = partial(self._threads.load if fresh else self._stored, thread_id, namespace)
-                collector.add(self._threads.maker(thread_id, namespace), staged, known, load)
-        return collector.found
+                members.add(self._threads.maker(thread_id, namespace), staged, known, load)
+        return members
 
     def committed(self, writes: StagedWrites) -> None:
         """To be told that the transaction with all of `writes` is through, so that the next turn need not read them."""

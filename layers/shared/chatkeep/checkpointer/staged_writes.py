@@ -9,11 +9,11 @@ from chatkeep.checkpoint_items.requests import FREE, Item
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.guard import guard_update, stale_guard
 from chatkeep.checkpointer.items import ItemMaker
-from chatkeep.checkpointer.known_lists import KnownList
 from chatkeep.checkpointer.plan import Plan, plan
 from chatkeep.checkpointer.staged_namespace import StagedNamespace
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.write_items import bundle, task_items
+from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.write_items import bundle, task_requests
 from chatkeep.checkpointer.writes import Write
 
 _MOST_CLAIMS, _MOST_CLAIMED_BYTES = 16, 100_000  # rows that go into the transaction which makes the checkpoint visible
@@ -21,13 +21,16 @@ _MOST_CLAIMS, _MOST_CLAIMED_BYTES = 16, 100_000  # rows that go into the transac
 
 @dataclass(frozen=True)
 class StagedWrites:
-    """Members of TransactWriteItems that store what was staged.
+    """Members of TransactWriteItems that store staged checkpoints and writes.
 
-    `heads` make it visible and belong into the last (or only) transaction, all of them. `payload` may go there or
+    `heads` make them visible and belong into the last (or only) transaction, all of them. `payload` may go there or
     into transactions before it: its keys are new, so items that a dead turn leaves hinder nobody. `size` is their
     size in bytes, names and keys included.
     """
 
+    storage: Storage = field(repr=False)
+    guarded: bool
+    fresh: bool
     payload: list[dict[str, Any]] = field(default_factory=list)
     heads: list[dict[str, Any]] = field(default_factory=list)
     plans: list[tuple[str, Plan]] = field(default_factory=list)
@@ -37,17 +40,6 @@ class StagedWrites:
     def size(self) -> int:
         return sum(_bytes(member) for member in [*self.payload, *self.heads])
 
-
-@dataclass(frozen=True)
-class Collector:
-    """Collects the members of one namespace after another, outer graphs before their subgraphs."""
-
-    storage: Storage
-    guarded: bool
-    fresh: bool
-    found: StagedWrites = field(default_factory=StagedWrites)
-    lists: list[KnownList] = field(default_factory=list)  # of the checkpoints added, to share rows with
-
     def add(
         self,
         maker: ItemMaker,
@@ -55,8 +47,12 @@ class Collector:
         known: Callable[[str | None], KnownCheckpoint | None],
         load: Callable[[str], LoadedCheckpoint | None],
     ) -> None:
-        """Add the needed part of `staged`; `known` gives a stored checkpoint as a parent, `load` reads it."""
-        maker = replace(maker, nearby=(*self.lists, *maker.nearby))
+        """Add the needed part of a namespace, after that of the graphs around it, whose rows it may share.
+
+        `known` gives a stored checkpoint as a parent, `load` reads it.
+        """
+        added = [known_list for _, planned in self.plans for known_list in planned.known.lists.values()]
+        maker = replace(maker, nearby=(*added, *maker.nearby))
         needed = staged.needed()
         if needed:
             self._add_checkpoints(maker, staged, needed, known)
@@ -84,42 +80,41 @@ class Collector:
             parent_id = new.checkpoint_id
         if self.guarded:
             seen = stale_guard(self.storage, maker, first) if self.fresh else first
-            self.found.heads.append(guard_update(maker, self.storage.table, needed[-1].checkpoint_id, seen))
+            self.heads.append(guard_update(maker, self.storage.table, needed[-1].checkpoint_id, seen))
 
     def _add_checkpoint(self, thread_id: str, planned: Callable[..., Plan]) -> KnownCheckpoint:
         chosen = planned(fresh=self.fresh)
         if len(chosen.claims) > _MOST_CLAIMS or sum(map(item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:
             chosen = planned(fresh=True)
-        self.found.plans.append((thread_id, chosen))
-        self.lists.extend(chosen.known.lists.values())
-        self.found.payload.extend(self._put(item) for item in chosen.payload)
+        self.plans.append((thread_id, chosen))
+        self.payload.extend(self._put(item) for item in chosen.payload)
         for item in [*chosen.claims, chosen.header]:
-            self.found.heads.append({"Put": {**self._put(item)["Put"], "ConditionExpression": FREE}})
+            self.heads.append({"Put": {**self._put(item)["Put"], "ConditionExpression": FREE}})
         return chosen.known
 
     def _add_to_stored(
-        self, maker: ItemMaker, checkpoint_id: str, writes: Iterable[Write], stored: LoadedCheckpoint | None
+        self, maker: ItemMaker, checkpoint_id: str, writes: Iterable[Write[Value]], stored: LoadedCheckpoint | None
     ) -> None:
         """Add writes to a checkpoint which others may write to as well, as to one that they were interrupted at."""
-        there = {write.position.place: write.value for write in stored.writes} if stored else {}
-        regular: list[Write] = []
-        by_task: dict[str, list[Write]] = {}
+        there = {write.place: write.value for write in stored.writes} if stored else {}
+        regular: list[Write[Value]] = []
+        by_task: dict[str, list[Write[Value]]] = {}
         for write in writes:
-            if write.position.index >= 0:
-                regular += [] if write.position.place in there else [write]
-            elif there.get(write.position.place) != write.value:
-                by_task.setdefault(write.position.task_id, []).append(write)
+            if write.index >= 0:
+                regular += [] if write.place in there else [write]
+            elif there.get(write.place) != write.value:
+                by_task.setdefault(write.task_id, []).append(write)
         self._add_bundle(maker, checkpoint_id, regular)
         for own in by_task.values():
-            for item in task_items(maker, checkpoint_id, own):
-                self.found.payload.extend(self._put(one) for one in item.payload)
-                self.found.heads.append({"Update": item.request(self.storage.table)})
+            for request, payload in task_requests(maker, self.storage.table, checkpoint_id, own):
+                self.payload.extend(self._put(item) for item in payload)
+                self.heads.append({"Update": request})
 
-    def _add_bundle(self, maker: ItemMaker, checkpoint_id: str, writes: Collection[Write]) -> None:
+    def _add_bundle(self, maker: ItemMaker, checkpoint_id: str, writes: Collection[Write[Value]]) -> None:
         if writes:
             item, payload = bundle(maker, checkpoint_id, writes)
-            self.found.payload.extend(self._put(one) for one in payload)
-            self.found.heads.append(self._put(item))
+            self.payload.extend(self._put(one) for one in payload)
+            self.heads.append(self._put(item))
 
     def _put(self, item: Item) -> dict[str, Any]:
         return {"Put": {"TableName": self.storage.table, "Item": item}}

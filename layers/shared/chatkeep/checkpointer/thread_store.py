@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatkeep.checkpoint_items.requests import put_all, put_where_free, side_by_side
+from chatkeep.checkpoint_items.requests import Item, put_all, put_where_free, side_by_side
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.codec import digested
@@ -17,7 +17,8 @@ from chatkeep.checkpointer.memory import RecentCheckpoints
 from chatkeep.checkpointer.plan import Plan, plan
 from chatkeep.checkpointer.reading import read_checkpoints
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.write_items import TaskItem, task_items
+from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.write_items import task_requests
 from chatkeep.checkpointer.writes import Write
 
 
@@ -116,15 +117,18 @@ class ThreadStore:
             jobs.append(partial(put_all, client, table, planned.payload))
         return all(side_by_side(self.storage.pool, jobs))
 
-    def put_writes(self, thread_id: str, namespace: str, checkpoint_id: str, task_id: str, writes: list[Write]) -> None:
+    def put_writes(
+        self, thread_id: str, namespace: str, checkpoint_id: str, task_id: str, writes: list[Write[Value]]
+    ) -> None:
         """Store a task's pending writes, the payload of large ones first."""
-        items = task_items(self.maker(thread_id, namespace, task_id), checkpoint_id, writes)
-        side_by_side(self.storage.pool, [partial(self._update, item) for item in items])
+        maker = self.maker(thread_id, namespace, task_id)
+        requests = task_requests(maker, self.storage.table, checkpoint_id, writes)
+        side_by_side(self.storage.pool, [partial(self._update, *one) for one in requests])
         self.recent.note((thread_id, namespace), checkpoint_id, writes)
 
-    def _update(self, item: TaskItem) -> None:
-        put_all(self.storage.client, self.storage.table, item.payload)
-        self.storage.client.update_item(**item.request(self.storage.table))
+    def _update(self, request: Item, payload: list[Item]) -> None:
+        put_all(self.storage.client, self.storage.table, payload)
+        self.storage.client.update_item(**request)
 
     def remember(self, thread_id: str, stored: Plan) -> None:
         """Remember a checkpoint that has just been stored, so that nobody need read it."""
