@@ -78,12 +78,33 @@ def new_checkpoint(
     All of it is serialized at once, so that later mutation does not matter. `parent` is the nearest stored ancestor;
     `staged` the parent itself where it is not stored yet.
     """
-    versions = checkpoint["channel_versions"]
+    changed, carried = _divided(codec, checkpoint, new_versions, parent, staged)
+    rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
+    return NewCheckpoint(
+        checkpoint_id=checkpoint["id"],
+        parent_id=parent_id,
+        versions=checkpoint["channel_versions"],
+        frame=codec.dump([rest, dict(metadata)]),
+        run_id=metadata.get("run_id"),
+        delta_pending=frozenset(metadata.get("counters_since_delta_snapshot") or ()),
+        changed=changed,
+        carried=carried,
+    )
+
+
+def _divided(
+    codec: Codec,
+    checkpoint: Checkpoint,
+    new_versions: ChannelVersions,
+    parent: KnownCheckpoint | None,
+    staged: NewCheckpoint | None,
+) -> tuple[dict[str, Value], frozenset[str]]:
+    """The values to write, and the channels whose value is the parent's."""
     changed: dict[str, Value] = {}
     carried: set[str] = set()
     before = (staged or parent).versions if staged or parent else {}  # type: ignore[union-attr]
     there = staged.carried if staged else parent.header.entries if parent else ()
-    for channel, version in versions.items():
+    for channel, version in checkpoint["channel_versions"].items():
         unchanged = channel not in new_versions and before.get(channel) == version
         if unchanged and staged and channel in staged.changed:
             changed[channel] = staged.changed[channel]
@@ -91,17 +112,7 @@ def new_checkpoint(
             carried.add(channel)
         elif channel in checkpoint["channel_values"]:
             changed[channel] = dump(codec, checkpoint["channel_values"][channel])
-    rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
-    return NewCheckpoint(
-        checkpoint_id=checkpoint["id"],
-        parent_id=parent_id,
-        versions=versions,
-        frame=codec.dump([rest, dict(metadata)]),
-        run_id=metadata.get("run_id"),
-        delta_pending=frozenset(metadata.get("counters_since_delta_snapshot") or ()),
-        changed=changed,
-        carried=frozenset(carried),
-    )
+    return changed, frozenset(carried)
 
 
 def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write[Value]]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, Slot
+from chatkeep.checkpointer.fetching import read_payloads
 from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
 from chatkeep.checkpointer.header import Header, Stored, decode
 from chatkeep.checkpointer.known_lists import KnownList
-from chatkeep.checkpointer.payloads import Payloads, read_payloads, wanted_entry, wanted_write
+from chatkeep.checkpointer.payloads import Payloads, wanted_entry, wanted_write
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
-from langgraph.types import Send
 
 from chatkeep.checkpointer.codec import Codec, Frame, Path, size
+
+try:
+    from langgraph.types import Send
+except ImportError:  # langgraph-checkpoint alone: without graphs there is no Send
+    Send = None  # type: ignore[assignment, misc]
 
 _DEPTH = 4
 _LIST_BYTES = 1_024  # a shorter list in a value stays there
