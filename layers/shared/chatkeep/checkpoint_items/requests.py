@@ -111,7 +111,7 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
 
 
 def side_by_side(pool: Callable[[], Executor], jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all jobs in their order; a single one runs in this thread. Raises what the first failure did."""
+    """The results of all jobs in their order; a single one runs in this thread. Raises the first failure."""
     if len(jobs) < 2:
         return [job() for job in jobs]
     contexts = [copy_context() for _ in jobs]  # the request's deadline is in them

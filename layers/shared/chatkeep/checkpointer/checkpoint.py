@@ -37,8 +37,8 @@ class NewCheckpoint:
 class KnownCheckpoint:
     """A stored checkpoint with all that the next one is compared with.
 
-    The list of a DeltaChannel is its last snapshot's and what was written to rows ahead of the next; `waiting` has,
-    where that is known, the elements written to it since.
+    The list of a DeltaChannel is its last snapshot's with the rows written ahead of the next. `waiting` has the
+    elements written to it since, where they are known.
     """
 
     header: Header

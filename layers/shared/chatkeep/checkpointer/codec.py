@@ -1,4 +1,4 @@
-"""Values to stored bytes and back: serializer, compression, encryption, checksum."""
+"""Values to stored bytes and back: serializer, digest, compression, encryption, checksum."""
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +41,7 @@ def strict_serializer() -> JsonPlusSerializer:
 class Codec:
     """Frames by the plain serializer, so that equal values have equal frames; encryption around what is stored.
 
-    `mend` gets a value that the serializer does not take, to change what it can in place before it is tried again.
+    `mend` gets a value that the serializer does not take, and may change it in place before the next try.
     """
 
     def __init__(self, serde: SerializerProtocol, mend: Mend | None = None) -> None:
@@ -61,7 +61,7 @@ class Codec:
         return kind, bytes(data)
 
     def dump_each(self, values: Sequence[Any]) -> list[Frame]:
-        """A frame a value: `dump` of each of them, in one loop."""
+        """One frame per value: `dump` of each of them, in one loop."""
         try:
             return [(kind, bytes(data)) for kind, data in map(self._plain.dumps_typed, values)]
         except TypeError:
@@ -83,7 +83,7 @@ class Codec:
         return with_checksum(_ENCRYPTED + bytes([len(name)]) + name + ciphertext)
 
     def open(self, stored: bytes, what: str) -> Any:
-        """What was sealed. Raises BrokenThreadError naming `what` if it is damaged or encrypted for somebody else."""
+        """The data that was sealed. Raises BrokenThreadError naming `what` if it is damaged or has another's cipher."""
         body = without_checksum(stored, what)
         if body[:1] == _CLEAR:
             return ormsgpack.unpackb(decompress(body[1:]))

@@ -39,7 +39,7 @@ class Walk:
                 self.writes.setdefault(write.channel, []).append(write)
 
     def go_on_with(self, older: "Walk") -> None:
-        """Add what was found further back."""
+        """Add the writes and seeds found further back."""
         for channel, writes in older.writes.items():
             self.writes.setdefault(channel, []).extend(writes)
         self.seeds.update(older.seeds)
@@ -79,9 +79,9 @@ def walk_stored(
     channels: Sequence[str],
     held: Sequence[CheckpointItems] | None = None,
 ) -> Walk:
-    """Walk from the parent of `child` back to the snapshots of these channels, through what is `held` or else read.
+    """Walk from the parent of `child` back to the snapshots of these channels, through the items `held` or else read.
 
-    Reads the range of keys back to the oldest snapshot at once: one query a megabyte, and one more for the
+    Reads the range of keys back to the oldest snapshot at once: one query per megabyte, and one more for the
     snapshots. Raises BrokenThreadError where an ancestor is missing that was not pruned.
     """
     walk = Walk(channels)

@@ -1,4 +1,4 @@
-"""Rows with a DeltaChannel's writes ahead of its next snapshot, which so costs no more than any other checkpoint."""
+"""Rows with a DeltaChannel's writes, ahead of its next snapshot: this then costs no more than any other checkpoint."""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _NO_ROWS = StoredList("", 0, ())
 
 
 def elements(writes: Iterable[Write[Value]], channel: str) -> list[Frame]:
-    """What these writes, which are in order, add to a channel that is a list."""
+    """The elements that these writes, which are in order, add to a channel that is a list."""
     own = [write.value.elements for write in writes if write.channel == channel]
     return [frame for frames in own if frames for frame in frames]
 

@@ -18,7 +18,7 @@ _GAP = 64  # elements between two stretches of a generation that are cheaper to 
 
 
 def read_payloads(storage: Storage, thread_id: str, wanted: Sequence[Wanted], *, anew: bool = False) -> Payloads:
-    """Get what these values refer to, each request beside the others; `anew` without the cache.
+    """Get the payloads of these values, each request beside the others; `anew` without the cache.
 
     Raises BrokenThreadError.
     """

@@ -73,8 +73,8 @@ class ItemMaker:
 class Layout:
     """Finds places for values one after another, and collects the rows that this needs and the lists then known.
 
-    A list goes on from the one that `before` has for it, else it shares what it can with any other. The part that it
-    has in common with the one that was `read` is not hashed again.
+    A list goes on from the one that `before` has for it, else it shares elements with any other. Elements that it has
+    in common with the list that was `read` are not hashed again.
     """
 
     maker: ItemMaker

@@ -48,9 +48,9 @@ def arrange(
     fresh: bool = False,
     inline_bytes: int = INLINE_BYTES,
 ) -> Arrangement:
-    """How to store a list whose predecessor is `old`, reusing what the two share, or else what one of `others` has.
+    """Arrange a list whose predecessor is `old`, reusing elements that the two share, or else those of one of `others`.
 
-    What the list has in common with the one that was `read` is not hashed again. With `fresh`, no row continues a
+    Elements in common with the list that was `read` are not hashed again. With `fresh`, no row continues a
     generation, so that nothing written can collide with another writer.
     """
     marks = digests_after(frames, read)
@@ -86,7 +86,7 @@ def _shared(marks: bytes, known: KnownList) -> int:
     count = len(marks) // DIGEST_BYTES
     if marks.startswith(known.digests) or known.digests.startswith(marks):
         return min(count, len(known.digests) // DIGEST_BYTES)
-    if count <= _FEW:  # so that what is written to a long list need not be compared with all of it
+    if count <= _FEW:  # so that a write to a long list need not be compared with all of it
         return sum(_mark(marks, index) in known.digests for index in range(count))
     return len(_distinct(marks) & _distinct(known.digests))
 

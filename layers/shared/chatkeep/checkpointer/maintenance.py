@@ -38,7 +38,7 @@ def _is_header(item: Item) -> bool:
 
 
 def keep_latest(storage: Storage, thread_id: str) -> None:
-    """Keep the head of each namespace, and of its ancestors what its DeltaChannels are rebuilt from."""
+    """Keep the head of each namespace, and those ancestors from which its DeltaChannels are rebuilt."""
     found = [found for page in finding.pages(storage.client, storage.table, thread_id, None) for found in page]
     headers = read_headers(storage, thread_id, found)
     kept = {id(header) for header in _needed(storage, headers)}
@@ -75,7 +75,7 @@ def _needed(storage: Storage, headers: Sequence[Header]) -> Iterator[Header]:
 
 
 def delete_for_runs(storage: Storage, run_ids: Sequence[str]) -> list[str]:
-    """Delete the checkpoints of these runs and what only they refer to; says in which threads there were any."""
+    """Delete the checkpoints of these runs and the payloads that only they refer to; return their threads."""
     runs = list(dict.fromkeys(run_ids))
     doomed: dict[str, set[str]] = defaultdict(set)
     for start in range(0, len(runs), _RUNS_A_SCAN):

@@ -14,7 +14,7 @@ Place = tuple[str, str]  # thread, namespace
 _MOST_HELD = 8
 _MOST_NOTED = 64  # checkpoints with pending writes whose successor may be still to come
 _MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conversation than a step of it
-_KNOWN_BYTES, _PART_BYTES = 2_500, 300  # what Python takes for a checkpoint and for each thing that its header names
+_KNOWN_BYTES, _PART_BYTES = 2_500, 300  # of memory for a checkpoint and for each thing that its header names
 
 
 class RecentCheckpoints:
@@ -100,7 +100,7 @@ class RecentCheckpoints:
             return list(self._writes.get((place, checkpoint_id or ""), {}).values())
 
     def forget(self, thread_id: str, namespace: str | None = None) -> None:
-        """Forget a thread, or one namespace: what is known of it is not so any more."""
+        """Forget a thread, or one namespace, that may have changed elsewhere."""
 
         def meant(place: Place) -> bool:
             return place[0] == thread_id and namespace in (None, place[1])
@@ -132,7 +132,7 @@ def around(namespace: str) -> list[str]:
 
 
 def _weight(known: KnownCheckpoint) -> int:
-    """About the bytes that it takes in memory: what two checkpoints share is counted for each of them."""
+    """About the bytes that it takes in memory; parts that two checkpoints share are counted for each of them."""
     header = known.header
     stored = [*header.entries.values(), *header.seeds.values()]
     lists = [*header.delta_rows.values(), *(found for one in stored for found in one.lists.values())]

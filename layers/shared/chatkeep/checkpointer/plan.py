@@ -1,4 +1,4 @@
-"""From a new checkpoint to items: which to write, in which order, and what is known of them afterwards."""
+"""From a new checkpoint to items: which to write and in which order, and the checkpoint as it is known afterwards."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace

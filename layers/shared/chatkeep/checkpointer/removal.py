@@ -15,7 +15,7 @@ _UNKNOWN_END = 10**9  # of the last row that was read
 
 
 def remove(storage: Storage, thread_id: str, checkpoints: list[tuple[CheckpointItems, Header, bool]]) -> None:
-    """Delete the checkpoints that are not kept: first what makes them visible, then what no kept one refers to.
+    """Delete the checkpoints that are not kept: first their headers and writes, then payloads that no kept one needs.
 
     Payloads written for a checkpoint that is not visible yet are referred to by none and so stay.
     """

@@ -43,9 +43,9 @@ _WORKERS = 8
 class DynamoDBSaver(AsyncMethods):
     """A complete checkpoint saver on one table.
 
-    Reads are consistent; what makes a checkpoint visible is written last; a thread that cannot be read whole raises
-    BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
-    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of what was
+    Reads are consistent. The header, which makes a checkpoint visible, is written last. A thread that is not whole
+    raises BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
+    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of payloads
     read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
     """
 
@@ -69,7 +69,7 @@ class DynamoDBSaver(AsyncMethods):
     create_table = staticmethod(create_table)
 
     def staged(self, mend: Mend | None = None) -> StagedSaver:
-        """A saver for one turn that keeps what it is given until the caller commits `writes()` in a transaction.
+        """A saver for one turn that keeps all writes until the caller commits `writes()` in a transaction.
 
         `mend` is for values that cannot be serialized: see `Codec`.
         """
@@ -142,7 +142,7 @@ class DynamoDBSaver(AsyncMethods):
     ) -> Mapping[str, DeltaChannelHistory]:
         """The writes of a checkpoint's ancestors to `channels` since their last snapshots, and these.
 
-        At most two queries a megabyte. Raises BrokenThreadError rather than leave out an ancestor.
+        At most two queries per megabyte. Raises BrokenThreadError rather than leave out an ancestor.
         """
         threads = self._threads
         thread_id, namespace, checkpoint_id = address(config)
@@ -158,7 +158,7 @@ class DynamoDBSaver(AsyncMethods):
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote, in all threads: scans the table, as it has no index of runs.
 
-        What other checkpoints share stays. A DeltaChannel whose history goes through them cannot be read any more.
+        Payloads that other checkpoints share stay. A DeltaChannel's history that goes through them is lost.
         """
         for thread_id in maintenance.delete_for_runs(self._threads.storage, run_ids):
             self._threads.forget(thread_id)
@@ -168,7 +168,7 @@ class DynamoDBSaver(AsyncMethods):
         maintenance.copy_thread(self._threads.storage, source_thread_id, target_thread_id)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """`keep_latest` keeps the head of each namespace and what its DeltaChannels need; `delete` keeps nothing.
+        """`keep_latest` keeps each namespace's head and the ancestors that its DeltaChannels need; `delete` keeps nothing.
 
         Not to be run beside a writer to the thread that goes on from an older checkpoint than the head, or that has
         subgraphs: they may refer to rows which only an older one needs. Raises ValueError.

@@ -43,9 +43,9 @@ Heard = Callable[[str, CheckpointTuple | None], None]
 
 
 class StagedSaver(AsyncMethods):
-    """Reads like the saver it comes from and sees what it was given; sends nothing.
+    """Reads like the saver it comes from, sees the checkpoints and writes it was given, and sends nothing.
 
-    Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told what `get_tuple` returns.
+    Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told the results of `get_tuple`.
     Safe for threads.
     """
 

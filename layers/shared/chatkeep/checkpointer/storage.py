@@ -12,7 +12,7 @@ from typing import Any
 
 from chatkeep.checkpointer.codec import Codec, Digested, Frame, size
 
-_NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # what Python takes for one besides what is in it
+_NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # of memory for each besides its content
 
 
 class PayloadCache:
