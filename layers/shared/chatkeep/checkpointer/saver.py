@@ -44,9 +44,9 @@ class DynamoDBSaver(AsyncMethods):
     """A complete checkpoint saver on one table.
 
     Reads are consistent. The header, which makes a checkpoint visible, is written last. A thread that is not whole
-    raises BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
-    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of payloads
-    read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
+    raises BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace
+    raises ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of
+    payloads read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class DynamoDBSaver(AsyncMethods):
         maintenance.copy_thread(self._threads.storage, source_thread_id, target_thread_id)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """`keep_latest` keeps each namespace's head and the ancestors that its DeltaChannels need; `delete` keeps nothing.
+        """`keep_latest` keeps each namespace's head and the ancestors its DeltaChannels need; `delete` keeps nothing.
 
         Not to be run beside a writer to the thread that goes on from an older checkpoint than the head, or that has
         subgraphs: they may refer to rows which only an older one needs. Raises ValueError.

@@ -45,7 +45,7 @@ Heard = Callable[[str, CheckpointTuple | None], None]
 class StagedSaver(AsyncMethods):
     """Reads like the saver it comes from, sees the checkpoints and writes it was given, and sends nothing.
 
-    Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told the results of `get_tuple`.
+    Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told `get_tuple`'s results.
     Safe for threads.
     """
 
