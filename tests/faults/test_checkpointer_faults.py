@@ -16,8 +16,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command, interrupt
 
-from chatkeep.checkpoint_items import payload
-from chatkeep.checkpointer import DynamoDBSaver
+from chatkeep.checkpointer import DynamoDBSaver, items
 from chatkeep.errors import ConcurrentWriteError
 from tests.cases import cases
 from tests.checkpoint_threads import TABLE
@@ -162,7 +161,7 @@ def goes_on(client: Any, config: Any, make: Callable[[Any], Any] = chat) -> None
 @pytest.fixture(autouse=True)
 def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """Payloads of many parts that are quick to send."""
-    monkeypatch.setattr(payload, "PART_BYTES", 10_000)
+    monkeypatch.setattr(items, "PART_BYTES", 10_000)
 
 
 @pytest.mark.parametrize("strict", cases({"plain": False, "strict": True}, thorough=["plain"]))

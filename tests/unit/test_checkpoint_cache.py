@@ -1,11 +1,11 @@
 """Payloads in memory: bounded, and of one thread only."""
 
-from chatkeep.checkpointer.marks import Marked, marked
-from chatkeep.checkpointer.payload_cache import PayloadCache
+from chatkeep.checkpointer.codec import Digested, digested
+from chatkeep.checkpointer.storage import PayloadCache
 
 
-def row(count: int, length: int = 520) -> Marked:
-    return marked([("msgpack", bytes(length))] * count)
+def row(count: int, length: int = 520) -> Digested:
+    return digested([("msgpack", bytes(length))] * count)
 
 
 def test_rows_are_kept_by_generation_and_position() -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.checkpoint_items import create_table, delete_thread, keys, payload
+from chatkeep.checkpoint_items import create_table, delete_thread, keys
 from chatkeep.checkpoint_items.requests import get_all, key, put_all
+from chatkeep.checkpointer import codec
+from chatkeep.checkpointer.items import split
 from chatkeep.errors import BrokenThreadError, StorageUnavailableError
 from tests.engines import Engine
 
@@ -63,26 +65,26 @@ def test_a_thread_id_that_cannot_be_a_key_is_refused(thread_id: Any) -> None:
 
 @given(st.binary(max_size=5_000))
 def test_a_payload_comes_back(plain: bytes) -> None:
-    stored = payload.seal(payload.compress(plain))
-    assert payload.decompress(payload.unseal(b"".join(payload.split(stored)), "it")) == plain
+    stored = codec.with_checksum(codec.compress(plain))
+    assert codec.decompress(codec.without_checksum(b"".join(split(stored)), "it")) == plain
 
 
 @given(st.binary(min_size=1, max_size=200), st.data())
 def test_a_changed_byte_is_noticed(plain: bytes, data: st.DataObject) -> None:
-    stored = bytearray(payload.seal(payload.compress(plain)))
+    stored = bytearray(codec.with_checksum(codec.compress(plain)))
     stored[data.draw(st.integers(0, len(stored) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(BrokenThreadError, match="the row at 7"):
-        payload.unseal(bytes(stored), "the row at 7")
+        codec.without_checksum(bytes(stored), "the row at 7")
 
 
 def test_text_that_compresses_is_compressed_and_noise_is_not() -> None:
-    assert len(payload.compress(b"a sentence, " * 100)) < 100
+    assert len(codec.compress(b"a sentence, " * 100)) < 100
     noise = bytes(range(256))
-    assert payload.compress(noise) == b"\x00" + noise
+    assert codec.compress(noise) == b"\x00" + noise
 
 
 def test_a_long_payload_is_split_into_parts_that_fit_an_item() -> None:
-    parts = payload.split(bytes(1_000_000))
+    parts = split(bytes(1_000_000))
     assert len(parts) == 3
     assert max(map(len, parts)) < 400_000
 

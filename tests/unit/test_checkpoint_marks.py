@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpointer import codec
-from chatkeep.checkpointer.codec import Frame, digests
-from chatkeep.checkpointer.marks import marked, remarked
+from chatkeep.checkpointer.codec import Frame, digested, digests
+from chatkeep.checkpointer.lists import digests_after
 
 kinds = st.sampled_from(["msgpack", "bytes"])
 lists = st.lists(st.tuples(kinds, st.sampled_from([b"a", b"b", b"c"])), max_size=12)
@@ -22,7 +22,7 @@ def test_digests_are_those_of_the_list_whatever_was_read_before(
     first: list[Frame], old: list[Frame], new: list[Frame], last: list[Frame]
 ) -> None:
     before, after = [*first, *old, *last], copied([*first, *new, *last])
-    assert remarked(after, marked(before)) == digests(after)
+    assert digests_after(after, digested(before)) == digests(after)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_digests_are_those_of_the_list_whatever_was_read_before(
 )
 def test_only_what_is_new_is_hashed(monkeypatch: pytest.MonkeyPatch, start: int, stop: int, new: int) -> None:
     frames = [("msgpack", str(number).encode()) for number in range(300)]
-    before, hashed = marked(frames), list[bytes]()
+    before, hashed = digested(frames), list[bytes]()
     blake2b = codec.blake2b
     monkeypatch.setattr(codec, "blake2b", lambda data, **options: hashed.append(data) or blake2b(data, **options))
     inserted = [("msgpack", b"new %d" % number) for number in range(new)]
-    remarked(copied([*frames[:start], *inserted, *frames[stop:]]), before)
+    digests_after(copied([*frames[:start], *inserted, *frames[stop:]]), before)
     assert len(hashed) == new

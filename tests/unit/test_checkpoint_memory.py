@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatkeep.checkpointer.codec import Frame
-from chatkeep.checkpointer.manifest import Entry, Header
-from chatkeep.checkpointer.marks import Marked, marked
-from chatkeep.checkpointer.payload_cache import PayloadCache
-from chatkeep.checkpointer.recent import Recent
-from chatkeep.checkpointer.rows import arrange
-from chatkeep.checkpointer.snapshot import Known
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint
+from chatkeep.checkpointer.codec import Digested, Frame, digested
+from chatkeep.checkpointer.header import Header, Stored
+from chatkeep.checkpointer.lists import arrange
+from chatkeep.checkpointer.memory import RecentCheckpoints
+from chatkeep.checkpointer.storage import PayloadCache
 
 MOST_BYTES = 150_000
 EDITS = ("append", "append", "append", "change", "remove", "restart")
@@ -51,18 +50,18 @@ def edited(old: list[Frame], edit: str, count: int, length: int) -> list[Frame]:
     }[edit]()
 
 
-def remembered(history: list[tuple[str, int, int]]) -> tuple[Recent, int]:
+def remembered(history: list[tuple[str, int, int]]) -> tuple[RecentCheckpoints, int]:
     """A saver's memory after many threads with this history over and over, and how many checkpoints it was told."""
-    recent, count = Recent(MOST_BYTES), 0
+    recent, count = RecentCheckpoints(MOST_BYTES), 0
     for thread in range(2):
         messages, known = frames(100 * thread, 20), None
         for edit, number, length in history * (1 + 60 // len(history)):
             count += 1
             messages = edited(messages, edit, number, length)[-200:]
             found = arrange(messages, known.lists["messages", ()] if known else None)
-            entries = {"messages": Entry(found.rows)}
+            entries = {"messages": Stored(None, {(): found.stored})}
             header = Header("", f"{count:06d}", f"{count - 1:06d}", ("msgpack", random.randbytes(700)), entries)
-            known = Known(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found.known})
+            known = KnownCheckpoint(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found.known})
             recent.remember((f"thread {thread}", ""), known)
     return recent, count
 
@@ -87,7 +86,7 @@ def test_rows_in_memory_stay_within_their_bound(per_row: int, length: int) -> No
     def fill() -> PayloadCache:
         cache = PayloadCache(MOST_BYTES)
         for number in range(1 + 3 * MOST_BYTES // (per_row * (length + 150))):
-            row: Marked = marked(frames(per_row, length))
+            row: Digested = digested(frames(per_row, length))
             cache.add("thread", f"generation {number // 1_000}", {number: row})
         return cache
 
@@ -103,7 +102,7 @@ def test_many_small_values_and_threads_in_memory_stay_within_their_bound(length:
         for _ in range(MOST_BYTES // 300):
             thread_id, name = str(uuid.uuid4()), f"V!!channel!{random.randbytes(8).hex()}"
             cache.add_frame(thread_id, name, frames(1, length)[0])
-            cache.add(thread_id, "generation", {0: marked(frames(2, length))})
+            cache.add(thread_id, "generation", {0: digested(frames(2, length))})
         return cache
 
     cache, used = taken(fill)

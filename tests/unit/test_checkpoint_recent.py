@@ -2,28 +2,29 @@
 
 import pytest
 
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES
-from chatkeep.checkpointer.manifest import Entry, Header, Inline
-from chatkeep.checkpointer.recent import Recent, around
-from chatkeep.checkpointer.snapshot import Elements, Known
-from chatkeep.checkpointer.stretches import KnownList
-from chatkeep.checkpointer.writes import Position, Write
+from chatkeep.checkpointer.header import Header, Stored
+from chatkeep.checkpointer.known_lists import KnownList
+from chatkeep.checkpointer.memory import RecentCheckpoints, around
+from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.writes import Write
 
 FRAME = ("msgpack", b"")
 
 
-def known(namespace: str, checkpoint_id: str, elements: int = 0, **seeds: str) -> Known:
-    entries = {channel: Entry(Inline(FRAME), snapshot_of) for channel, snapshot_of in seeds.items()}
+def known(namespace: str, checkpoint_id: str, elements: int = 0, **seeds: str) -> KnownCheckpoint:
+    entries = {channel: Stored(FRAME, snapshot_of=snapshot_of) for channel, snapshot_of in seeds.items()}
     header = Header(namespace, checkpoint_id, "parent", FRAME, seeds=entries)
-    return Known(header, {}, {("messages", ()): KnownList(bytes(DIGEST_BYTES * elements), ())})
+    return KnownCheckpoint(header, {}, {("messages", ()): KnownList(bytes(DIGEST_BYTES * elements), ())})
 
 
-def ids(found: list[Known]) -> list[str]:
+def ids(found: list[KnownCheckpoint]) -> list[str]:
     return [each.header.checkpoint_id for each in found]
 
 
-def writes(*tasks: str) -> list[Write]:
-    return [Write(Position(task, 0, "messages", ""), Elements([FRAME])) for task in tasks]
+def writes(*tasks: str) -> list[Write[Value]]:
+    return [Write(task, 0, "messages", "", Value(None, {(): [FRAME]})) for task in tasks]
 
 
 @pytest.mark.parametrize(("namespace", "outer"), [("", []), ("a:1", [""]), ("a:1|b:2|c", ["a:1|b:2", "a:1", ""])])
@@ -32,7 +33,7 @@ def test_a_namespace_lies_in_those_that_it_begins_with(namespace: str, outer: li
 
 
 def test_nearby_is_what_lies_around_and_for_a_task_inside_it() -> None:
-    recent = Recent()
+    recent = RecentCheckpoints()
     for namespace in ("", "a:1", "a:1|b:2", "c:3"):
         for number in range(2):
             recent.remember(("thread", namespace), known(namespace, f"{namespace}@{number}"))
@@ -44,7 +45,7 @@ def test_nearby_is_what_lies_around_and_for_a_task_inside_it() -> None:
 
 
 def test_the_oldest_goes_when_there_is_too_much() -> None:
-    recent = Recent(most_bytes=3 * 1_000 * DIGEST_BYTES + 15_000)
+    recent = RecentCheckpoints(most_bytes=3 * 1_000 * DIGEST_BYTES + 15_000)
     for number in range(9):
         recent.remember(("thread", ""), known("", str(number), 1_000))
     assert [number for number in range(9) if recent.get(("thread", ""), str(number))] == [6, 7, 8]
@@ -52,7 +53,7 @@ def test_the_oldest_goes_when_there_is_too_much() -> None:
 
 
 def test_what_is_forgotten_is_not_nearby() -> None:
-    recent = Recent()
+    recent = RecentCheckpoints()
     for namespace in ("", "a:1"):
         recent.remember(("thread", namespace), known(namespace, "1"))
         recent.note(("thread", namespace), "1", writes("task"))
@@ -67,7 +68,7 @@ def test_what_is_forgotten_is_not_nearby() -> None:
 
 
 def test_of_writes_the_first_of_each_task_stays_until_the_next_checkpoint() -> None:
-    recent, place = Recent(), ("thread", "")
+    recent, place = RecentCheckpoints(), ("thread", "")
     first, other, again = writes("one", "two", "one")
     recent.note(place, "parent", [first])
     recent.note(place, "parent", [other, again])
@@ -77,16 +78,16 @@ def test_of_writes_the_first_of_each_task_stays_until_the_next_checkpoint() -> N
 
 
 def test_writes_are_noted_of_the_last_checkpoints_alone_and_not_where_they_are_long() -> None:
-    recent, place = Recent(), ("thread", "")
+    recent, place = RecentCheckpoints(), ("thread", "")
     for number in range(100):
         recent.note(place, str(number), writes("task"))
     assert [number for number in range(100) if recent.written(place, str(number))] == list(range(36, 100))
-    recent.note(place, "long", [Write(Position("task", 0, "messages", ""), Elements([("msgpack", bytes(200_000))]))])
+    recent.note(place, "long", [Write("task", 0, "messages", "", Value(None, {(): [("msgpack", bytes(200_000))]}))])
     assert recent.written(place, "long") == []
 
 
 def test_a_history_is_held_once_for_the_head_that_it_came_with() -> None:
-    recent, place = Recent(), ("thread", "")
+    recent, place = RecentCheckpoints(), ("thread", "")
     recent.hold(place, "1", [])
     assert recent.release(place, "1") == []
     assert recent.release(place, "1") is None
@@ -95,7 +96,7 @@ def test_a_history_is_held_once_for_the_head_that_it_came_with() -> None:
 
 
 def test_the_history_goes_back_to_the_oldest_snapshot() -> None:
-    recent, place = Recent(), ("thread", "")
+    recent, place = RecentCheckpoints(), ("thread", "")
     assert recent.last_snapshot(place) is None
     recent.remember(place, known("", "1"))
     assert recent.last_snapshot(place) is None

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpointer.codec import Frame, size
-from chatkeep.checkpointer.manifest import Ref, Rows
-from chatkeep.checkpointer.rows import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
-from chatkeep.checkpointer.stretches import KnownList, Stretch, located
+from chatkeep.checkpointer.header import Ref, StoredList
+from chatkeep.checkpointer.known_lists import KnownList, Stretch, located
+from chatkeep.checkpointer.lists import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
 
 Stored = dict[tuple[str, int], list[Frame]]
 
@@ -28,23 +28,23 @@ class Store:
     def put(self, new: list[Frame], *, on: Arrangement | None = None, fresh: bool = False) -> Arrangement:
         before = on or self.last
         self.last = arrange(new, before.known if before else None, fresh=fresh)
-        for draft in self.last.drafts:
-            place = (draft.ref.generation, draft.ref.row)
-            assert place not in self.rows or draft.claim
-            self.rows.setdefault(place, draft.frames)
-            self.written += size(draft.frames)
+        for row in self.last.rows:
+            place = (row.ref.generation, row.ref.row)
+            assert place not in self.rows or row.claim
+            self.rows.setdefault(place, row.frames)
+            self.written += size(row.frames)
         return self.last
 
-    def found(self, rows: Rows) -> tuple[Stretch, ...]:
+    def found(self, stored: StoredList) -> tuple[Stretch, ...]:
         """Where the list lies by what is stored alone."""
-        refs = [piece for piece in rows.pieces if isinstance(piece, Ref)]
+        refs = [piece for piece in stored.pieces if isinstance(piece, Ref)]
         own = {ref: sorted(row for name, row in self.rows if name == ref.generation) for ref in refs}
         reached = {ref: array("I", [row for row in own[ref] if ref.row <= row < ref.stop]) for ref in refs}
-        return located(rows.pieces, reached)
+        return located(stored.pieces, reached)
 
-    def read(self, rows: Rows) -> list[Frame]:
+    def read(self, stored: StoredList) -> list[Frame]:
         found: list[Frame] = []
-        for piece in rows.pieces:
+        for piece in stored.pieces:
             found += self.elements(piece) if isinstance(piece, Ref) else piece
         return found
 
@@ -65,9 +65,9 @@ def test_any_sequence_of_lists_can_be_read_back(history: list[list[str]], length
     store = Store()
     for names in history:
         arrangement = store.put(frames(names, length), fresh=fresh)
-        assert store.read(arrangement.rows) == frames(names, length)
-        assert store.found(arrangement.rows) == arrangement.known.stretches
-        assert len(arrangement.rows.pieces) <= MOST_PIECES
+        assert store.read(arrangement.stored) == frames(names, length)
+        assert store.found(arrangement.stored) == arrangement.known.stretches
+        assert len(arrangement.stored.pieces) <= MOST_PIECES
 
 
 def chat(turns: int) -> list[Frame]:
@@ -80,7 +80,7 @@ def test_an_appended_list_writes_only_what_is_new() -> None:
         store.put(chat(turn))
     assert store.written == size(chat(199))
     assert store.last is not None
-    assert len(store.last.rows.pieces) == 1
+    assert len(store.last.stored.pieces) == 1
 
 
 def test_a_window_over_a_chat_writes_only_what_is_new() -> None:
@@ -89,7 +89,7 @@ def test_a_window_over_a_chat_writes_only_what_is_new() -> None:
         store.put(chat(turn)[-20:])
     assert store.written == size(chat(199))
     assert store.last is not None
-    assert len(store.last.rows.pieces) == 1
+    assert len(store.last.stored.pieces) == 1
 
 
 def test_a_first_message_that_changes_each_time_does_not_rewrite_the_others() -> None:
@@ -111,7 +111,7 @@ def test_small_new_elements_wait_in_the_header() -> None:
     store = Store()
     arrangement = store.put(frames(["a", "b"], INLINE_BYTES // 2))
     assert store.rows == {}
-    assert arrangement.rows.pieces == (tuple(frames(["a", "b"], INLINE_BYTES // 2)),)
+    assert arrangement.stored.pieces == (tuple(frames(["a", "b"], INLINE_BYTES // 2)),)
     store.put(frames(["a", "b", "c"], INLINE_BYTES // 2))
     assert [len(row) for row in store.rows.values()] == [3]
 
@@ -121,20 +121,20 @@ def test_two_branches_never_claim_different_rows_unnoticed() -> None:
     trunk = store.put(chat(3))
     one = store.put([*chat(3), *frames(["one"], 2_000)], on=trunk)
     other = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known)
-    assert [d.ref.row for d in one.drafts if d.claim] == [d.ref.row for d in other.drafts if d.claim] == [6]
+    assert [d.ref.row for d in one.rows if d.claim] == [d.ref.row for d in other.rows if d.claim] == [6]
     fresh = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, fresh=True)
-    assert not any(draft.claim for draft in fresh.drafts)
+    assert not any(row.claim for row in fresh.rows)
 
 
 def test_many_elements_are_spread_over_rows_of_a_bounded_size() -> None:
     arrangement = arrange(frames([str(number) for number in range(1_000)], 1_000), None)
-    assert len(arrangement.drafts) > 10
-    assert max(size(draft.frames) for draft in arrangement.drafts) <= ROW_BYTES
+    assert len(arrangement.rows) > 10
+    assert max(size(row.frames) for row in arrangement.rows) <= ROW_BYTES
 
 
 def test_an_element_larger_than_a_row_has_one_of_its_own() -> None:
     arrangement = arrange(frames(["small", "large", "small too"], 3 * ROW_BYTES), None)
-    assert [len(draft.frames) for draft in arrangement.drafts] == [1, 1, 1]
+    assert [len(row.frames) for row in arrangement.rows] == [1, 1, 1]
 
 
 def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None:
@@ -143,7 +143,7 @@ def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None
         names[step] = f"changed {step}"
         store.put(frames(names, 1_500))
     assert store.last is not None
-    assert len(store.last.rows.pieces) <= MOST_PIECES
+    assert len(store.last.stored.pieces) <= MOST_PIECES
     assert store.written < 10 * size(frames(names, 1_500))
 
 
@@ -151,28 +151,28 @@ def test_a_list_without_a_predecessor_shares_what_another_has() -> None:
     other = arrange(chat(20), None).known
     unrelated = arrange(frames(["something", "else"], 600), None).known
     taken = arrange([*chat(20)[5:30], *frames(["new"], 2_000)], None, [unrelated, other])
-    assert [len(draft.frames) for draft in taken.drafts] == [1]
-    assert [draft.claim for draft in taken.drafts] == [False]
-    assert taken.rows.pieces[0] == Ref(other.tail, 0, 5, 30)
+    assert [len(row.frames) for row in taken.rows] == [1]
+    assert [row.claim for row in taken.rows] == [False]
+    assert taken.stored.pieces[0] == Ref(other.tail, 0, 5, 30)
 
 
 def test_a_predecessor_that_shares_something_comes_before_any_other_list() -> None:
     own, other = arrange(chat(3), None).known, arrange(chat(20), None).known
     taken = arrange(chat(4), own, [other])
-    assert isinstance(taken.rows.pieces[0], Ref)
-    assert taken.rows.pieces[0].generation == own.tail
+    assert isinstance(taken.stored.pieces[0], Ref)
+    assert taken.stored.pieces[0].generation == own.tail
 
 
 def test_rows_are_appended_without_the_elements_before_them() -> None:
     store = Store()
     before = store.put(chat(20))
-    drafts, longer = append(frames(["a", "b"], 2_000), before.known)
-    assert [(draft.ref, draft.claim) for draft in drafts] == [(Ref(before.known.tail, 40, 40, 42), True)]
+    rows, longer = append(frames(["a", "b"], 2_000), before.known)
+    assert [(row.ref, row.claim) for row in rows] == [(Ref(before.known.tail, 40, 40, 42), True)]
     after = arrange([*chat(20), *frames(["a", "b"], 2_000)], longer)
-    assert after.drafts == []
-    assert after.rows.pieces == (Ref(before.known.tail, 0, 0, 42),)
+    assert after.rows == []
+    assert after.stored.pieces == (Ref(before.known.tail, 0, 0, 42),)
     assert append(frames(["a"], 2_000), before.known, fresh=True)[0][0].ref.generation != before.known.tail
 
 
 def test_an_empty_list_has_no_pieces() -> None:
-    assert arrange([], KnownList(b"", ())).rows == Rows("", 0, ())
+    assert arrange([], KnownList(b"", ())).stored == StoredList("", 0, ())

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from pynamodb.exceptions import TransactWriteError
 
 from chatkeep import deadline, retrying
-from chatkeep.checkpoint_items.requests import get_all
-from chatkeep.checkpointer.side_by_side import side_by_side
+from chatkeep.checkpoint_items.requests import get_all, side_by_side
 from chatkeep.dynamodb import transaction
 from chatkeep.errors import StorageUnavailableError
 from chatkeep.models.preferences import Preferences

@@ -1,4 +1,4 @@
-"""Deleting a thread without knowing what LangGraph keeps in it."""
+"""Deleting a thread without knowledge of LangGraph."""
 
 from typing import Any
 

@@ -1,11 +1,11 @@
 """Sort keys of a thread's items, and how names become safe in them.
 
     H!{namespace}!{checkpoint}                     header: makes the checkpoint visible
-    H!{namespace}!{checkpoint}!{task}!{block}      pending writes of one task, 64 indexes a block
+    H!{namespace}!{checkpoint}!{task}!{block}      pending writes of one task, 64 indexes per block
     H!{namespace}!{checkpoint}!"}!{token}          pending writes of many tasks
     R!{generation}!{position}                      a row: elements of a list from `position` on
     V!{namespace}!{channel}!{token}                a channel's value too large for a header
-    X!{namespace}!{checkpoint}!{token}             what is too large for the item of a header or a write
+    X!{namespace}!{checkpoint}!{token}             a payload too large for the item of a header or a write
     G!{namespace}                                  the head, where writers have to agree on it
 
 Rows belong to the thread: a subgraph's checkpoint and a pending write name those that its parent has written.
@@ -100,12 +100,12 @@ def row_position(sort_key: str) -> int:
 
 
 def values(namespace: str, channel: str) -> str:
-    """What the keys of a channel's values begin with; a token follows."""
+    """The beginning of the keys of a channel's values; a token follows."""
     return join(VALUE, name(namespace), name(channel))
 
 
 def oversize(namespace: str, checkpoint_id: str) -> str:
-    """What the keys of a header's and its writes' oversize payload begin with; a token follows."""
+    """The beginning of the keys of a header's and its writes' oversize payload; a token follows."""
     return join(OVERSIZE, name(namespace), _ordered(checkpoint_id))
 
 

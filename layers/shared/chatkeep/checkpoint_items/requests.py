@@ -1,12 +1,17 @@
-"""Requests to DynamoDB for many items: pages, batches, and unprocessed items sent again."""
+"""Requests to DynamoDB for many items: in pages, in batches and side by side, unprocessed ones again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from concurrent.futures import Executor
+from contextvars import copy_context
+from typing import Any, TypeVar
 
-from chatkeep.checkpoint_items.table import PARTITION, SORT
+from chatkeep.checkpoint_items.table import DATA, PARTITION, SORT
 from chatkeep.dynamodb import batches
 
 Item = dict[str, Any]
+T = TypeVar("T")
+FREE = f"attribute_not_exists({PARTITION})"
+"""A condition: no item has the key."""
 
 
 def key(thread_id: str, sort_key: str) -> Item:
@@ -56,9 +61,24 @@ def pages(send: Callable[..., Item], request: dict[str, Any]) -> Iterator[list[I
         request.pop("Limit", None)
 
 
-def put_all(client: Any, table: str, items: Iterable[Item]) -> None:
-    """Put items in batches, in no particular order. Raises StorageUnavailableError when throttled for too long."""
+def put_where_free(client: Any, table: str, item: Item) -> bool:
+    """Put an item unless its key is taken; the same item there is ours, put twice."""
+    try:
+        client.put_item(
+            TableName=table, Item=item, ConditionExpression=FREE, ReturnValuesOnConditionCheckFailure="ALL_OLD"
+        )
+    except client.exceptions.ConditionalCheckFailedException as error:
+        return bool(error.response.get("Item", {}).get(DATA) == item[DATA])
+    return True
+
+
+def put_all(client: Any, table: str, items: Iterable[Item]) -> bool:
+    """Put items in batches, in no particular order; True, as all are then there.
+
+    Raises StorageUnavailableError when throttled for too long.
+    """
     _write_all(client, table, ({"PutRequest": {"Item": item}} for item in items))
+    return True
 
 
 def delete_all(client: Any, table: str, keys: Iterable[Item]) -> None:
@@ -88,3 +108,11 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
     wanted = (key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys))
     batches.send_all(send, wanted, batches.READS)
     return found
+
+
+def side_by_side(pool: Callable[[], Executor], jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of all jobs in their order; a single one runs in this thread. Raises the first failure."""
+    if len(jobs) < 2:
+        return [job() for job in jobs]
+    contexts = [copy_context() for _ in jobs]  # the request's deadline is in them
+    return list(pool().map(lambda context, job: context.run(job), contexts, jobs))

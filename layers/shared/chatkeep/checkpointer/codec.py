@@ -1,23 +1,36 @@
-"""Values to stored bytes and back: serializer, compression, encryption, checksum."""
+"""Values to stored bytes and back: serializer, digest, compression, encryption, checksum."""
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import ormsgpack
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from chatkeep.checkpoint_items import payload
+from chatkeep.checkpoint_items.dictionary import DICTIONARY
 from chatkeep.errors import BrokenThreadError
 
-Frame = tuple[str, bytes]  # what a serializer's `dumps_typed` returns
+Frame = tuple[str, bytes]
+"""A serialized value, as a serializer's `dumps_typed` returns it: its type and its bytes."""
+Path = tuple[str | int, ...]
+"""The way from a value to a list in it: keys of dictionaries, indexes of lists, and "arg" of a Send."""
+
 Mend = Callable[[Any], object]
 DIGEST_BYTES = 16
-_CHECK_BYTES = 8
+_CHECK_BYTES, _CHECKSUM_BYTES = 8, 8  # of a list, and of stored bytes
 _USUAL = "msgpack"  # the type that a packed frame leaves out
 _CLEAR, _ENCRYPTED = b"\x00", b"\x01"
+_PLAIN, _DEFLATED = b"\x00", b"\x01"
+
+
+class Digested(NamedTuple):
+    """Frames and their digests, one after another."""
+
+    frames: Sequence[Frame]
+    digests: bytes
 
 
 def strict_serializer() -> JsonPlusSerializer:
@@ -28,7 +41,7 @@ def strict_serializer() -> JsonPlusSerializer:
 class Codec:
     """Frames by the plain serializer, so that equal values have equal frames; encryption around what is stored.
 
-    `mend` gets a value that the serializer does not take, to change what it can in place before it is tried again.
+    `mend` gets a value that the serializer does not take, and may change it in place before the next try.
     """
 
     def __init__(self, serde: SerializerProtocol, mend: Mend | None = None) -> None:
@@ -48,7 +61,7 @@ class Codec:
         return kind, bytes(data)
 
     def dump_each(self, values: Sequence[Any]) -> list[Frame]:
-        """A frame a value: `dump` of each of them, in one loop."""
+        """One frame per value: `dump` of each of them, in one loop."""
         try:
             return [(kind, bytes(data)) for kind, data in map(self._plain.dumps_typed, values)]
         except TypeError:
@@ -62,22 +75,22 @@ class Codec:
 
     def seal(self, packable: Any) -> bytes:
         """The stored form of plain data (lists, maps, strings, numbers, bytes)."""
-        packed = payload.compress(ormsgpack.packb(packable))
+        packed = compress(ormsgpack.packb(packable))
         if self._cipher is None:
-            return payload.seal(_CLEAR + packed)
+            return with_checksum(_CLEAR + packed)
         cipher, ciphertext = self._cipher.encrypt(packed)
         name = cipher.encode()
-        return payload.seal(_ENCRYPTED + bytes([len(name)]) + name + ciphertext)
+        return with_checksum(_ENCRYPTED + bytes([len(name)]) + name + ciphertext)
 
     def open(self, stored: bytes, what: str) -> Any:
-        """What was sealed. Raises BrokenThreadError naming `what` if it is damaged or encrypted for somebody else."""
-        body = payload.unseal(stored, what)
+        """The data that was sealed. Raises BrokenThreadError naming `what` if it is damaged or has another's cipher."""
+        body = without_checksum(stored, what)
         if body[:1] == _CLEAR:
-            return ormsgpack.unpackb(payload.decompress(body[1:]))
+            return ormsgpack.unpackb(decompress(body[1:]))
         if self._cipher is None:
             raise BrokenThreadError(f"{what} is encrypted and this saver has no cipher")
         end = 2 + body[1]
-        return ormsgpack.unpackb(payload.decompress(self._cipher.decrypt(body[2:end].decode(), body[end:])))
+        return ormsgpack.unpackb(decompress(self._cipher.decrypt(body[2:end].decode(), body[end:])))
 
 
 def pack(frame: Frame) -> Any:
@@ -89,6 +102,10 @@ def unpack(packed: Any) -> Frame:
     return (_USUAL, packed) if isinstance(packed, bytes) else (packed[0], packed[1])
 
 
+def size(frames: Iterable[Frame]) -> int:
+    return sum(len(data) for _, data in frames)
+
+
 def digests(frames: Iterable[Frame]) -> bytes:
     """The digests of the frames, one after another, `DIGEST_BYTES` each."""
     return b"".join(
@@ -96,10 +113,37 @@ def digests(frames: Iterable[Frame]) -> bytes:
     )
 
 
-def check(marks: bytes) -> bytes:
+def check(found: bytes) -> bytes:
     """A digest of a list, from those of its elements."""
-    return blake2b(marks, digest_size=_CHECK_BYTES).digest()
+    return blake2b(found, digest_size=_CHECK_BYTES).digest()
 
 
-def size(frames: Iterable[Frame]) -> int:
-    return sum(len(data) for _, data in frames)
+def digested(frames: Sequence[Frame]) -> Digested:
+    return Digested(frames, digests(frames))
+
+
+def compress(plain: bytes) -> bytes:
+    """`plain` after a byte that says how: deflated with the dictionary where that is shorter, else as it is."""
+    compressor = zlib.compressobj(level=6, wbits=-zlib.MAX_WBITS, zdict=DICTIONARY)
+    deflated = compressor.compress(plain) + compressor.flush()
+    return _DEFLATED + deflated if len(deflated) < len(plain) else _PLAIN + plain
+
+
+def decompress(packed: bytes) -> bytes:
+    if packed[:1] == _PLAIN:
+        return packed[1:]
+    decompressor = zlib.decompressobj(wbits=-zlib.MAX_WBITS, zdict=DICTIONARY)
+    return decompressor.decompress(packed[1:]) + decompressor.flush()
+
+
+def with_checksum(body: bytes) -> bytes:
+    """`body` after its checksum."""
+    return blake2b(body, digest_size=_CHECKSUM_BYTES).digest() + body
+
+
+def without_checksum(stored: bytes, what: str) -> bytes:
+    """The body without its checksum. Raises BrokenThreadError naming `what` when that does not match."""
+    checksum, body = stored[:_CHECKSUM_BYTES], stored[_CHECKSUM_BYTES:]
+    if blake2b(body, digest_size=_CHECKSUM_BYTES).digest() != checksum:
+        raise BrokenThreadError(f"{what} does not match its checksum")
+    return body

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from langchain_core.runnables import RunnableConfig
@@ -17,36 +17,36 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from chatkeep.checkpoint_items import create_table, delete_thread
-from chatkeep.checkpointer import contents, heads, maintenance
-from chatkeep.checkpointer.async_twins import AsyncTwins
+from chatkeep.checkpointer import maintenance
+from chatkeep.checkpointer.async_methods import AsyncMethods
 from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
-from chatkeep.checkpointer.committing import commit, update
-from chatkeep.checkpointer.contents import Loaded
-from chatkeep.checkpointer.history import Walk, walk_stored
-from chatkeep.checkpointer.marks import marked
-from chatkeep.checkpointer.payload_cache import PayloadCache
-from chatkeep.checkpointer.planning import Plan
-from chatkeep.checkpointer.recent import Recent
-from chatkeep.checkpointer.shelf import Writer
-from chatkeep.checkpointer.snapshot import Known, take
-from chatkeep.checkpointer.source import Source
-from chatkeep.checkpointer.tuples import address, checkpoint_tuple, config_of, decode
-from chatkeep.checkpointer.versions import next_version
-from chatkeep.checkpointer.writes import numbered
-
-if TYPE_CHECKING:
-    from chatkeep.checkpointer.staging import StagedSaver
+from chatkeep.checkpointer.delta_history import Walk
+from chatkeep.checkpointer.langgraph_types import (
+    address,
+    checkpoint_tuple,
+    config_of,
+    delta_histories,
+    listing,
+    new_checkpoint,
+    next_version,
+    numbered,
+)
+from chatkeep.checkpointer.memory import RecentCheckpoints
+from chatkeep.checkpointer.reading import read_matching
+from chatkeep.checkpointer.staged_saver import StagedSaver
+from chatkeep.checkpointer.storage import PayloadCache, Storage
+from chatkeep.checkpointer.thread_store import ThreadStore
 
 _WORKERS = 8
 
 
-class DynamoDBSaver(AsyncTwins):
+class DynamoDBSaver(AsyncMethods):
     """A complete checkpoint saver on one table.
 
-    Reads are consistent; what makes a checkpoint visible is written last; a thread that cannot be read whole raises
-    BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace raises
-    ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of what was
-    read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
+    Reads are consistent. The header, which makes a checkpoint visible, is written last. A thread that is not whole
+    raises BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace
+    raises ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of
+    payloads read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
     """
 
     def __init__(
@@ -62,24 +62,24 @@ class DynamoDBSaver(AsyncTwins):
         self.table_name = table_name
         self.client = client or boto3.client("dynamodb")
         self.require_head_parent = require_head_parent
-        self._recent = Recent()
+        self._recent = RecentCheckpoints()
         self._cache = PayloadCache(cache_bytes)
         self._pool: list[ThreadPoolExecutor] = []
 
     create_table = staticmethod(create_table)
 
-    def staged(self, mend: Mend | None = None) -> "StagedSaver":
-        """A saver for one turn that keeps what it is given until the caller commits `writes()` in a transaction.
+    def staged(self, mend: Mend | None = None) -> StagedSaver:
+        """A saver for one turn that keeps all writes until the caller commits `writes()` in a transaction.
 
         `mend` is for values that cannot be serialized: see `Codec`.
         """
-        from chatkeep.checkpointer.staging import StagedSaver  # it imports this module
-
-        return StagedSaver(self, mend)
+        return StagedSaver(self._threads, self.serde, mend)
 
     @property
-    def source(self) -> Source:
-        return Source(self.client, self.table_name, Codec(self.serde), self._executor, self._cache)
+    def _threads(self) -> ThreadStore:
+        """Made anew for each use, as LangGraph gives a copy of a saver another serializer."""
+        storage = Storage(self.client, self.table_name, Codec(self.serde), self._executor, self._cache)
+        return ThreadStore(storage, self._recent, self.require_head_parent)
 
     def _executor(self) -> ThreadPoolExecutor:
         if not self._pool:
@@ -88,49 +88,10 @@ class DynamoDBSaver(AsyncTwins):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint of `config`, or the head of its namespace; None if there is none. Raises BrokenThreadError."""
+        threads = self._threads
         thread_id, namespace, checkpoint_id = address(config)
-        loaded = self.load(thread_id, namespace, checkpoint_id)
-        return checkpoint_tuple(Codec(self.serde), thread_id, loaded) if loaded else None
-
-    def load(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Loaded | None:
-        """The same still serialized; what a later put has to know of it is remembered."""
-        ancestors: Sequence[heads.Found] = ()
-        if checkpoint_id:
-            found = heads.exact(self.client, self.table_name, thread_id, namespace, checkpoint_id)
-        else:
-            found, ancestors = self._newest(thread_id, namespace)
-        if found is None:
-            if not checkpoint_id:  # no row of a thread that was deleted elsewhere may be shared
-                self._recent.forget(thread_id, namespace or None)
-            return None
-        loaded = contents.load(self.source, thread_id, [found])[0]
-        self._recent.remember((thread_id, namespace), self._known(loaded))
-        if ancestors:
-            self._recent.hold((thread_id, namespace), found.checkpoint_id, ancestors)
-        return loaded
-
-    def _newest(self, thread_id: str, namespace: str) -> tuple[heads.Found | None, Sequence[heads.Found]]:
-        """The head and, where the namespace had DeltaChannels when last seen, the history that will be asked for."""
-        snapshot_id = self._recent.last_snapshot((thread_id, namespace))
-        if snapshot_id:
-            found = heads.since(self.client, self.table_name, thread_id, namespace, snapshot_id)
-            if found:
-                return found[0], found[1:]
-        return heads.newest(self.client, self.table_name, thread_id, namespace), ()
-
-    def _known(self, loaded: Loaded) -> Known:
-        versions = decode(Codec(self.serde), loaded.header)[0]["channel_versions"]
-        return Known(loaded.header, versions, loaded.lists)
-
-    def known(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> Known | None:
-        """What a put on top of this checkpoint has to know, from memory or else from the table."""
-        if not checkpoint_id:
-            return None
-        known = self._recent.get((thread_id, namespace), checkpoint_id)
-        if known is None:
-            loaded = self.load(thread_id, namespace, checkpoint_id)
-            known = self._known(loaded) if loaded else None
-        return known
+        loaded = threads.load(thread_id, namespace, checkpoint_id)
+        return checkpoint_tuple(threads.storage.codec, thread_id, loaded) if loaded else None
 
     def list(
         self,
@@ -141,28 +102,10 @@ class DynamoDBSaver(AsyncTwins):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """Checkpoints of one thread, newest first. Raises ValueError without a thread, BrokenThreadError."""
-        if config is None:
-            raise ValueError("list needs a config with a thread_id: there is no index over threads")
-        thread_id, _, checkpoint_id = address(config)
-        namespace = config["configurable"].get("checkpoint_ns")
-        upper = before["configurable"].get("checkpoint_id") if before else None
-        codec, left = Codec(self.serde), limit
-        first_page = 0 if limit is None else max(4 * limit, 16)
-        for page in heads.pages(
-            self.client, self.table_name, thread_id, namespace, before=upper, first_page=first_page
-        ):
-            matching = [found for found in page if not checkpoint_id or found.checkpoint_id == checkpoint_id]
-            if filter:
-                opened = contents.headers(self.source, thread_id, matching)
-                kept = [_matches(decode(codec, header)[1], filter) for header in opened]
-                matching = [found for found, keep in zip(matching, kept, strict=True) if keep]
-            if left is not None:
-                matching = matching[:left]
-                left -= len(matching)
-            for loaded in contents.load(self.source, thread_id, matching):
-                yield checkpoint_tuple(codec, thread_id, loaded)
-            if left == 0:
-                return
+        storage = self._threads.storage
+        wanted = listing(config, filter, before)
+        for loaded in read_matching(storage, wanted, limit):
+            yield checkpoint_tuple(storage.codec, wanted.thread_id, loaded)
 
     def put(
         self,
@@ -175,25 +118,13 @@ class DynamoDBSaver(AsyncTwins):
 
         Raises ConcurrentWriteError where the head is required as parent, StorageUnavailableError.
         """
+        threads = self._threads
         thread_id, namespace, parent_id = address(config)
-        parent = self.known(thread_id, namespace, parent_id)
-        writer = self.writer(thread_id, namespace)
+        parent = threads.known(thread_id, namespace, parent_id)
         merged = get_serializable_checkpoint_metadata(config, metadata)
-        snapshot = take(writer.codec, checkpoint, merged, new_versions, parent_id, parent)
-        written = self._recent.written((thread_id, namespace), parent_id)
-        stored = commit(self.source, writer, snapshot, parent, written, guarded=self.require_head_parent)
-        self.remember(thread_id, stored)
+        new = new_checkpoint(threads.storage.codec, checkpoint, merged, new_versions, parent_id, parent)
+        threads.put(thread_id, namespace, new, parent)
         return config_of(thread_id, namespace, checkpoint["id"])
-
-    def remember(self, thread_id: str, stored: Plan) -> None:
-        """What has just been stored need not be read."""
-        self._recent.remember((thread_id, stored.known.header.namespace), stored.known)
-        for row in stored.rows:
-            self._cache.add(thread_id, row.ref.generation, {row.ref.row: marked(row.frames)})
-
-    def _forget(self, thread_id: str) -> None:
-        self._recent.forget(thread_id)
-        self._cache.forget(thread_id)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -202,60 +133,42 @@ class DynamoDBSaver(AsyncTwins):
         thread_id, namespace, checkpoint_id = address(config)
         if not checkpoint_id:
             raise ValueError("put_writes needs a checkpoint_id")
-        writer = self.writer(thread_id, namespace, task_id)
-        own = list(numbered(writer.codec, writes, task_id, task_path))
-        update(self.source, writer, checkpoint_id, own)
-        self._recent.note((thread_id, namespace), checkpoint_id, own)
-
-    def writer(self, thread_id: str, namespace: str, task_id: str | None = None) -> Writer:
-        """A writer that shares rows with the graphs around its namespace and, for a task's writes, with those in it."""
-        nearby = self._recent.nearby((thread_id, namespace), task_id)
-        lists = tuple(known_list for known in nearby for known_list in known.lists.values())
-        return Writer(Codec(self.serde), thread_id, namespace, lists)
+        threads = self._threads
+        own = list(numbered(threads.storage.codec, writes, task_id, task_path))
+        threads.put_writes(thread_id, namespace, checkpoint_id, task_id, own)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """The writes of a checkpoint's ancestors to `channels` since their last snapshots, and these.
 
-        At most two queries a megabyte. Raises BrokenThreadError rather than leave out an ancestor.
+        At most two queries per megabyte. Raises BrokenThreadError rather than leave out an ancestor.
         """
+        threads = self._threads
         thread_id, namespace, checkpoint_id = address(config)
-        known = self.known(thread_id, namespace, checkpoint_id or self._head(thread_id, namespace))
-        walk = self.walk(thread_id, known, channels) if known else Walk(channels)
-        return walk.result(Codec(self.serde))
-
-    def walk(self, thread_id: str, known: Known, channels: Sequence[str]) -> Walk:
-        """The history of these channels still serialized; what a later put has to know of it is remembered."""
-        place = (thread_id, known.header.namespace)
-        held = self._recent.release(place, known.header.checkpoint_id)
-        walk = walk_stored(self.source, thread_id, known.header, channels, held)
-        self._recent.remember(place, walk.informed(known))
-        return walk
-
-    def _head(self, thread_id: str, namespace: str) -> str | None:
-        found = heads.newest(self.client, self.table_name, thread_id, namespace)
-        return found.checkpoint_id if found else None
+        known = threads.known(thread_id, namespace, checkpoint_id or threads.head(thread_id, namespace))
+        walk = threads.walk(thread_id, known, channels) if known else Walk(channels)
+        return delta_histories(threads.storage.codec, walk)
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all items of a thread. Idempotent, and may be called again after a failure."""
         delete_thread(self.client, self.table_name, thread_id)
-        self._forget(thread_id)
+        self._threads.forget(thread_id)
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that these runs wrote, in all threads: scans the table, as it has no index of runs.
 
-        What other checkpoints share stays. A DeltaChannel whose history goes through them cannot be read any more.
+        Payloads that other checkpoints share stay. A DeltaChannel's history that goes through them is lost.
         """
-        for thread_id in maintenance.delete_for_runs(self.source, run_ids):
-            self._forget(thread_id)
+        for thread_id in maintenance.delete_for_runs(self._threads.storage, run_ids):
+            self._threads.forget(thread_id)
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all items of a thread, what makes a checkpoint visible last and older checkpoints before newer ones."""
-        maintenance.copy_thread(self.source, source_thread_id, target_thread_id)
+        maintenance.copy_thread(self._threads.storage, source_thread_id, target_thread_id)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """`keep_latest` keeps the head of each namespace and what its DeltaChannels need; `delete` keeps nothing.
+        """`keep_latest` keeps each namespace's head and the ancestors its DeltaChannels need; `delete` keeps nothing.
 
         Not to be run beside a writer to the thread that goes on from an older checkpoint than the head, or that has
         subgraphs: they may refer to rows which only an older one needs. Raises ValueError.
@@ -266,13 +179,9 @@ class DynamoDBSaver(AsyncTwins):
             if strategy == "delete":
                 delete_thread(self.client, self.table_name, thread_id)
             else:
-                maintenance.keep_latest(self.source, thread_id)
-            self._forget(thread_id)
+                maintenance.keep_latest(self._threads.storage, thread_id)
+            self._threads.forget(thread_id)
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         """A version greater than `current` that no other writer on the same checkpoint makes as well."""
         return next_version(current)
-
-
-def _matches(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(metadata.get(name) == value for name, value in wanted.items())

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatkeep.checkpointer.codec import Frame
-from chatkeep.checkpointer.manifest import Piece, Ref
+from chatkeep.checkpointer.header import Piece, Ref
 
-_LIST_BYTES, _STRETCH_BYTES = 500, 500  # what Python takes for these, their digests and rows aside
+_LIST_BYTES, _STRETCH_BYTES = 500, 500  # of memory for each, its digests and rows aside
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Elements `start` to `stop` of a generation, and the positions at which the rows begin that hold them.
 
-    A number a row, and no object: a thread has a row a turn, and several of its checkpoints are remembered.
+    One number per row, and no object: a thread has one row per turn, and several of its checkpoints are remembered.
     """
 
     generation: str
@@ -54,7 +54,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class KnownList:
-    """What is known of a stored list: the digests of its elements, where they lie, and where its tail ends."""
+    """A stored list without its elements: their digests, where they lie, and where the tail ends."""
 
     digests: bytes
     stretches: tuple[Stretch, ...]
@@ -99,7 +99,7 @@ def _together(one: Stretch, other: Stretch) -> Stretch | None:
 
 
 def pieces_of(stretches: Iterable[Stretch], frames: Sequence[Frame]) -> tuple[Piece, ...]:
-    """What a manifest says of these stretches of a list; of `frames`, those are needed that are in no row."""
+    """These stretches of a list as its header has them; of `frames`, those are needed that are in no row."""
     return tuple(one.run.ref if one.run else tuple(frames[one.start : one.stop]) for one in stretches)
 
 

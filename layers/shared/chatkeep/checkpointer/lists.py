@@ -2,14 +2,14 @@
 
 import secrets
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import takewhile
+from operator import eq, itemgetter
 
-from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
-from chatkeep.checkpointer.manifest import Ref, Rows
-from chatkeep.checkpointer.marks import Marked, remarked
-from chatkeep.checkpointer.stretches import KnownList, Run, Stretch, joined, pieces_of
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, check, digests, size
+from chatkeep.checkpointer.header import Ref, StoredList
+from chatkeep.checkpointer.known_lists import KnownList, Run, Stretch, joined, pieces_of
 
 ROW_BYTES = 96_000  # of elements in one row, before compression, unless a single element has more
 INLINE_BYTES = 1_024  # new elements up to this size wait in the header for more to come
@@ -19,7 +19,7 @@ _FEW = 8
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewRow:
     """A row to write. A `claim` continues a generation and must not find its key taken."""
 
     ref: Ref
@@ -29,8 +29,8 @@ class Draft:
 
 @dataclass(frozen=True)
 class Arrangement:
-    rows: Rows
-    drafts: list[Draft]
+    stored: StoredList
+    rows: list[NewRow]
     known: KnownList
 
 
@@ -44,19 +44,19 @@ def arrange(
     old: KnownList | None,
     others: Iterable[KnownList] = (),
     *,
-    read: Marked | None = None,
+    read: Digested | None = None,
     fresh: bool = False,
     inline_bytes: int = INLINE_BYTES,
 ) -> Arrangement:
-    """How to store a list whose predecessor is `old`, reusing what the two share, or else what one of `others` has.
+    """Arrange a list whose predecessor is `old`, reusing elements that the two share, or else those of one of `others`.
 
-    What the list has in common with the one that was `read` is not hashed again. With `fresh`, no row continues a
+    Elements in common with the list that was `read` are not hashed again. With `fresh`, no row continues a
     generation, so that nothing written can collide with another writer.
     """
-    marks = remarked(frames, read)
+    marks = digests_after(frames, read)
     tail, end = (old.tail, old.end) if old else ("", 0)
     stretches = _compacted(list(joined(_reused(marks, _nearest(marks, old, others)))), frames)
-    drafts: list[Draft] = []
+    rows: list[NewRow] = []
     if size([frame for new in stretches if new.run is None for frame in frames[new.start : new.stop]]) > inline_bytes:
         for at, new in enumerate(stretches):
             if new.run:
@@ -66,11 +66,11 @@ def arrange(
             stretches[at] = Stretch(new.start, new.stop, _run(placed))
             if not amid:
                 tail, end = placed[-1].ref.generation, placed[-1].ref.stop
-            drafts += placed
+            rows += placed
         stretches = list(joined(stretches))
     pieces = pieces_of(stretches, frames)
-    rows = Rows(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
-    return Arrangement(rows, drafts, KnownList(marks, tuple(stretches), tail, end))
+    stored = StoredList(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
+    return Arrangement(stored, rows, KnownList(marks, tuple(stretches), tail, end))
 
 
 def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -> KnownList | None:
@@ -86,7 +86,7 @@ def _shared(marks: bytes, known: KnownList) -> int:
     count = len(marks) // DIGEST_BYTES
     if marks.startswith(known.digests) or known.digests.startswith(marks):
         return min(count, len(known.digests) // DIGEST_BYTES)
-    if count <= _FEW:  # so that what is written to a long list need not be compared with all of it
+    if count <= _FEW:  # so that a write to a long list need not be compared with all of it
         return sum(_mark(marks, index) in known.digests for index in range(count))
     return len(_distinct(marks) & _distinct(known.digests))
 
@@ -95,13 +95,13 @@ def _distinct(marks: bytes) -> set[bytes]:
     return {_mark(marks, index) for index in range(len(marks) // DIGEST_BYTES)}
 
 
-def append(frames: list[Frame], old: KnownList, *, fresh: bool = False) -> tuple[list[Draft], KnownList]:
+def append(frames: list[Frame], old: KnownList, *, fresh: bool = False) -> tuple[list[NewRow], KnownList]:
     """Rows with these elements at the end of a list, and the list with them."""
-    drafts = _placed(frames, old.tail, old.end, fresh=fresh)
+    rows = _placed(frames, old.tail, old.end, fresh=fresh)
     at = len(old.digests) // DIGEST_BYTES
-    stretches = joined([*old.stretches, Stretch(at, at + len(frames), _run(drafts))])
-    last = drafts[-1].ref
-    return drafts, KnownList(old.digests + digests(frames), tuple(stretches), last.generation, last.stop)
+    stretches = joined([*old.stretches, Stretch(at, at + len(frames), _run(rows))])
+    last = rows[-1].ref
+    return rows, KnownList(old.digests + digests(frames), tuple(stretches), last.generation, last.stop)
 
 
 def _mark(marks: bytes, index: int) -> bytes:
@@ -144,28 +144,45 @@ def _compacted(stretches: list[Stretch], frames: list[Frame]) -> list[Stretch]:
     return stretches
 
 
-def _placed(frames: list[Frame], tail: str, end: int, *, fresh: bool) -> list[Draft]:
+def _placed(frames: list[Frame], tail: str, end: int, *, fresh: bool) -> list[NewRow]:
     """Rows that continue a list's tail where that may be claimed, else begin a generation."""
     claim = bool(tail) and not fresh and size(frames) <= ROW_BYTES
-    return list(_drafts(frames, tail if claim else new_token(), end if claim else 0, claim=claim))
+    return list(_new_rows(frames, tail if claim else new_token(), end if claim else 0, claim=claim))
 
 
-def _drafts(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Iterator[Draft]:
+def _new_rows(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Iterator[NewRow]:
     """Rows with these elements from `position` of the generation on."""
     first, held = 0, 0
     for at, (_, data) in enumerate(frames):
         if at > first and held + len(data) > ROW_BYTES:
-            yield _draft(frames[first:at], generation, position + first, claim=claim)
+            yield _new_row(frames[first:at], generation, position + first, claim=claim)
             first, held = at, 0
         held += len(data)
-    yield _draft(frames[first:], generation, position + first, claim=claim)
+    yield _new_row(frames[first:], generation, position + first, claim=claim)
 
 
-def _draft(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Draft:
-    return Draft(Ref(generation, position, position, position + len(frames)), frames, claim)
+def _new_row(frames: list[Frame], generation: str, position: int, *, claim: bool) -> NewRow:
+    return NewRow(Ref(generation, position, position, position + len(frames)), frames, claim)
 
 
-def _run(drafts: list[Draft]) -> Run:
+def _run(rows: list[NewRow]) -> Run:
     """The run that these rows make, which continue one another."""
-    first, last = drafts[0].ref, drafts[-1].ref
-    return Run(first.generation, first.start, last.stop, array("I", [draft.ref.row for draft in drafts]))
+    first, last = rows[0].ref, rows[-1].ref
+    return Run(first.generation, first.start, last.stop, array("I", [row.ref.row for row in rows]))
+
+
+def digests_after(frames: Sequence[Frame], before: Digested | None) -> bytes:
+    """The digests of `frames`; those that `before` begins or ends with as well, byte for byte, are taken from there."""
+    if before is None:
+        return digests(frames)
+    first = _common(frames, before.frames)
+    most = min(len(frames), len(before.frames)) - first
+    last = _common(frames[len(frames) - most :][::-1], before.frames[len(before.frames) - most :][::-1])
+    between = digests(frames[first : len(frames) - last])
+    end = (len(before.frames) - last) * DIGEST_BYTES
+    return before.digests[: first * DIGEST_BYTES] + between + before.digests[end:]
+
+
+def _common(one: Sequence[Frame], other: Sequence[Frame]) -> int:
+    """How many frames two lists begin with in common."""
+    return sum(takewhile(bool, map(eq, one, other)))

@@ -1,23 +1,23 @@
-"""What this process knows of checkpoints it has read or written lately, so that a put need not read its parent."""
+"""Checkpoints that this process has read or written lately, so that a put need not read its parent."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
-from chatkeep.checkpointer.heads import Found
-from chatkeep.checkpointer.manifest import Inline, rows_in, whole
-from chatkeep.checkpointer.snapshot import Elements, Known
+from chatkeep.checkpointer.finding import CheckpointItems
+from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
 _MOST_HELD = 8
 _MOST_NOTED = 64  # checkpoints with pending writes whose successor may be still to come
 _MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conversation than a step of it
-_KNOWN_BYTES, _PART_BYTES = 2_500, 300  # what Python takes for a checkpoint and for each thing that its header names
+_KNOWN_BYTES, _PART_BYTES = 2_500, 300  # of memory for a checkpoint and for each thing that its header names
 
 
-class Recent:
+class RecentCheckpoints:
     """A bounded map, safe for threads; the bound is on the memory that the checkpoints in it take.
 
     Most of that are digests, of which a long list has many.
@@ -26,20 +26,20 @@ class Recent:
     def __init__(self, most_bytes: int = 16_000_000) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[Place, str], Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Place, str], KnownCheckpoint] = OrderedDict()
         self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
-        self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write]] = OrderedDict()
-        self._held: OrderedDict[Place, tuple[str, Sequence[Found]]] = OrderedDict()
+        self._writes: OrderedDict[tuple[Place, str], dict[tuple[str, int], Write[Value]]] = OrderedDict()
+        self._held: OrderedDict[Place, tuple[str, Sequence[CheckpointItems]]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, place: Place, checkpoint_id: str) -> Known | None:
+    def get(self, place: Place, checkpoint_id: str) -> KnownCheckpoint | None:
         with self._lock:
             known = self._known.get((place, checkpoint_id))
             if known:
                 self._known.move_to_end((place, checkpoint_id))
             return known
 
-    def remember(self, place: Place, known: Known) -> None:
+    def remember(self, place: Place, known: KnownCheckpoint) -> None:
         with self._lock:
             self._held.pop(place, None)
             self._writes.pop((place, known.header.parent_id or ""), None)  # they are counted in
@@ -57,19 +57,19 @@ class Recent:
             entries = [*known.header.entries.values(), *known.header.seeds.values()] if known else []
             return min((entry.snapshot_of for entry in entries if entry.snapshot_of), default=None)
 
-    def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[Found]) -> None:
-        """Keep what was read with a head until its history is asked for, or something is written."""
+    def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[CheckpointItems]) -> None:
+        """Keep the history that was read with a head until it is asked for, or something is written."""
         with self._lock:
             self._held[place] = (checkpoint_id, ancestors)
             while len(self._held) > _MOST_HELD:
                 self._held.popitem(last=False)
 
-    def release(self, place: Place, checkpoint_id: str) -> Sequence[Found] | None:
+    def release(self, place: Place, checkpoint_id: str) -> Sequence[CheckpointItems] | None:
         with self._lock:
             head, ancestors = self._held.pop(place, ("", ()))
             return ancestors if head == checkpoint_id else None
 
-    def nearby(self, place: Place, task_id: str | None = None) -> list[Known]:
+    def nearby(self, place: Place, task_id: str | None = None) -> list[KnownCheckpoint]:
         """The checkpoints remembered last of the namespaces that this one lies in and, innermost first, around it.
 
         With a task, its subgraphs' come first. All of them are stored.
@@ -82,24 +82,25 @@ class Recent:
             found = (self._known.get(((thread_id, other), latest.get(other, ""))) for other in wanted)
             return [known for known in found if known]
 
-    def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write]) -> None:
+    def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write[Value]]) -> None:
         """Remember the lists written to a checkpoint: of each index the first."""
         with self._lock:
             self._held.pop(place, None)
             own = self._writes.setdefault((place, checkpoint_id), {})
             for write in writes:
-                if isinstance(write.value, Elements) and size(write.value.frames) <= _MOST_NOTED_BYTES:
-                    own.setdefault((write.position.task_id, write.position.index), write)
+                elements = write.value.elements
+                if elements is not None and size(elements) <= _MOST_NOTED_BYTES:
+                    own.setdefault((write.task_id, write.index), write)
             self._writes.move_to_end((place, checkpoint_id))
             while len(self._writes) > _MOST_NOTED:
                 self._writes.popitem(last=False)
 
-    def written(self, place: Place, checkpoint_id: str | None) -> list[Write]:
+    def written(self, place: Place, checkpoint_id: str | None) -> list[Write[Value]]:
         with self._lock:
             return list(self._writes.get((place, checkpoint_id or ""), {}).values())
 
     def forget(self, thread_id: str, namespace: str | None = None) -> None:
-        """What is known of a thread, or of one namespace, is not so any more."""
+        """Forget a thread, or one namespace, that may have changed elsewhere."""
 
         def meant(place: Place) -> bool:
             return place[0] == thread_id and namespace in (None, place[1])
@@ -130,14 +131,13 @@ def around(namespace: str) -> list[str]:
     return ["|".join(parts[:count]) for count in reversed(range(len(parts)))]
 
 
-def _weight(known: Known) -> int:
-    """About the bytes that it takes in memory: what two checkpoints share is counted for each of them."""
+def _weight(known: KnownCheckpoint) -> int:
+    """About the bytes that it takes in memory; parts that two checkpoints share are counted for each of them."""
     header = known.header
-    stored = [entry.stored for entry in (*header.entries.values(), *header.seeds.values())]
-    pieces = [
-        piece for one in [*stored, *header.ahead.values()] for rows in rows_in(one).values() for piece in rows.pieces
-    ]
-    inline = [found.frame for one in stored if isinstance(found := whole(one), Inline)]
+    stored = [*header.entries.values(), *header.seeds.values()]
+    lists = [*header.delta_rows.values(), *(found for one in stored for found in one.lists.values())]
+    pieces = [piece for one in lists for piece in one.pieces]
+    inline = [one.inline for one in stored if one.inline]
     held = [frame for piece in pieces if isinstance(piece, tuple) for frame in piece]
     waiting = [frame for frames in known.waiting.values() for frame in frames]
     frames = [header.frame, *inline, *held, *waiting]

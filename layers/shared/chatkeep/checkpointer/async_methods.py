@@ -15,7 +15,7 @@ from langgraph.checkpoint.base import (
 )
 
 
-class AsyncTwins(BaseCheckpointSaver[Any]):
+class AsyncMethods(BaseCheckpointSaver[Any]):
     """Each `a…` method is the sync one of its class in a thread."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:

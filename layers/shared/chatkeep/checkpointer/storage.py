@@ -1,15 +1,18 @@
-"""Payloads that this process has read or written lately, so that a warm one need not read a whole thread each turn."""
+"""The table of a saver, and the payloads from it that this process keeps in memory.
+
+A warm process need not read a whole thread each turn.
+"""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
 
-from chatkeep.checkpointer.codec import Frame, size
-from chatkeep.checkpointer.marks import Marked
+from chatkeep.checkpointer.codec import Codec, Digested, Frame, size
 
-_NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # what Python takes for one besides what is in it
-Rows = dict[int, Marked]
-"""Rows of a generation by the position of their first element."""
+_NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # of memory for each besides its content
 
 
 class PayloadCache:
@@ -22,11 +25,11 @@ class PayloadCache:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._rows: OrderedDict[tuple[str, str], Rows] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, str], dict[int, Digested]] = OrderedDict()
         self._bytes = 0
 
-    def rows(self, thread_id: str, name: str) -> Rows:
-        """What is there of a generation."""
+    def rows(self, thread_id: str, name: str) -> dict[int, Digested]:
+        """The rows of a generation that are there, by the positions of their first elements."""
         with self._lock:
             found = self._rows.get((thread_id, name))
             if not found:
@@ -34,7 +37,7 @@ class PayloadCache:
             self._rows.move_to_end((thread_id, name))
             return dict(found)
 
-    def add(self, thread_id: str, name: str, rows: Mapping[int, Marked]) -> None:
+    def add(self, thread_id: str, name: str, rows: Mapping[int, Digested]) -> None:
         if not self._most_bytes:
             return
         with self._lock:
@@ -56,7 +59,7 @@ class PayloadCache:
 
     def add_frame(self, thread_id: str, key: str, frame: Frame) -> None:
         """A value that is not a list: the only element of a row, whose digest nobody asks for."""
-        self.add(thread_id, key, {0: Marked([frame], b"")})
+        self.add(thread_id, key, {0: Digested([frame], b"")})
 
     def forget(self, thread_id: str) -> None:
         with self._lock:
@@ -67,5 +70,16 @@ class PayloadCache:
         self._bytes -= _NAME_BYTES + sum(map(_weight, self._rows.pop(place).values()))
 
 
-def _weight(row: Marked) -> int:
+def _weight(row: Digested) -> int:
     return _ROW_BYTES + size(row.frames) + _FRAME_BYTES * len(row.frames)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A saver's table, and the codec, threads and cache for requests to it."""
+
+    client: Any
+    table: str
+    codec: Codec
+    pool: Callable[[], Executor]
+    cache: PayloadCache

@@ -1,0 +1,149 @@
+"""Between LangGraph's configs, checkpoints and writes and those of this package."""
+
+import random
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    PendingWrite,
+)
+
+from chatkeep.checkpoint_items import keys
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
+from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.delta_history import Walk
+from chatkeep.checkpointer.header import decode
+from chatkeep.checkpointer.reading import Listing
+from chatkeep.checkpointer.values import Value, dump, load
+from chatkeep.checkpointer.writes import Write
+
+_DIGITS = 8
+
+
+def config_of(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableConfig:
+    return {
+        "configurable": {"thread_id": thread_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint_id},
+    }
+
+
+def address(config: RunnableConfig) -> tuple[str, str, str | None]:
+    """Thread, namespace and checkpoint that a config names. Raises ValueError for a thread id that cannot be a key."""
+    configurable = config.get("configurable", {})
+    if "thread_id" not in configurable:
+        raise ValueError("the config needs a thread_id")
+    thread_id = keys.partition(configurable["thread_id"])
+    return thread_id, configurable.get("checkpoint_ns", ""), configurable.get("checkpoint_id")
+
+
+def listing(config: RunnableConfig | None, wanted: Mapping[str, Any] | None, before: RunnableConfig | None) -> Listing:
+    """The arguments of `list`. Raises ValueError without a thread."""
+    if config is None:
+        raise ValueError("list needs a config with a thread_id: there is no index over threads")
+    thread_id, _, checkpoint_id = address(config)
+    namespace = config["configurable"].get("checkpoint_ns")
+    upper = before["configurable"].get("checkpoint_id") if before else None
+    return Listing(thread_id, namespace, checkpoint_id, upper, wanted or {})
+
+
+def next_version(current: Any) -> Any:
+    """A version after `current`, of the kind that the thread has: text, or numbers from another saver.
+
+    LangGraph compares versions with one another, so a thread keeps its kind, and a text at least its width. Two writers
+    on one checkpoint do not make the same.
+    """
+    if isinstance(current, int | float):
+        return int(current) + 1 + random.random()  # noqa: S311
+    count, _, _ = (current or "0").partition(".")
+    return f"{int(count) + 1:0{max(_DIGITS, len(count) if current else 0)}}.{secrets.token_hex(4)}"
+
+
+def new_checkpoint(
+    codec: Codec,
+    checkpoint: Checkpoint,
+    metadata: Mapping[str, Any],
+    new_versions: ChannelVersions,
+    parent_id: str | None,
+    parent: KnownCheckpoint | None,
+    staged: NewCheckpoint | None = None,
+) -> NewCheckpoint:
+    """Serialize a checkpoint, leaving out the values that its parent has at the same version.
+
+    All of it is serialized at once, so that later mutation does not matter. `parent` is the nearest stored ancestor;
+    `staged` the parent itself where it is not stored yet.
+    """
+    changed, carried = _divided(codec, checkpoint, new_versions, parent, staged)
+    rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
+    return NewCheckpoint(
+        checkpoint_id=checkpoint["id"],
+        parent_id=parent_id,
+        versions=checkpoint["channel_versions"],
+        frame=codec.dump([rest, dict(metadata)]),
+        run_id=metadata.get("run_id"),
+        delta_pending=frozenset(metadata.get("counters_since_delta_snapshot") or ()),
+        changed=changed,
+        carried=carried,
+    )
+
+
+def _divided(
+    codec: Codec,
+    checkpoint: Checkpoint,
+    new_versions: ChannelVersions,
+    parent: KnownCheckpoint | None,
+    staged: NewCheckpoint | None,
+) -> tuple[dict[str, Value], frozenset[str]]:
+    """The values to write, and the channels whose value is the parent's."""
+    changed: dict[str, Value] = {}
+    carried: set[str] = set()
+    before = (staged or parent).versions if staged or parent else {}  # type: ignore[union-attr]
+    there = staged.carried if staged else parent.header.entries if parent else ()
+    for channel, version in checkpoint["channel_versions"].items():
+        unchanged = channel not in new_versions and before.get(channel) == version
+        if unchanged and staged and channel in staged.changed:
+            changed[channel] = staged.changed[channel]
+        elif unchanged and channel in there:
+            carried.add(channel)
+        elif channel in checkpoint["channel_values"]:
+            changed[channel] = dump(codec, checkpoint["channel_values"][channel])
+    return changed, frozenset(carried)
+
+
+def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write[Value]]:
+    """A task's writes, serialized, each with its index."""
+    for index, (channel, value) in enumerate(writes):
+        yield Write(task_id, WRITES_IDX_MAP.get(channel, index), channel, task_path, dump(codec, value))
+
+
+def checkpoint_tuple(codec: Codec, thread_id: str, loaded: LoadedCheckpoint) -> CheckpointTuple:
+    header = loaded.header
+    rest, metadata = decode(codec, header)
+    values = {channel: load(codec, value) for channel, value in loaded.values.items()}
+    parent = header.parent_id if not header.pruned else None
+    return CheckpointTuple(
+        config=config_of(thread_id, header.namespace, header.checkpoint_id),
+        checkpoint=Checkpoint(**{**rest, "channel_values": values}),  # type: ignore[typeddict-item]
+        metadata=metadata,  # type: ignore[arg-type]
+        parent_config=config_of(thread_id, header.namespace, parent) if parent else None,
+        pending_writes=[_pending(codec, write) for write in loaded.writes],
+    )
+
+
+def delta_histories(codec: Codec, walk: Walk) -> dict[str, DeltaChannelHistory]:
+    """The histories that a walk found: each channel's writes, oldest first, and the snapshot that they build on."""
+    histories: dict[str, DeltaChannelHistory] = {}
+    for channel in walk.channels:
+        histories[channel] = {"writes": [_pending(codec, write) for write in walk.oldest_first(channel)]}
+        if channel in walk.seeds:
+            histories[channel]["seed"] = load(codec, walk.seeds[channel])
+    return histories
+
+
+def _pending(codec: Codec, write: Write[Value]) -> PendingWrite:
+    return write.task_id, write.channel, load(codec, write.value)

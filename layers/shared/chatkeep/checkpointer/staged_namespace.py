@@ -1,0 +1,74 @@
+"""A namespace's checkpoints and pending writes that are in memory only, over those that are stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, NewCheckpoint, Slot
+from chatkeep.checkpointer.codec import Digested
+from chatkeep.checkpointer.header import Header
+from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.writes import Write
+
+
+@dataclass
+class StagedNamespace:
+    """Checkpoints by id, writes by the checkpoint's id, and the checkpoints that were read; "" is the stored head."""
+
+    checkpoints: dict[str, NewCheckpoint] = field(default_factory=dict)
+    writes: dict[str, dict[tuple[str, int], Write[Value]]] = field(default_factory=dict)
+    loaded: dict[str, LoadedCheckpoint | None] = field(default_factory=dict)
+
+    def find(self, checkpoint_id: str | None) -> NewCheckpoint | None:
+        """A staged checkpoint, or the newest one."""
+        return self.checkpoints.get(checkpoint_id or max(self.checkpoints, default=""))
+
+    def stored_ancestor(self, new: NewCheckpoint) -> str | None:
+        """The nearest ancestor that is not staged."""
+        parent_id = new.parent_id
+        while parent_id in self.checkpoints:
+            parent_id = self.checkpoints[parent_id].parent_id
+        return parent_id
+
+    def needed(self) -> list[NewCheckpoint]:
+        """The newest staged checkpoint and, where DeltaChannels are rebuilt from them, its staged ancestors first."""
+        if not self.checkpoints:
+            return []
+        chain = [self.checkpoints[max(self.checkpoints)]]
+        if chain[0].delta_pending:
+            while chain[0].parent_id in self.checkpoints:
+                chain.insert(0, self.checkpoints[chain[0].parent_id])
+        return chain
+
+    def lists_read(self, checkpoint_id: str | None) -> dict[Slot, Digested]:
+        """The lists of a stored checkpoint, if it was read."""
+        read = self.loaded.get(checkpoint_id or "")
+        return read.digested() if read else {}
+
+    def add_writes(self, checkpoint_id: str, writes: Iterable[Write[Value]]) -> None:
+        _add(self.writes.setdefault(checkpoint_id, {}), writes)
+
+    def as_read(self, namespace: str, new: NewCheckpoint, ancestor: LoadedCheckpoint | None) -> LoadedCheckpoint:
+        """A staged checkpoint as if it had been read; `ancestor` has the values that it carries on."""
+        values = dict(new.changed)
+        if ancestor:
+            values.update((channel, ancestor.values[channel]) for channel in new.carried)
+        header = Header(namespace, new.checkpoint_id, new.parent_id, new.frame)
+        return self.with_writes(LoadedCheckpoint(header, values, {}, []))
+
+    def with_writes(self, loaded: LoadedCheckpoint) -> LoadedCheckpoint:
+        """A checkpoint with the writes that were staged for it besides its own."""
+        own = self.writes.get(loaded.header.checkpoint_id)
+        if not own:
+            return loaded
+        together = {write.place: write for write in loaded.writes}
+        _add(together, own.values())
+        return replace(loaded, writes=sorted(together.values(), key=lambda write: write.order))
+
+
+def _add(writes: dict[tuple[str, int], Write[Value]], more: Iterable[Write[Value]]) -> None:
+    """Add pending writes: of a regular one the first stays, of a special one the last."""
+    for write in more:
+        if write.index < 0:
+            writes[write.place] = write
+        else:
+            writes.setdefault(write.place, write)
