@@ -89,7 +89,7 @@ def test_ids_in_any_order_give_the_history_in_the_order_of_parents(
     assert found == history(saver.staged(), thread_id, ids[-1])
 
 
-@pytest.mark.parametrize("length", [2, 3, 20])
+@pytest.mark.parametrize("length", [1, 2, 3, 20])
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_circle_of_parents_is_an_error_and_no_endless_walk(
     saver: DynamoDBSaver, user_id: str, length: int, staged: bool
@@ -105,7 +105,7 @@ def test_a_circle_of_parents_is_an_error_and_no_endless_walk(
         assert user_id in str(found)
 
 
-@pytest.mark.parametrize("length", [2, 3])
+@pytest.mark.parametrize("length", [1, 2, 3])
 def test_pruning_ends_at_a_circle_of_parents(saver: DynamoDBSaver, user_id: str, length: int) -> None:
     ids = [f"{number:06d}" for number in range(length)]
     for parent, own in zip([None, *ids[:-1]], ids, strict=True):

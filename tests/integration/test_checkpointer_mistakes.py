@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer import DynamoDBSaver
 from tests.checkpoint_threads import TABLE, Thread
-from tests.integration.test_checkpointer_cycles import put
 
 NO_IDS: list[Any] = [5, None, 1.5, b"thread", ["thread"], "", "x" * 1025, "é" * 513, "\ud800"]
 CHECKPOINT: Any = {"v": 4, "id": "1", "ts": "now", "channel_values": {}, "channel_versions": {}, "versions_seen": {}}
@@ -70,12 +69,6 @@ def test_a_config_without_a_thread_is_refused_by_name(saver: Any, given: Any) ->
 def test_a_checkpoint_needs_an_id_that_can_be_a_key(saver: Any, checkpoint_id: Any, staged: bool) -> None:
     used = saver.staged() if staged else saver
     assert "id" in refused(lambda: used.put(config(), {**CHECKPOINT, "id": checkpoint_id}, {}, {}))
-
-
-@pytest.mark.parametrize("staged", [False, True])
-def test_a_checkpoint_is_not_its_own_parent(saver: Any, user_id: str, staged: bool) -> None:
-    used = saver.staged() if staged else saver
-    assert "parent" in refused(lambda: put(used, user_id, "1", "1", {}))
 
 
 @pytest.mark.parametrize("task_id", [5, None, b"task"])

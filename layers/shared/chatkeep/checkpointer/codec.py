@@ -1,7 +1,7 @@
 """Values to stored bytes and back: serializer, digest, compression, encryption, checksum."""
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -36,14 +36,6 @@ class Digested(NamedTuple):
 def strict_serializer() -> JsonPlusSerializer:
     """msgpack that rebuilds LangGraph's list of safe types only: no pickle, no class that a stored value names."""
     return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
-
-
-def with_types(serde: SerializerProtocol, types: Collection[tuple[str, ...]]) -> SerializerProtocol:
-    """A serializer that rebuilds these types too, each by module and name; itself where it is not a strict one."""
-    if type(serde) is EncryptedSerializer:
-        inner = with_types(serde.serde, types)
-        return serde if inner is serde.serde else EncryptedSerializer(serde.cipher, inner)
-    return serde.with_msgpack_allowlist(types) if isinstance(serde, JsonPlusSerializer) else serde
 
 
 class Codec:

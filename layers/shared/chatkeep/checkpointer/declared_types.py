@@ -4,8 +4,13 @@ LangGraph does so where LANGGRAPH_STRICT_MSGPACK is set when it is imported; wit
 that rebuilds any type, as LangGraph's own do by default, takes no notice.
 """
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 _MOST_TYPES = 1_024
 
@@ -23,3 +28,11 @@ def ask_for_declared_types() -> None:
     private.STRICT_MSGPACK_ENABLED = True
     if hasattr(private, "_safe_get_type_hints"):
         private._safe_get_type_hints = lru_cache(_MOST_TYPES)(private._safe_get_type_hints)
+
+
+def with_types(serde: SerializerProtocol, types: Collection[tuple[str, ...]]) -> SerializerProtocol:
+    """A serializer that rebuilds these types too, each by module and name; itself where it is not a strict one."""
+    if type(serde) is EncryptedSerializer:
+        inner = with_types(serde.serde, types)
+        return serde if inner is serde.serde else EncryptedSerializer(serde.cipher, inner)
+    return serde.with_msgpack_allowlist(types) if isinstance(serde, JsonPlusSerializer) else serde

@@ -1,6 +1,6 @@
 """Finding checkpoints, newest first, and opening their headers and pending writes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,25 +23,6 @@ class CheckpointItems:
     checkpoint_id: str
     item: Item
     writes: list[Item]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Which checkpoints to list: of a namespace or all, of an id or all, older than `before`, with such metadata."""
-
-    thread_id: str
-    namespace: str | None
-    checkpoint_id: str | None
-    before: str | None
-    metadata: Mapping[str, Any]
-    limit: int | None = None
-
-    def names(self, checkpoint_id: str) -> bool:
-        """Whether a checkpoint may be listed as far as its id tells."""
-        return (not self.before or checkpoint_id < self.before) and self.checkpoint_id in (None, checkpoint_id)
-
-    def matches(self, metadata: Mapping[str, Any]) -> bool:
-        return all(metadata.get(name) == value for name, value in self.metadata.items())
 
 
 def newest(client: Any, table: str, thread_id: str, namespace: str) -> CheckpointItems | None:

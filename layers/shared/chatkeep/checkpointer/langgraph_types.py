@@ -16,10 +16,9 @@ from langgraph.checkpoint.base import (
 )
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint, Listing, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.delta_history import Walk
-from chatkeep.checkpointer.finding import Listing
 from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.values import Value, dump, load
 from chatkeep.checkpointer.writes import Write
@@ -88,12 +87,10 @@ def new_checkpoint(
     All of it is serialized at once, so that later mutation does not matter. `parent` is the nearest stored ancestor;
     `staged` the parent itself where it is not stored yet.
     """
-    if keys.checkpoint(checkpoint["id"]) == parent_id:
-        raise ValueError(f"checkpoint {parent_id} cannot be its own parent")
     changed, carried = _divided(codec, checkpoint, new_versions, parent, staged)
     rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
     return NewCheckpoint(
-        checkpoint_id=checkpoint["id"],
+        checkpoint_id=keys.checkpoint(checkpoint["id"]),
         parent_id=parent_id,
         versions=checkpoint["channel_versions"],
         frame=codec.dump([rest, dict(metadata)]),

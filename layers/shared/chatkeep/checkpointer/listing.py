@@ -9,8 +9,8 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import newest_page, query
 from chatkeep.checkpoint_items.table import SORT
 from chatkeep.checkpointer import finding
-from chatkeep.checkpointer.checkpoint import LoadedCheckpoint
-from chatkeep.checkpointer.finding import Assembly, CheckpointItems, Listing, read_headers
+from chatkeep.checkpointer.checkpoint import Listing, LoadedCheckpoint
+from chatkeep.checkpointer.finding import Assembly, CheckpointItems, read_headers
 from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.reading import read_checkpoints
 from chatkeep.checkpointer.storage import Storage

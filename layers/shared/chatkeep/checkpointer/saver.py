@@ -19,8 +19,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from chatkeep.checkpoint_items import create_table, delete_thread, keys
 from chatkeep.checkpointer import maintenance
 from chatkeep.checkpointer.async_methods import AsyncMethods
-from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer, with_types
-from chatkeep.checkpointer.declared_types import ask_for_declared_types
+from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
+from chatkeep.checkpointer.declared_types import ask_for_declared_types, with_types
 from chatkeep.checkpointer.delta_history import Walk
 from chatkeep.checkpointer.langgraph_types import (
     address,

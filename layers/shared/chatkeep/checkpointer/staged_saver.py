@@ -19,10 +19,10 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from chatkeep.checkpointer.async_methods import AsyncMethods
-from chatkeep.checkpointer.checkpoint import LoadedCheckpoint
-from chatkeep.checkpointer.codec import Codec, Mend, with_types
+from chatkeep.checkpointer.checkpoint import Listing, LoadedCheckpoint
+from chatkeep.checkpointer.codec import Codec, Mend
+from chatkeep.checkpointer.declared_types import with_types
 from chatkeep.checkpointer.delta_history import Walk
-from chatkeep.checkpointer.finding import Listing
 from chatkeep.checkpointer.forks import renew_in_children
 from chatkeep.checkpointer.langgraph_types import (
     address,
