@@ -20,7 +20,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel test-langgraph check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,15 @@ test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Pytho
 	@cp tests/clients/package.json tests/clients/package-lock.json .venv/clients
 	cd .venv/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# Not pinned: a checkout names what it needs, and of the packages beside it those that it has.
+test-langgraph: $(SETUP) ## the tests of a LangGraph checkout with this saver; LANGGRAPH=folder, ARGS for pytest
+	@test -d "$(LANGGRAPH)/libs/langgraph/tests" || { echo "name a checkout: make $@ LANGGRAPH=folder" >&2; exit 1; }
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/langgraph
+	$(BIN)/uv pip install --quiet --python .venv/langgraph/bin/python $(if $(wildcard $(LANGGRAPH)/libs/checkpoint),,--no-sources) \
+		-e "$(LANGGRAPH)/libs/langgraph" --group "$(LANGGRAPH)/libs/langgraph/pyproject.toml:test" boto3 'moto[dynamodb]'
+	cd "$(LANGGRAPH)/libs/langgraph" && NO_DOCKER=true PYTHONPATH="$(CURDIR)/layers/shared:$(CURDIR)/tests/langgraph" \
+		"$(CURDIR)/.venv/langgraph/bin/python" -m pytest -p dynamodb_savers -o addopts= -n auto --tb=short -q tests $(ARGS)
 
 test-setup: $(SETUP) ## set up and run a copy of the tree with each Python at hand and little else; ARGS for others
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(BIN)/python -m tests.bare_setup $(ARGS)

@@ -29,8 +29,8 @@ SOURCES = {
 }
 GROUND = {"batches", "clock", "deadline", "dynamodb", "errors", "retrying"}
 """The modules of the layer's ground that the saver needs, in whichever folder they are."""
-MOST_CHAINED, MOST_CLASSES, MOST_LINES, MOST_LONG_MODULES = 9, 34, 215, 4
-MOST_ENTERED, MOST_CALLS, MOST_CHANGES = 14, 185, 70
+MOST_CHAINED, MOST_CLASSES, MOST_LINES, MOST_LONG_MODULES = 9, 37, 245, 8
+MOST_ENTERED, MOST_CALLS, MOST_CHANGES = 15, 200, 76
 
 
 @cache

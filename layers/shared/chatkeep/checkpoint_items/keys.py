@@ -15,24 +15,42 @@ checkpoint ids, and a header's key is a prefix of its writes', so a query from t
 """
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 HEADER, ROW, VALUE, OVERSIZE, GUARD = "H", "R", "V", "X", "G"
 SEPARATOR = "!"
 _AFTER = '"'  # the character after the separator, which no key has in this place
 _NAME_BYTES = 256
-_THREAD_BYTES = 1024
+THREAD_BYTES = 1024
 # Everything up to the escape character itself becomes a pair that keeps the order and never holds a separator.
 _ESCAPES = {code: '"' + chr(code + 0x30) for code in range(0x23)}
 _ESCAPED = re.compile('"(.)', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HASHED, _TOGETHER = '"~', '"}'  # no escape
 
 
-def partition(thread_id: str) -> str:
+def text(value: Any, argument: str, most: int | None = None, *, least: int = 1) -> str:
+    """A text of so many bytes, which a key can hold. Raises ValueError naming the argument."""
+    if not isinstance(value, str) or _SURROGATE.search(value):
+        raise ValueError(f"{argument} has to be a string that UTF-8 can hold, and is {value!r:.60}")
+    length = len(value.encode())
+    if length < least or (most and length > most):
+        raise ValueError(f"{argument} has to have {least} to {most} bytes of UTF-8, and has {length}")
+    return value
+
+
+def texts(values: Any, argument: str, most: int = THREAD_BYTES) -> list[str]:
+    """Several of them, all looked at before the first is used. Raises ValueError, and TypeError for one string."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"{argument} has to be a collection of strings, and is {values!r}")
+    return [text(value, f"each of {argument}", most) for value in values]
+
+
+def partition(thread_id: Any, argument: str = "thread_id") -> str:
     """The partition key of a thread. Raises ValueError for a thread id that DynamoDB cannot hold as a key."""
-    if not isinstance(thread_id, str) or not 0 < len(thread_id.encode()) <= _THREAD_BYTES:
-        raise ValueError(f"a thread_id has 1 to {_THREAD_BYTES} bytes of UTF-8")
-    return thread_id
+    return text(thread_id, argument, THREAD_BYTES)
 
 
 def escape(text: str) -> str:
@@ -60,10 +78,16 @@ def join(*parts: str) -> str:
     return SEPARATOR.join(parts)
 
 
+def checkpoint(checkpoint_id: Any) -> str:
+    """A checkpoint's id, which a key holds escaped. Raises ValueError."""
+    _ordered(text(checkpoint_id, "checkpoint_id"))
+    return str(checkpoint_id)
+
+
 def _ordered(checkpoint_id: str) -> str:
     escaped = escape(checkpoint_id)
     if not 0 < len(escaped.encode()) <= _NAME_BYTES:
-        raise ValueError(f"a checkpoint id has 1 to {_NAME_BYTES} bytes of UTF-8")
+        raise ValueError(f"a checkpoint_id has 1 to {_NAME_BYTES} bytes of UTF-8 when it is escaped")
     return escaped
 
 
@@ -75,6 +99,11 @@ def headers(namespace: str | None) -> tuple[str, str]:
     """Bounds around all headers and writes of a namespace, or of the thread."""
     key = HEADER if namespace is None else join(HEADER, name(namespace))
     return join(key, ""), after(key)
+
+
+def older(place: str, checkpoint_id: str) -> tuple[str, str]:
+    """Bounds around the headers and writes of checkpoints before this one; `place` is a namespace as a key has it."""
+    return join(HEADER, place, ""), join(HEADER, place, escape(checkpoint_id))
 
 
 def writes(namespace: str, checkpoint_id: str, task_id: str, block: int) -> str:

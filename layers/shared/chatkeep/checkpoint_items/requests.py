@@ -32,6 +32,21 @@ def query(
 
     `limit` items are read with the first page; the pages after it are as large as DynamoDB makes them.
     """
+    request = _within(table, thread_id, bounds, newest_first, limit)
+    if keys_only:
+        request["ProjectionExpression"] = f"{PARTITION}, {SORT}"
+    yield from pages(client.query, request)
+
+
+def newest_page(
+    client: Any, table: str, thread_id: str, bounds: tuple[str, str], limit: int = 0
+) -> tuple[list[Item], bool]:
+    """The last items within `bounds`, the last one first, and whether there are others before them."""
+    answer = client.query(**_within(table, thread_id, bounds, True, limit))
+    return answer["Items"], "LastEvaluatedKey" in answer
+
+
+def _within(table: str, thread_id: str, bounds: tuple[str, str], newest_first: bool, limit: int) -> dict[str, Any]:
     request: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": f"{PARTITION} = :thread AND {SORT} BETWEEN :first AND :last",
@@ -43,11 +58,7 @@ def query(
         "ScanIndexForward": not newest_first,
         "ConsistentRead": True,
     }
-    if keys_only:
-        request["ProjectionExpression"] = f"{PARTITION}, {SORT}"
-    if limit:
-        request["Limit"] = limit
-    yield from pages(client.query, request)
+    return {**request, "Limit": limit} if limit else request
 
 
 def pages(send: Callable[..., Item], request: dict[str, Any]) -> Iterator[list[Item]]:

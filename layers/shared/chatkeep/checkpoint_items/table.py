@@ -13,7 +13,10 @@ ATTRIBUTE_DEFINITIONS = [
 
 
 def create_table(client: Any, table_name: str) -> None:
-    """Create the table on demand and wait until it is there; a table that exists already is left as it is."""
+    """Create the table on demand and wait until it is there; a table that exists already is left as it is.
+
+    Raises ValueError where that one has other keys.
+    """
     try:
         client.create_table(
             TableName=table_name,
@@ -22,5 +25,8 @@ def create_table(client: Any, table_name: str) -> None:
             BillingMode="PAY_PER_REQUEST",
         )
     except client.exceptions.ResourceInUseException:
+        found = client.describe_table(TableName=table_name)["Table"]["KeySchema"]
+        if found != KEY_SCHEMA:
+            raise ValueError(f"table {table_name!r} has other keys than {PARTITION} and {SORT}: {found}") from None
         return
     client.get_waiter("table_exists").wait(TableName=table_name)

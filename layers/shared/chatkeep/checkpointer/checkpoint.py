@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from langgraph.checkpoint.base import ChannelVersions
 
@@ -64,3 +65,22 @@ class LoadedCheckpoint:
             for path, frames in value.lists.items()
             if (channel, path) in self.lists
         }
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which checkpoints to list: of a namespace or all, of an id or all, older than `before`, with such metadata."""
+
+    thread_id: str
+    namespace: str | None
+    checkpoint_id: str | None
+    before: str | None
+    metadata: Mapping[str, Any]
+    limit: int | None = None
+
+    def names(self, checkpoint_id: str) -> bool:
+        """Whether a checkpoint may be listed as far as its id tells."""
+        return (not self.before or checkpoint_id < self.before) and self.checkpoint_id in (None, checkpoint_id)
+
+    def matches(self, metadata: Mapping[str, Any]) -> bool:
+        return all(metadata.get(name) == value for name, value in self.metadata.items())

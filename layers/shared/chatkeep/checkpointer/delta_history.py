@@ -102,26 +102,41 @@ def _path(
     storage: Storage, thread_id: str, child: Header, wanted: set[str], held: Sequence[CheckpointItems] | None = None
 ) -> Iterator[_Ancestor]:
     """The ancestors of `child`, newest first, until each wanted channel has its seed."""
-    if not child.parent_id or not wanted:
-        return
-    for page in [held] if held else _pages(storage, thread_id, child, wanted):
+    seen = {child.checkpoint_id}
+    while _goes_on(thread_id, child, wanted):
+        for ancestor in _stretch(storage, thread_id, child, wanted, held):
+            child, _, seeds = ancestor
+            wanted = wanted - {channel for channel, _ in seeds}
+            if child.checkpoint_id in seen:
+                raise BrokenThreadError(f"checkpoint {child.checkpoint_id} of thread {thread_id} is its own ancestor")
+            seen.add(child.checkpoint_id)
+            yield ancestor
+        held = None
+
+
+def _stretch(
+    storage: Storage, thread_id: str, child: Header, wanted: set[str], held: Sequence[CheckpointItems] | None
+) -> Iterator[_Ancestor]:
+    """The ancestors that come in the order of their ids, and the next one, which does not: ids are of several clocks.
+
+    A parent may sort after its child or before the range.
+    """
+    ordered = str(child.parent_id) < child.checkpoint_id
+    for page in [held] if held else _pages(storage, thread_id, child, wanted) if ordered else ():
         for found in page:
             if not _goes_on(thread_id, child, wanted):
                 return
-            if found.checkpoint_id < child.parent_id:
+            if found.checkpoint_id < str(child.parent_id):
                 break
             if found.checkpoint_id == child.parent_id:
                 child, writes, seeds = _ancestor(storage, thread_id, found, wanted)
                 yield child, writes, seeds
                 wanted = wanted - {channel for channel, _ in seeds}
-    # Ids come from several clocks, so that a parent may sort after its child or before the range.
     if child.parent_id and _goes_on(thread_id, child, wanted):
         lost = finding.exact(storage.client, storage.table, thread_id, child.namespace, child.parent_id)
         if lost is None:
             raise BrokenThreadError(f"checkpoint {child.parent_id} of thread {thread_id} is missing from the history")
-        header, writes, seeds = _ancestor(storage, thread_id, lost, wanted)
-        yield header, writes, seeds
-        yield from _path(storage, thread_id, header, wanted - {channel for channel, _ in seeds})
+        yield _ancestor(storage, thread_id, lost, wanted)
 
 
 def _pages(storage: Storage, thread_id: str, child: Header, wanted: set[str]) -> Iterator[list[CheckpointItems]]:

@@ -13,6 +13,7 @@ from chatkeep.checkpointer.codec import Digested, digested, unpack
 from chatkeep.checkpointer.header import Ref
 from chatkeep.checkpointer.payloads import Payloads, Wanted
 from chatkeep.checkpointer.storage import Storage
+from chatkeep.errors import BrokenThreadError
 
 _GAP = 64  # elements between two stretches of a generation that are cheaper to read along than to ask apart
 
@@ -92,6 +93,8 @@ def _read_rows(
     for position, data in stored.items():
         what = f"the row of generation {generation} at {position}, which {user} refers to,"
         rows[position] = digested([unpack(packed) for packed in storage.codec.open(data, what)])
+        if not rows[position].frames:  # whoever goes on from row to row would stay here
+            raise BrokenThreadError(f"{what} has no elements")
     payloads.rows[generation].update(rows)
     storage.cache.add(thread_id, generation, rows)
 

@@ -1,7 +1,7 @@
 """Finding checkpoints, newest first, and opening their headers and pending writes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
@@ -23,11 +23,6 @@ class CheckpointItems:
     checkpoint_id: str
     item: Item
     writes: list[Item]
-
-
-def since(client: Any, table: str, thread_id: str, namespace: str, checkpoint_id: str) -> list[CheckpointItems]:
-    """The checkpoints of a namespace from the head down to this one."""
-    return [found for page in pages(client, table, thread_id, namespace, since=checkpoint_id) for found in page]
 
 
 def newest(client: Any, table: str, thread_id: str, namespace: str) -> CheckpointItems | None:
@@ -65,20 +60,32 @@ def pages(
     if namespace is not None:
         first = keys.header(namespace, since) if since else first
         last = keys.header(namespace, before) if before else last
-    writes: list[Item] = []
+    assembly = Assembly(before)
     for page in query(client, table, thread_id, (first, last), newest_first=True, limit=first_page):
+        yield assembly.add(page)
+
+
+@dataclass
+class Assembly:
+    """Puts items that come newest first together to checkpoints older than `before`."""
+
+    before: str | None = None
+    writes: list[Item] = field(default_factory=list)  # whose header is still to come
+
+    def add(self, items: Iterable[Item]) -> list[CheckpointItems]:
+        """The checkpoints whose header is among these items."""
         found: list[CheckpointItems] = []
-        for item in page:
+        for item in items:
             place, checkpoint_id, is_header = keys.belongs_to(item[SORT]["S"])
-            if before and checkpoint_id >= before:
+            if self.before and checkpoint_id >= self.before:
                 continue
             if is_header:
-                own = [w for w in writes if keys.belongs_to(w[SORT]["S"])[:2] == (place, checkpoint_id)]
+                own = [w for w in self.writes if keys.belongs_to(w[SORT]["S"])[:2] == (place, checkpoint_id)]
                 found.append(CheckpointItems(place, checkpoint_id, item, own))
-                writes = []
+                self.writes = []
             else:
-                writes.append(item)
-        yield found
+                self.writes.append(item)
+        return found
 
 
 def read_headers(storage: Storage, thread_id: str, found: Sequence[CheckpointItems]) -> list[Header]:

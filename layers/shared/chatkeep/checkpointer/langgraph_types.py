@@ -16,11 +16,10 @@ from langgraph.checkpoint.base import (
 )
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
+from chatkeep.checkpointer.checkpoint import KnownCheckpoint, Listing, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.codec import Codec
 from chatkeep.checkpointer.delta_history import Walk
 from chatkeep.checkpointer.header import decode
-from chatkeep.checkpointer.reading import Listing
 from chatkeep.checkpointer.values import Value, dump, load
 from chatkeep.checkpointer.writes import Write
 
@@ -34,22 +33,32 @@ def config_of(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableCon
 
 
 def address(config: RunnableConfig) -> tuple[str, str, str | None]:
-    """Thread, namespace and checkpoint that a config names. Raises ValueError for a thread id that cannot be a key."""
+    """Thread, namespace and checkpoint that a config names. Raises ValueError for a name that cannot be a key."""
     configurable = config.get("configurable", {})
     if "thread_id" not in configurable:
         raise ValueError("the config needs a thread_id")
     thread_id = keys.partition(configurable["thread_id"])
-    return thread_id, configurable.get("checkpoint_ns", ""), configurable.get("checkpoint_id")
+    namespace = keys.text(configurable.get("checkpoint_ns") or "", "checkpoint_ns", least=0)
+    return thread_id, namespace, _checkpoint_id(config)
 
 
-def listing(config: RunnableConfig | None, wanted: Mapping[str, Any] | None, before: RunnableConfig | None) -> Listing:
-    """The arguments of `list`. Raises ValueError without a thread."""
+def _checkpoint_id(config: RunnableConfig) -> str | None:
+    checkpoint_id = config["configurable"].get("checkpoint_id")
+    return None if checkpoint_id in (None, "") else keys.checkpoint(checkpoint_id)
+
+
+def listing(
+    config: RunnableConfig | None, wanted: Mapping[str, Any] | None, before: RunnableConfig | None, limit: int | None
+) -> Listing:
+    """The arguments of `list`. Raises ValueError, as without a thread."""
     if config is None:
         raise ValueError("list needs a config with a thread_id: there is no index over threads")
-    thread_id, _, checkpoint_id = address(config)
-    namespace = config["configurable"].get("checkpoint_ns")
-    upper = before["configurable"].get("checkpoint_id") if before else None
-    return Listing(thread_id, namespace, checkpoint_id, upper, wanted or {})
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise ValueError(f"limit has to be a number of checkpoints, and is {limit!r}")
+    thread_id, namespace, checkpoint_id = address(config)
+    everywhere = config["configurable"].get("checkpoint_ns") is None
+    upper = _checkpoint_id(before) if before else None
+    return Listing(thread_id, None if everywhere else namespace, checkpoint_id, upper, wanted or {}, limit)
 
 
 def next_version(current: Any) -> Any:
@@ -81,7 +90,7 @@ def new_checkpoint(
     changed, carried = _divided(codec, checkpoint, new_versions, parent, staged)
     rest = {key: value for key, value in checkpoint.items() if key not in ("id", "channel_values")}
     return NewCheckpoint(
-        checkpoint_id=checkpoint["id"],
+        checkpoint_id=keys.checkpoint(checkpoint["id"]),
         parent_id=parent_id,
         versions=checkpoint["channel_versions"],
         frame=codec.dump([rest, dict(metadata)]),
@@ -116,7 +125,8 @@ def _divided(
 
 
 def numbered(codec: Codec, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> Iterator[Write[Value]]:
-    """A task's writes, serialized, each with its index."""
+    """A task's writes, serialized, each with its index. Raises ValueError for a task_id that is no string."""
+    keys.text(task_id, "task_id", least=0)
     for index, (channel, value) in enumerate(writes):
         yield Write(task_id, WRITES_IDX_MAP.get(channel, index), channel, task_path, dump(codec, value))
 

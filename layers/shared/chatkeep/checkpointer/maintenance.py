@@ -1,7 +1,8 @@
 """Pruning, copying and deleting by run: whole threads at a time, never a payload that a remaining checkpoint needs."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, key, pages, put_all
@@ -38,7 +39,10 @@ def _is_header(item: Item) -> bool:
 
 
 def keep_latest(storage: Storage, thread_id: str) -> None:
-    """Keep the head of each namespace, and those ancestors from which its DeltaChannels are rebuilt."""
+    """Keep the head of each namespace, and those ancestors from which its DeltaChannels are rebuilt.
+
+    A subgraph's call goes with the root graph's checkpoint that it started from.
+    """
     found = [found for page in finding.pages(storage.client, storage.table, thread_id, None) for found in page]
     headers = read_headers(storage, thread_id, found)
     kept = {id(header) for header in _needed(storage, headers)}
@@ -56,22 +60,45 @@ def keep_latest(storage: Storage, thread_id: str) -> None:
 
 
 def _needed(storage: Storage, headers: Sequence[Header]) -> Iterator[Header]:
-    """Of headers by namespace, newest first: the heads and their ancestors back to the last snapshots."""
+    """Of headers by namespace, newest first: the heads that stay and their ancestors back to the last snapshots."""
     by_place = {(header.namespace, header.checkpoint_id): header for header in headers}
-    seen: set[str] = set()
-    for head in headers:
-        if head.namespace in seen:
-            continue
-        seen.add(head.namespace)
-        yield head
+    heads: dict[str, Header] = {}
+    for header in headers:
+        heads.setdefault(header.namespace, header)
+    for head in heads.values():
         _, metadata = decode(storage.codec, head)
+        if _is_finished(head, metadata, by_place, heads):
+            continue
+        yield head
         wanted = set(metadata.get("counters_since_delta_snapshot") or ()) - set(head.entries)
-        header: Header | None = head
-        while wanted and header and header.parent_id and not header.pruned:
-            header = by_place.get((head.namespace, header.parent_id))
-            if header:
-                yield header
-                wanted -= set(header.entries)
+        yield from _history(head, wanted, by_place)
+
+
+def _is_finished(
+    head: Header,
+    metadata: Mapping[str, Any],
+    by_place: Mapping[tuple[str, str], Header],
+    heads: Mapping[str, Header],
+) -> bool:
+    """Whether a namespace is a subgraph's call that started from another checkpoint than the root graph's head.
+
+    Such a namespace has its task's id after a ":"; that of a subgraph which remembers its calls has none. A root
+    checkpoint that is not stored may be yet: a run stores its checkpoints side by side.
+    """
+    root = (metadata.get("parents") or {}).get("")
+    return ":" in head.namespace and ("", root) in by_place and heads[""].checkpoint_id != root
+
+
+def _history(head: Header, wanted: set[str], by_place: Mapping[tuple[str, str], Header]) -> Iterator[Header]:
+    """The ancestors from which these channels of a head are rebuilt; a circle of parents ends where it began."""
+    seen = {head.checkpoint_id}
+    header: Header | None = head
+    while wanted and header and header.parent_id and not header.pruned and header.parent_id not in seen:
+        seen.add(header.parent_id)
+        header = by_place.get((head.namespace, header.parent_id))
+        if header:
+            yield header
+            wanted = wanted - set(header.entries)
 
 
 def delete_for_runs(storage: Storage, run_ids: Sequence[str]) -> list[str]:

@@ -4,27 +4,37 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.finding import CheckpointItems
+from chatkeep.checkpointer.forks import renew_in_children
 from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
-_MOST_HELD = 8
 _MOST_NOTED = 64  # checkpoints with pending writes whose successor may be still to come
 _MOST_NOTED_BYTES = 100_000  # of one write: a longer one is rather a whole conversation than a step of it
+MOST_HELD_BYTES = 4_000_000
+"""Of a history that is held until it is asked for; a longer one is rather read again."""
 _KNOWN_BYTES, _PART_BYTES = 2_500, 300  # of memory for a checkpoint and for each thing that its header names
+_ITEM_BYTES, _WRITE_BYTES, _FRAME_BYTES = 1_700, 800, 130  # for an item, a write and an element, besides their contents
 
 
 class RecentCheckpoints:
-    """A bounded map, safe for threads; the bound is on the memory that the checkpoints in it take.
+    """A bounded map, safe for threads; the bound is on the memory that everything in it takes.
 
-    Most of that are digests, of which a long list has many.
+    Most of that are digests, of which a long list has many. Histories go first, as they can be read again, then writes,
+    then the checkpoints that were used least recently.
     """
 
     def __init__(self, most_bytes: int = 16_000_000) -> None:
         self._most_bytes = most_bytes
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Be empty: a thread of the parent may have been about to change something at the fork."""
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Place, str], KnownCheckpoint] = OrderedDict()
         self._latest: dict[str, dict[str, str]] = {}  # of a thread's namespaces, the checkpoint remembered last
@@ -41,14 +51,13 @@ class RecentCheckpoints:
 
     def remember(self, place: Place, known: KnownCheckpoint) -> None:
         with self._lock:
-            self._held.pop(place, None)
-            self._writes.pop((place, known.header.parent_id or ""), None)  # they are counted in
+            self._drop_history(place)
+            self._drop_writes((place, known.header.parent_id or ""))  # they are counted in
             self._drop((place, known.header.checkpoint_id))
             self._known[place, known.header.checkpoint_id] = known
             self._latest.setdefault(place[0], {})[place[1]] = known.header.checkpoint_id
             self._bytes += _weight(known)
-            while self._bytes > self._most_bytes:
-                self._drop(next(iter(self._known)))
+            self._fit()
 
     def last_snapshot(self, place: Place) -> str | None:
         """The checkpoint to which the history of the head went back when it was last seen, if it has DeltaChannels."""
@@ -60,13 +69,14 @@ class RecentCheckpoints:
     def hold(self, place: Place, checkpoint_id: str, ancestors: Sequence[CheckpointItems]) -> None:
         """Keep the history that was read with a head until it is asked for, or something is written."""
         with self._lock:
+            self._drop_history(place)
             self._held[place] = (checkpoint_id, ancestors)
-            while len(self._held) > _MOST_HELD:
-                self._held.popitem(last=False)
+            self._bytes += weight_of_items(ancestors)
+            self._fit()
 
     def release(self, place: Place, checkpoint_id: str) -> Sequence[CheckpointItems] | None:
         with self._lock:
-            head, ancestors = self._held.pop(place, ("", ()))
+            head, ancestors = self._drop_history(place)
             return ancestors if head == checkpoint_id else None
 
     def nearby(self, place: Place, task_id: str | None = None) -> list[KnownCheckpoint]:
@@ -85,15 +95,18 @@ class RecentCheckpoints:
     def note(self, place: Place, checkpoint_id: str, writes: Iterable[Write[Value]]) -> None:
         """Remember the lists written to a checkpoint: of each index the first."""
         with self._lock:
-            self._held.pop(place, None)
+            self._drop_history(place)
             own = self._writes.setdefault((place, checkpoint_id), {})
             for write in writes:
                 elements = write.value.elements
-                if elements is not None and size(elements) <= _MOST_NOTED_BYTES:
-                    own.setdefault((write.task_id, write.index), write)
+                if elements is None or size(elements) > _MOST_NOTED_BYTES or write.place in own:
+                    continue
+                own[write.place] = write
+                self._bytes += _weight_of_write(write)
             self._writes.move_to_end((place, checkpoint_id))
             while len(self._writes) > _MOST_NOTED:
-                self._writes.popitem(last=False)
+                self._drop_writes(next(iter(self._writes)))
+            self._fit()
 
     def written(self, place: Place, checkpoint_id: str | None) -> list[Write[Value]]:
         with self._lock:
@@ -107,11 +120,28 @@ class RecentCheckpoints:
 
         with self._lock:
             for noted in [noted for noted in self._writes if meant(noted[0])]:
-                del self._writes[noted]
+                self._drop_writes(noted)
             for place in [place for place in self._held if meant(place)]:
-                del self._held[place]
+                self._drop_history(place)
             for key in [key for key in self._known if meant(key[0])]:
                 self._drop(key)
+
+    def _fit(self) -> None:
+        while self._bytes > self._most_bytes:
+            if self._held:
+                self._drop_history(next(iter(self._held)))
+            elif self._writes:
+                self._drop_writes(next(iter(self._writes)))
+            else:
+                self._drop(next(iter(self._known)))
+
+    def _drop_history(self, place: Place) -> tuple[str, Sequence[CheckpointItems]]:
+        head, ancestors = self._held.pop(place, ("", ()))
+        self._bytes -= weight_of_items(ancestors)
+        return head, ancestors
+
+    def _drop_writes(self, key: tuple[Place, str]) -> None:
+        self._bytes -= sum(map(_weight_of_write, self._writes.pop(key, {}).values()))
 
     def _drop(self, key: tuple[Place, str]) -> None:
         known = self._known.pop(key, None)
@@ -143,3 +173,18 @@ def _weight(known: KnownCheckpoint) -> int:
     frames = [header.frame, *inline, *held, *waiting]
     parts = len(stored) + len(pieces) + len(known.versions) + len(frames)
     return _KNOWN_BYTES + _PART_BYTES * parts + size(frames) + sum(found.weight for found in known.lists.values())
+
+
+def weight_of_items(found: Iterable[CheckpointItems]) -> int:
+    """About the bytes that checkpoints as they were read take in memory."""
+    return sum(_weight_of_item(item) for one in found for item in (one.item, *one.writes))
+
+
+def _weight_of_item(item: Item) -> int:
+    contents = (content for value in item.values() for content in value.values())
+    return _ITEM_BYTES + 400 * len(item) + sum(len(content) for content in contents if not isinstance(content, bool))
+
+
+def _weight_of_write(write: Write[Value]) -> int:
+    elements = write.value.elements or []
+    return _WRITE_BYTES + _FRAME_BYTES * len(elements) + size(elements)

@@ -22,6 +22,8 @@ def remove(storage: Storage, thread_id: str, checkpoints: list[tuple[CheckpointI
     removed = [(found, header) for found, header, is_kept in checkpoints if not is_kept]
     kept = [(found, header) for found, header, is_kept in checkpoints if is_kept]
     garbage = list(_own(storage, thread_id, [header for _, header in removed]))
+    gone = {header.namespace for _, header in removed} - {header.namespace for _, header in kept}
+    garbage += [key(thread_id, keys.guard(namespace)) for namespace in sorted(gone)]
     garbage += [key(thread_id, blob) for blob in _blobs(removed) - _blobs(kept)]
     rows, needed = _rows(storage, thread_id, removed), _rows(storage, thread_id, kept)
     for generation, refs in rows.items():

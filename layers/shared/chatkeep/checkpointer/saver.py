@@ -1,7 +1,7 @@
 """DynamoDBSaver: LangGraph's checkpoints in one DynamoDB table, at a cost that does not grow with the thread."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -16,10 +16,11 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from chatkeep.checkpoint_items import create_table, delete_thread
+from chatkeep.checkpoint_items import create_table, delete_thread, keys
 from chatkeep.checkpointer import maintenance
 from chatkeep.checkpointer.async_methods import AsyncMethods
 from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
+from chatkeep.checkpointer.declared_types import ask_for_declared_types, with_types
 from chatkeep.checkpointer.delta_history import Walk
 from chatkeep.checkpointer.langgraph_types import (
     address,
@@ -31,13 +32,15 @@ from chatkeep.checkpointer.langgraph_types import (
     next_version,
     numbered,
 )
+from chatkeep.checkpointer.listing import read_matching
 from chatkeep.checkpointer.memory import RecentCheckpoints
-from chatkeep.checkpointer.reading import read_matching
 from chatkeep.checkpointer.staged_saver import StagedSaver
 from chatkeep.checkpointer.storage import PayloadCache, Storage
+from chatkeep.checkpointer.table_client import TableClient
 from chatkeep.checkpointer.thread_store import ThreadStore
+from chatkeep.checkpointer.workers import Workers
 
-_WORKERS = 8
+ask_for_declared_types()
 
 
 class DynamoDBSaver(AsyncMethods):
@@ -45,8 +48,10 @@ class DynamoDBSaver(AsyncMethods):
 
     Reads are consistent. The header, which makes a checkpoint visible, is written last. A thread that is not whole
     raises BrokenThreadError. With `require_head_parent`, a put whose parent is no longer the head of its namespace
-    raises ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack. `cache_bytes` of
-    payloads read or written stay in memory, serialized, and are not read again; headers always are. Safe for threads.
+    raises ConcurrentWriteError, at the price of a transaction. `serde` defaults to strict msgpack, which rebuilds the
+    types that the graph's schema declares. `cache_bytes` of payloads read or written stay in memory, serialized, and
+    are not read again; headers always are. Safe for threads, and in the child of a fork. The saver's own threads end
+    with `close`, at the end of a `with`, or with the saver.
     """
 
     def __init__(
@@ -59,32 +64,57 @@ class DynamoDBSaver(AsyncMethods):
         cache_bytes: int = 0,
     ) -> None:
         super().__init__(serde=serde or strict_serializer())
-        self.table_name = table_name
-        self.client = client or boto3.client("dynamodb")
+        if not isinstance(cache_bytes, int) or cache_bytes < 0:
+            raise ValueError(f"cache_bytes has to be a number of bytes, and is {cache_bytes!r}")
+        self.table_name = keys.text(table_name, "table_name")
+        self.client = client if client is not None else boto3.client("dynamodb")
         self.require_head_parent = require_head_parent
+        self.workers = Workers()
         self._recent = RecentCheckpoints()
         self._cache = PayloadCache(cache_bytes)
-        self._pool: list[ThreadPoolExecutor] = []
 
     create_table = staticmethod(create_table)
+
+    @property
+    def client(self) -> Any:
+        """The client that the saver was made with."""
+        return self._client.client
+
+    @client.setter
+    def client(self, client: Any) -> None:
+        self._client = TableClient(client, self.table_name)
+
+    def close(self) -> None:
+        """End the saver's threads, once they have done what they were given. A later call starts others."""
+        self.workers.close()
+
+    def __enter__(self) -> "DynamoDBSaver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> "DynamoDBSaver":
+        """A saver that rebuilds these types too, and shares all else with this one."""
+        serde = with_types(self.serde, extra_allowlist)
+        if serde is self.serde:
+            return self
+        other = copy.copy(self)
+        other.serde = serde
+        return other
 
     def staged(self, mend: Mend | None = None) -> StagedSaver:
         """A saver for one turn that keeps all writes until the caller commits `writes()` in a transaction.
 
         `mend` is for values that cannot be serialized: see `Codec`.
         """
-        return StagedSaver(self._threads, self.serde, mend)
+        return StagedSaver(self._threads, self.serde, self.workers, mend)
 
     @property
     def _threads(self) -> ThreadStore:
         """Made anew for each use, as LangGraph gives a copy of a saver another serializer."""
-        storage = Storage(self.client, self.table_name, Codec(self.serde), self._executor, self._cache)
+        storage = Storage(self._client, self.table_name, Codec(self.serde), self.workers.requests, self._cache)
         return ThreadStore(storage, self._recent, self.require_head_parent)
-
-    def _executor(self) -> ThreadPoolExecutor:
-        if not self._pool:
-            self._pool.append(ThreadPoolExecutor(_WORKERS, thread_name_prefix="checkpoints"))
-        return self._pool[0]
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint of `config`, or the head of its namespace; None if there is none. Raises BrokenThreadError."""
@@ -101,10 +131,13 @@ class DynamoDBSaver(AsyncMethods):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """Checkpoints of one thread, newest first. Raises ValueError without a thread, BrokenThreadError."""
+        """Checkpoints of one thread, newest first over all namespaces where none is named: see `read_matching`.
+
+        Raises ValueError without a thread, BrokenThreadError.
+        """
         storage = self._threads.storage
-        wanted = listing(config, filter, before)
-        for loaded in read_matching(storage, wanted, limit):
+        wanted = listing(config, filter, before, limit)
+        for loaded in read_matching(storage, wanted):
             yield checkpoint_tuple(storage.codec, wanted.thread_id, loaded)
 
     def put(
@@ -152,7 +185,7 @@ class DynamoDBSaver(AsyncMethods):
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all items of a thread. Idempotent, and may be called again after a failure."""
-        delete_thread(self.client, self.table_name, thread_id)
+        delete_thread(self._client, self.table_name, thread_id)
         self._threads.forget(thread_id)
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
@@ -160,24 +193,28 @@ class DynamoDBSaver(AsyncMethods):
 
         Payloads that other checkpoints share stay. A DeltaChannel's history that goes through them is lost.
         """
-        for thread_id in maintenance.delete_for_runs(self._threads.storage, run_ids):
+        runs = keys.texts(run_ids, "run_ids")
+        for thread_id in maintenance.delete_for_runs(self._threads.storage, runs):
             self._threads.forget(thread_id)
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all items of a thread, what makes a checkpoint visible last and older checkpoints before newer ones."""
-        maintenance.copy_thread(self._threads.storage, source_thread_id, target_thread_id)
+        source = keys.partition(source_thread_id, "source_thread_id")
+        target = keys.partition(target_thread_id, "target_thread_id")
+        maintenance.copy_thread(self._threads.storage, source, target)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """`keep_latest` keeps each namespace's head and the ancestors its DeltaChannels need; `delete` keeps nothing.
 
-        Not to be run beside a writer to the thread that goes on from an older checkpoint than the head, or that has
-        subgraphs: they may refer to rows which only an older one needs. Raises ValueError.
+        A subgraph's call goes with the root graph's checkpoint that it started from. Not to be run beside a writer to
+        the thread that goes on from an older checkpoint than the head, or that has subgraphs: they may refer to rows
+        which only an older one needs. Raises TypeError or ValueError.
         """
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"there is no strategy {strategy!r}: keep_latest or delete")
-        for thread_id in thread_ids:
+        for thread_id in keys.texts(thread_ids, "thread_ids", keys.THREAD_BYTES):
             if strategy == "delete":
-                delete_thread(self.client, self.table_name, thread_id)
+                delete_thread(self._client, self.table_name, thread_id)
             else:
                 maintenance.keep_latest(self._threads.storage, thread_id)
             self._threads.forget(thread_id)

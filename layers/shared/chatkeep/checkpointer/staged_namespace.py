@@ -1,6 +1,6 @@
 """A namespace's checkpoints and pending writes that are in memory only, over those that are stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, NewCheckpoint, Slot
@@ -8,6 +8,7 @@ from chatkeep.checkpointer.codec import Digested
 from chatkeep.checkpointer.header import Header
 from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
+from chatkeep.errors import BrokenThreadError
 
 
 @dataclass
@@ -23,21 +24,27 @@ class StagedNamespace:
         return self.checkpoints.get(checkpoint_id or max(self.checkpoints, default=""))
 
     def stored_ancestor(self, new: NewCheckpoint) -> str | None:
-        """The nearest ancestor that is not staged."""
-        parent_id = new.parent_id
-        while parent_id in self.checkpoints:
-            parent_id = self.checkpoints[parent_id].parent_id
-        return parent_id
+        """The nearest ancestor that is not staged. Raises BrokenThreadError."""
+        *_, oldest = self._line(new)
+        return oldest.parent_id
 
     def needed(self) -> list[NewCheckpoint]:
         """The newest staged checkpoint and, where DeltaChannels are rebuilt from them, its staged ancestors first."""
         if not self.checkpoints:
             return []
-        chain = [self.checkpoints[max(self.checkpoints)]]
-        if chain[0].delta_pending:
-            while chain[0].parent_id in self.checkpoints:
-                chain.insert(0, self.checkpoints[chain[0].parent_id])
-        return chain
+        newest = self.checkpoints[max(self.checkpoints)]
+        return list(self._line(newest))[::-1] if newest.delta_pending else [newest]
+
+    def _line(self, new: NewCheckpoint) -> Iterator[NewCheckpoint]:
+        """A staged checkpoint and its staged ancestors, newest first. Raises BrokenThreadError for a circle of them."""
+        seen: set[str] = set()
+        one: NewCheckpoint | None = new
+        while one:
+            if one.checkpoint_id in seen:
+                raise BrokenThreadError(f"checkpoint {one.checkpoint_id} is its own ancestor")
+            seen.add(one.checkpoint_id)
+            yield one
+            one = self.checkpoints.get(one.parent_id or "")
 
     def lists_read(self, checkpoint_id: str | None) -> dict[Slot, Digested]:
         """The lists of a stored checkpoint, if it was read."""

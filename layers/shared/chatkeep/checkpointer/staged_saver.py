@@ -1,7 +1,8 @@
 """A saver for one turn: it keeps checkpoints and writes in memory, to be committed in somebody else's transaction."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -18,9 +19,11 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from chatkeep.checkpointer.async_methods import AsyncMethods
-from chatkeep.checkpointer.checkpoint import LoadedCheckpoint
+from chatkeep.checkpointer.checkpoint import Listing, LoadedCheckpoint
 from chatkeep.checkpointer.codec import Codec, Mend
+from chatkeep.checkpointer.declared_types import with_types
 from chatkeep.checkpointer.delta_history import Walk
+from chatkeep.checkpointer.forks import renew_in_children
 from chatkeep.checkpointer.langgraph_types import (
     address,
     checkpoint_tuple,
@@ -31,10 +34,11 @@ from chatkeep.checkpointer.langgraph_types import (
     next_version,
     numbered,
 )
-from chatkeep.checkpointer.reading import Listing, read_matching
+from chatkeep.checkpointer.listing import read_matching
 from chatkeep.checkpointer.staged_namespace import StagedNamespace
 from chatkeep.checkpointer.staged_writes import StagedWrites
 from chatkeep.checkpointer.thread_store import ThreadStore
+from chatkeep.checkpointer.workers import Workers
 from chatkeep.errors import BrokenThreadError
 
 Place = tuple[str, str]  # thread, namespace
@@ -49,13 +53,27 @@ class StagedSaver(AsyncMethods):
     Safe for threads.
     """
 
-    def __init__(self, threads: ThreadStore, serde: SerializerProtocol, mend: Mend | None = None) -> None:
+    def __init__(
+        self, threads: ThreadStore, serde: SerializerProtocol, workers: Workers, mend: Mend | None = None
+    ) -> None:
         super().__init__(serde=serde)
+        self.workers = workers
+        self._mend = mend
         self._codec = Codec(serde, mend)
         self.hear: Heard | None = None
         self._threads = threads
         self._staged: dict[Place, StagedNamespace] = {}
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
         self._lock = threading.RLock()
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> "StagedSaver":
+        """The same saver, which from now on rebuilds these types too: it is one turn's, and so one graph's."""
+        self.serde = with_types(self.serde, extra_allowlist)
+        self._codec = Codec(self.serde, self._mend)
+        return self
 
     def _namespace(self, thread_id: str, namespace: str) -> StagedNamespace:
         return self._staged.setdefault((thread_id, namespace), StagedNamespace())
@@ -120,25 +138,27 @@ class StagedSaver(AsyncMethods):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """Staged checkpoints, then stored ones, each newest first. Raises ValueError without a thread."""
-        wanted = listing(config, filter, before)
+        wanted = listing(config, filter, before, limit)
         left = limit
         for found in self._list_staged(wanted):
             if left == 0:
                 return
             yield found
             left = None if left is None else left - 1
-        if left != 0:
-            for loaded in read_matching(self._threads.storage, wanted, left):
-                yield checkpoint_tuple(self._codec, wanted.thread_id, loaded)
+        for loaded in read_matching(self._threads.storage, replace(wanted, limit=left)):
+            yield checkpoint_tuple(self._codec, wanted.thread_id, loaded)
 
     def _list_staged(self, wanted: Listing) -> Iterator[CheckpointTuple]:
-        for (thread_id, namespace), staged in list(self._staged.items()):
-            if thread_id != wanted.thread_id or wanted.namespace not in (None, namespace):
-                continue
-            for checkpoint_id in sorted(filter(wanted.names, staged.checkpoints), reverse=True):
-                found = self.get_tuple(config_of(thread_id, namespace, checkpoint_id))
-                if found and wanted.matches(found.metadata):
-                    yield found
+        places = [
+            (checkpoint_id, namespace)
+            for (thread_id, namespace), staged in list(self._staged.items())
+            if thread_id == wanted.thread_id and wanted.namespace in (None, namespace)
+            for checkpoint_id in filter(wanted.names, list(staged.checkpoints))
+        ]
+        for checkpoint_id, namespace in sorted(places, reverse=True):
+            found = self.get_tuple(config_of(wanted.thread_id, namespace, checkpoint_id))
+            if found and wanted.matches(found.metadata):
+                yield found
 
     def put(
         self,
@@ -178,20 +198,26 @@ class StagedSaver(AsyncMethods):
         thread_id, namespace, checkpoint_id = address(config)
         walk = Walk(channels)
         with self._lock:
-            loaded = self._load(thread_id, namespace, checkpoint_id)
-            while loaded and loaded.header.parent_id and walk.wanted:
-                parent_id = loaded.header.parent_id
-                staged = self._namespace(thread_id, namespace)
-                if loaded.header.checkpoint_id not in staged.checkpoints and parent_id not in staged.writes:
-                    known = self._threads.known(thread_id, namespace, loaded.header.checkpoint_id)
-                    if known:
-                        walk.go_on_with(self._threads.walk(thread_id, known, walk.wanted))
-                    break
-                loaded = self._load(thread_id, namespace, parent_id)
-                if loaded is None:
-                    raise BrokenThreadError(f"checkpoint {parent_id} of thread {thread_id} is missing from the history")
-                walk.visit_loaded(loaded)
+            self._walk(walk, thread_id, namespace, self._load(thread_id, namespace, checkpoint_id))
         return delta_histories(self._codec, walk)
+
+    def _walk(self, walk: Walk, thread_id: str, namespace: str, loaded: LoadedCheckpoint | None) -> None:
+        """Go back from a checkpoint through those that are staged, or have staged writes, and then the stored ones."""
+        staged = self._namespace(thread_id, namespace)
+        seen: set[str] = set()
+        while loaded and loaded.header.parent_id and walk.wanted:
+            own_id, parent_id = loaded.header.checkpoint_id, loaded.header.parent_id
+            seen.add(own_id)
+            if own_id not in staged.checkpoints and parent_id not in staged.writes:
+                if known := self._threads.known(thread_id, namespace, own_id):
+                    walk.go_on_with(self._threads.walk(thread_id, known, walk.wanted))
+                return
+            loaded = self._load(thread_id, namespace, parent_id)
+            if loaded is None:
+                raise BrokenThreadError(f"checkpoint {parent_id} of thread {thread_id} is missing from the history")
+            if parent_id in seen:
+                raise BrokenThreadError(f"checkpoint {parent_id} of thread {thread_id} is its own ancestor")
+            walk.visit_loaded(loaded)
 
     def writes(self, *, fresh: bool = False) -> StagedWrites:
         """The members that store the newest staged checkpoint of each namespace, and no more.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatkeep.checkpointer.codec import Codec, Digested, Frame, size
+from chatkeep.checkpointer.forks import renew_in_children
 
 _NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # of memory for each besides its content
 
@@ -24,6 +25,11 @@ class PayloadCache:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Be empty: a thread of the parent may have been about to change something at the fork."""
         self._lock = threading.Lock()
         self._rows: OrderedDict[tuple[str, str], dict[int, Digested]] = OrderedDict()
         self._bytes = 0

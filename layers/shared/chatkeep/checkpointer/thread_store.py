@@ -13,7 +13,7 @@ from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.guard import put_as_head
 from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.items import ItemMaker
-from chatkeep.checkpointer.memory import RecentCheckpoints
+from chatkeep.checkpointer.memory import MOST_HELD_BYTES, RecentCheckpoints, weight_of_items
 from chatkeep.checkpointer.plan import Plan, plan
 from chatkeep.checkpointer.reading import read_checkpoints
 from chatkeep.checkpointer.storage import Storage
@@ -50,11 +50,15 @@ class ThreadStore:
     def _newest(self, thread_id: str, namespace: str) -> tuple[CheckpointItems | None, Sequence[CheckpointItems]]:
         """The head and, where the namespace had DeltaChannels when last seen, the history that will be asked for."""
         snapshot_id = self.recent.last_snapshot((thread_id, namespace))
-        if snapshot_id:
-            found = finding.since(self.storage.client, self.storage.table, thread_id, namespace, snapshot_id)
-            if found:
-                return found[0], found[1:]
-        return finding.newest(self.storage.client, self.storage.table, thread_id, namespace), ()
+        client, table = self.storage.client, self.storage.table
+        found: list[CheckpointItems] = []
+        for page in finding.pages(client, table, thread_id, namespace, since=snapshot_id) if snapshot_id else ():
+            found += page
+            if weight_of_items(found) > MOST_HELD_BYTES:
+                return found[0], ()
+        if found:
+            return found[0], found[1:]
+        return finding.newest(client, table, thread_id, namespace), ()
 
     def _known(self, loaded: LoadedCheckpoint) -> KnownCheckpoint:
         versions = decode(self.storage.codec, loaded.header)[0]["channel_versions"]
