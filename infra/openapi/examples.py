@@ -12,6 +12,8 @@ from chatkeep.errors import (
     SessionNotFoundError,
     TurnInProgressError,
 )
+from chatkeep.models.session import Session
+from chatkeep.sessions.views import view
 
 SESSION = "019aa3c4-7c1e-7a52-9d0e-2f6b8c1d4e5f"
 TURN = "019aa3c5-0b7d-7f31-8e64-90ab12cd34ef"
@@ -71,28 +73,25 @@ def _examples() -> dict[str, Any]:
 
 
 def _session() -> dict[str, Any]:
-    return {
-        "session_id": SESSION,
-        "title": "Holidays",
-        "model_name": MODEL,
-        "temperature": 0.7,
-        "max_tokens": 4096,
-        "enable_summarization": True,
-        "custom_system_prompt": "",
-        "metadata": {"team": "Nordics"},
-        "model_options": {},
-        "status": "active",
-        "is_active": True,
-        "is_archived": False,
-        "is_pinned": False,
-        "created_at": CREATED_AT,
-        "updated_at": ANSWERED_AT,
-        "last_message_at": ANSWERED_AT,
-        "purge_at": None,
-        "message_count": 2,
-        "total_tokens_used": 60,
-        "total_cost": 0.000116,
-    }
+    session = Session(
+        USER,
+        SESSION,
+        title="Holidays",
+        model_name=MODEL,
+        temperature=0.7,
+        max_tokens=4096,
+        enable_summarization=True,
+        metadata={"team": "Nordics"},
+        is_archived=False,
+        is_pinned=False,
+        created_at=CREATED_AT,
+        updated_at=ANSWERED_AT,
+        last_message_at=ANSWERED_AT,
+        message_count=2,
+        total_tokens=60,
+        total_cost=116,
+    )
+    return view(session).model_dump(mode="json")
 
 
 def _message() -> dict[str, Any]:
