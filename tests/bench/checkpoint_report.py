@@ -36,7 +36,7 @@ def savers_table(found: Row) -> str:
         if graph in graphs:
             cells = [_at(graphs[graph]["turns"]["async"].get(saver, []), 20, unit) for saver in savers]
             rows.append([f"{name} at turn 20, {graph}", *_marked(cells, min)])
-    deleted = [_deleted(graphs[PLAIN]["deletion"].get(saver, {})) for saver in savers]
+    deleted = [_deleted(graphs[PLAIN]["deletion"].get(saver) or {}) for saver in savers]
     rows.append([f"requests to delete {DELETED_TURNS} turns", *_marked(deleted, min)])
     return _table(rows)
 

@@ -73,10 +73,11 @@ def run(endpoint: str, extent: Extent, only: str | None, stored: Row) -> Row:
     asked = [job for name, job in jobs.items() if only in (None, name)]
     before = {result["graph"]: result for result in stored.get("graphs", [])}
     with ThreadPoolExecutor() as threads:
+        kept = threads.submit(contracts, endpoint) if only != "ours" else None
         for graph in extent.graphs:
             parts = list(threads.map(lambda job, graph=graph: job(graph), asked))
             before[graph] = merged(graph, before.get(graph, {}), *parts)
-    contract = stored.get("contract", {}) if only == "ours" else contracts(endpoint)
+    contract = kept.result() if kept else stored.get("contract", {})
     return {"contract": contract, "graphs": [before[name] for name in GRAPHS if name in before]}
 
 
