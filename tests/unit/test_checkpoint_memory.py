@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import Digested, Frame, digested
-from chatkeep.checkpointer.header import Header, Stored
 from chatkeep.checkpointer.lists import arrange
 from chatkeep.checkpointer.memory import RecentCheckpoints
+from chatkeep.checkpointer.record import Header, Stored
 from chatkeep.checkpointer.storage import PayloadCache
 
 MOST_BYTES = 150_000

@@ -6,9 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpointer.codec import Frame, size
-from chatkeep.checkpointer.header import Ref, StoredList
-from chatkeep.checkpointer.known_lists import KnownList, Stretch, located
-from chatkeep.checkpointer.lists import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
+from chatkeep.checkpointer.lists import (
+    INLINE_BYTES,
+    MOST_PIECES,
+    ROW_BYTES,
+    Arrangement,
+    KnownList,
+    Stretch,
+    append,
+    arrange,
+    located,
+)
+from chatkeep.checkpointer.record import Ref, StoredList
 
 Stored = dict[tuple[str, int], list[Frame]]
 

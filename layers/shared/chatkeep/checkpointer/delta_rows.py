@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
-from chatkeep.checkpointer.header import StoredList
-from chatkeep.checkpointer.known_lists import KnownList, joined, located, pieces_of
-from chatkeep.checkpointer.lists import MOST_PIECES, Arrangement, append
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import MOST_PIECES, Arrangement, KnownList, append, joined, located, pieces_of
+from chatkeep.checkpointer.record import StoredList, Value
 from chatkeep.checkpointer.writes import Write
 
 EARLY_BYTES = 2_400  # of elements that wait for a row of two capacity units or more

@@ -10,8 +10,8 @@ from chatkeep.checkpoint_items.requests import query, side_by_side
 from chatkeep.checkpoint_items.table import DATA, SORT
 from chatkeep.checkpointer import large_payloads
 from chatkeep.checkpointer.codec import Digested, digested, unpack
-from chatkeep.checkpointer.header import Ref
 from chatkeep.checkpointer.payloads import Payloads, Wanted
+from chatkeep.checkpointer.record import Ref
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.errors import BrokenThreadError
 

@@ -8,7 +8,7 @@ from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, query
 from chatkeep.checkpoint_items.table import PRUNED, SORT
 from chatkeep.checkpointer import large_payloads
-from chatkeep.checkpointer.header import Header, Stored, unpack_header
+from chatkeep.checkpointer.record import Header, Stored, unpack_header
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.writes import Write, united, unpack_bundle, unpack_task
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import Item, key
+from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpoint_items.table import DATA, PAYLOAD, RUN
 from chatkeep.checkpointer.checkpoint import Slot
 from chatkeep.checkpointer.codec import Codec, Digested, Frame, pack
-from chatkeep.checkpointer.header import Blob, Header, Stored, StoredList, pack_header
-from chatkeep.checkpointer.known_lists import KnownList
-from chatkeep.checkpointer.lists import INLINE_BYTES, NewRow, arrange, new_token
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import INLINE_BYTES, KnownList, NewRow, arrange
+from chatkeep.checkpointer.record import Blob, Header, Stored, StoredList, Value, pack_header
 
 PART_BYTES = 380_000  # an item may have 400 KB, its key and names included
 
@@ -34,8 +32,8 @@ class ItemMaker:
     def _parts(self, sort_key: str, sealed: bytes) -> list[Item]:
         """Sealed data in at least one item."""
         parts = split(sealed)
-        names = keys.parts(sort_key, len(parts))
-        return [{**key(self.thread_id, name), DATA: {"B": part}} for name, part in zip(names, parts, strict=True)]
+        places = [keys.primary(self.thread_id, name) for name in keys.parts(sort_key, len(parts))]
+        return [{**place, DATA: {"B": part}} for place, part in zip(places, parts, strict=True)]
 
     def row(self, row: NewRow) -> list[Item]:
         sealed = self.codec.seal([pack(frame) for frame in row.frames])
@@ -44,7 +42,7 @@ class ItemMaker:
     def outsource(self, folder: str, stored: Stored) -> tuple[Stored, list[Item]]:
         """A value with its inline rest moved to items of its own, whose keys begin with `folder`, and these."""
         assert stored.inline
-        token = new_token()
+        token = keys.new_token()
         items = self._parts(keys.join(folder, token), self.codec.seal(pack(stored.inline)))
         return replace(stored, rest=Blob(token, len(items))), items
 
@@ -60,11 +58,11 @@ class ItemMaker:
         self, sort_key: str, checkpoint_id: str, packable: Any, most: int | None = None
     ) -> tuple[Item, list[Item]]:
         """An item with a payload of at most so many bytes, or else with the name of the items that have it."""
-        own = key(self.thread_id, sort_key)
+        own = keys.primary(self.thread_id, sort_key)
         sealed = self.codec.seal(packable)
         if len(sealed) <= (most or PART_BYTES):
             return {**own, DATA: {"B": sealed}}, []
-        token = new_token()
+        token = keys.new_token()
         more = self._parts(keys.join(keys.oversize(self.namespace, checkpoint_id), token), sealed)
         return {**own, PAYLOAD: {"S": keys.join(token, str(len(more)))}}, more
 

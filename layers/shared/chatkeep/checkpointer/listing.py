@@ -11,8 +11,8 @@ from chatkeep.checkpoint_items.table import SORT
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import Listing, LoadedCheckpoint
 from chatkeep.checkpointer.finding import Assembly, CheckpointItems, read_headers
-from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.reading import read_checkpoints
+from chatkeep.checkpointer.record import decode
 from chatkeep.checkpointer.storage import Storage
 
 _BATCH = 100  # checkpoints whose payloads are read together

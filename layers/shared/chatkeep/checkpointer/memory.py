@@ -9,7 +9,7 @@ from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.forks import renew_in_children
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Value
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, Path, check, digests
-from chatkeep.checkpointer.header import Blob, Header, Ref, Stored, StoredList
-from chatkeep.checkpointer.known_lists import KnownList, located
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import KnownList, located
+from chatkeep.checkpointer.record import Blob, Header, Ref, Stored, StoredList, Value
 from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 

@@ -8,10 +8,9 @@ from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, NewCheckpoint, Slot
 from chatkeep.checkpointer.codec import Digested, Frame
 from chatkeep.checkpointer.delta_rows import continued
-from chatkeep.checkpointer.header import Header, Stored, StoredList
 from chatkeep.checkpointer.items import ItemMaker, Layout
 from chatkeep.checkpointer.lists import NewRow
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Header, Stored, StoredList, Value
 from chatkeep.checkpointer.writes import Write
 
 CARRIED_BYTES = 256  # a value that stays inline although it does not change

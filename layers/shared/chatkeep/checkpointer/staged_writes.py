@@ -10,9 +10,9 @@ from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, 
 from chatkeep.checkpointer.guard import guard_update, stale_guard
 from chatkeep.checkpointer.items import ItemMaker
 from chatkeep.checkpointer.plan import Plan, plan
+from chatkeep.checkpointer.record import Value
 from chatkeep.checkpointer.staged_namespace import StagedNamespace
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.write_items import bundle, task_requests
 from chatkeep.checkpointer.writes import Write
 

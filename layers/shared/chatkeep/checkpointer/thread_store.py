@@ -11,13 +11,12 @@ from chatkeep.checkpointer.codec import digested
 from chatkeep.checkpointer.delta_history import Walk, walk_stored
 from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.guard import put_as_head
-from chatkeep.checkpointer.header import decode
 from chatkeep.checkpointer.items import ItemMaker
 from chatkeep.checkpointer.memory import MOST_HELD_BYTES, RecentCheckpoints, weight_of_items
 from chatkeep.checkpointer.plan import Plan, plan
 from chatkeep.checkpointer.reading import read_checkpoints
+from chatkeep.checkpointer.record import Value, decode
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.write_items import task_requests
 from chatkeep.checkpointer.writes import Write
 

@@ -1,4 +1,4 @@
-"""A checkpoint's header: the checkpoint without its values, and where the value of each channel lies."""
+"""Records of a checkpoint: serialized values, where they lie, and the header that names the place of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +8,20 @@ from chatkeep.checkpointer.codec import Codec, Frame, Path, pack, unpack
 from chatkeep.errors import BrokenThreadError
 
 _FORMAT = 1  # of a header and all that it refers to
+
+
+@dataclass(frozen=True)
+class Value:
+    """A serialized value: its long lists element by element, and the rest. Of a list, all is the list at ()."""
+
+    rest: Frame | None
+    lists: dict[Path, list[Frame]] = field(default_factory=dict)
+    delta: bool = False
+
+    @property
+    def elements(self) -> list[Frame] | None:
+        """The elements of a value that is a list, None of any other."""
+        return self.lists.get(())
 
 
 @dataclass(frozen=True)
