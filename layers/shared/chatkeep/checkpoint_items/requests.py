@@ -6,7 +6,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.table import DATA, PARTITION, SORT
+from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.dynamodb import batches
 
 Item = dict[str, Any]
@@ -67,17 +67,6 @@ def pages(send: Callable[..., Item], request: dict[str, Any]) -> Iterator[list[I
             return
         request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
         request.pop("Limit", None)
-
-
-def put_where_free(client: Any, table: str, item: Item) -> bool:
-    """Put an item unless its key is taken; the same item there is ours, put twice."""
-    try:
-        client.put_item(
-            TableName=table, Item=item, ConditionExpression=FREE, ReturnValuesOnConditionCheckFailure="ALL_OLD"
-        )
-    except client.exceptions.ConditionalCheckFailedException as error:
-        return bool(error.response.get("Item", {}).get(DATA) == item[DATA])
-    return True
 
 
 def put_all(client: Any, table: str, items: Iterable[Item]) -> bool:

@@ -75,6 +75,18 @@ class KnownList:
         rows = sum(len(run.rows) * run.rows.itemsize for run in runs)
         return _LIST_BYTES + _STRETCH_BYTES * len(self.stretches) + len(self.digests) + rows
 
+    def stored(self, frames: Sequence[Frame]) -> StoredList:
+        """The list with these elements as its header has it; only those that are in no row are needed."""
+        pieces = tuple(one.run.ref if one.run else tuple(frames[one.start : one.stop]) for one in self.stretches)
+        has_rows = any(one.run for one in self.stretches)
+        return StoredList(self.tail, self.end, pieces, check(self.digests) if has_rows else b"")
+
+    def after(self, first: int) -> "KnownList":
+        """The same list without its first elements."""
+        count = len(self.digests) // DIGEST_BYTES
+        stretches = tuple(self.between(first, count, 0))
+        return KnownList(self.digests[first * DIGEST_BYTES :], stretches, self.tail, self.end)
+
     def between(self, first: int, last: int, at: int) -> Iterator[Stretch]:
         """Elements `first` to `last` as stretches of a new list that has them from index `at` on."""
         position = bisect_right(self.stretches, first, key=lambda stretch: stretch.start) - 1
@@ -95,13 +107,6 @@ class NewRow:
     claim: bool
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    stored: StoredList
-    rows: list[NewRow]
-    known: KnownList
-
-
 def arrange(
     frames: list[Frame],
     old: KnownList | None,
@@ -110,8 +115,8 @@ def arrange(
     read: Digested | None = None,
     fresh: bool = False,
     inline_bytes: int = INLINE_BYTES,
-) -> Arrangement:
-    """Arrange a list whose predecessor is `old`, reusing elements that the two share, or else those of one of `others`.
+) -> tuple[list[NewRow], KnownList]:
+    """The rows that a list needs, and the list: it has elements of its predecessor `old`, or else of one of `others`.
 
     Elements in common with the list that was `read` are not hashed again. With `fresh`, no row continues a
     generation, so that nothing written can collide with another writer.
@@ -131,9 +136,7 @@ def arrange(
                 tail, end = placed[-1].ref.generation, placed[-1].ref.stop
             rows += placed
         stretches = list(joined(stretches))
-    pieces = pieces_of(stretches, frames)
-    stored = StoredList(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
-    return Arrangement(stored, rows, KnownList(marks, tuple(stretches), tail, end))
+    return rows, KnownList(marks, tuple(stretches), tail, end)
 
 
 def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -> KnownList | None:
@@ -251,11 +254,6 @@ def _together(one: Stretch, other: Stretch) -> Stretch | None:
         return Stretch(one.start, other.stop, None)
     run = one.run and other.run and one.run.with_next(other.run)
     return Stretch(one.start, other.stop, run) if run else None
-
-
-def pieces_of(stretches: Iterable[Stretch], frames: Sequence[Frame]) -> tuple[Piece, ...]:
-    """These stretches of a list as its header has them; of `frames`, those are needed that are in no row."""
-    return tuple(one.run.ref if one.run else tuple(frames[one.start : one.stop]) for one in stretches)
 
 
 def located(pieces: Iterable[Piece], rows: Mapping[Ref, "array[int]"], at: int = 0) -> tuple[Stretch, ...]:

@@ -53,7 +53,7 @@ def _blobs(checkpoints: Iterable[tuple[CheckpointItems, Header]]) -> set[str]:
         for channel, entry in [*header.entries.items(), *header.seeds.items()]:
             blob = wanted_entry("", header, channel, entry).blob
             if blob:
-                found.update(keys.parts(blob[0], blob[1].parts))
+                found.update(keys.parts(*blob))
     return found
 
 

@@ -65,7 +65,7 @@ def _attribute(maker: ItemMaker, checkpoint_id: str, write: Write[Value], most: 
     """A write as an attribute of about `most` bytes at the most, and the items of the parts that are not in it."""
     stored, rows = _laid_out(maker, write, most // 2)
     sealed = seal_write(maker.codec, write.holding(stored))
-    if len(sealed) <= most or not stored.inline:
+    if len(sealed) <= most or not stored.rest:
         return sealed, rows
     stored, items = maker.outsource(keys.oversize(maker.namespace, checkpoint_id), stored)
     return seal_write(maker.codec, write.holding(stored)), [*rows, *items]
@@ -78,7 +78,7 @@ def bundle(maker: ItemMaker, checkpoint_id: str, writes: Iterable[Write[Value]])
     for write in writes:
         stored, rows = _laid_out(maker, write, _BUNDLED_BYTES)
         payload += rows
-        if stored.inline and len(stored.inline[1]) > _BUNDLED_BYTES:
+        if stored.rest and len(stored.rest[1]) > _BUNDLED_BYTES:
             stored, items = maker.outsource(keys.oversize(maker.namespace, checkpoint_id), stored)
             payload += items
         bundled.append(write.holding(stored))
