@@ -3,7 +3,7 @@
 import pytest
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
-from chatkeep.checkpointer import header
+from chatkeep.checkpointer import record
 from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import TABLE, Thread, another, noise
 
@@ -27,7 +27,7 @@ def test_a_checkpoint_in_another_format_is_an_error_that_names_it(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = thread.put({"messages": ["hello"]})
-    monkeypatch.setattr(header, "_FORMAT", 2)
+    monkeypatch.setattr(record, "_FORMAT", 2)
     with pytest.raises(BrokenThreadError, match=f"{head} was stored in a format"):
         another(thread).values()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpoint_items import create_table, delete_thread, keys
-from chatkeep.checkpoint_items.requests import get_all, key, put_all
+from chatkeep.checkpoint_items.requests import get_all, put_all
 from chatkeep.checkpointer import codec
 from chatkeep.checkpointer.items import split
 from chatkeep.errors import BrokenThreadError, StorageUnavailableError
@@ -90,7 +90,7 @@ def test_a_long_payload_is_split_into_parts_that_fit_an_item() -> None:
 
 
 def items(thread_id: str, count: int) -> list[dict[str, Any]]:
-    return [{**key(thread_id, f"X!{number:05d}"), "d": {"B": b"x"}} for number in range(count)]
+    return [{**keys.primary(thread_id, f"X!{number:05d}"), "d": {"B": b"x"}} for number in range(count)]
 
 
 def test_a_table_is_created_once(dynamodb: Any) -> None:
@@ -119,7 +119,8 @@ class Throttle:
         ((table, writes),) = params["RequestItems"].items()
         taken, rest = writes[: self.done], writes[self.done :]
         self.left = {table: rest} if rest else {}
-        return {**params, "RequestItems": {table: taken or [{"DeleteRequest": {"Key": key("nobody", "nothing")}}]}}
+        nothing = {"DeleteRequest": {"Key": keys.primary("nobody", "nothing")}}
+        return {**params, "RequestItems": {table: taken or [nothing]}}
 
     def say_what_is_left(self, parsed: dict[str, Any], **_: Any) -> None:
         parsed["UnprocessedItems"] = self.left

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.checkpointer import codec
-from chatkeep.checkpointer.codec import Frame, digested, digests
-from chatkeep.checkpointer.lists import digests_after
+from chatkeep.checkpointer.codec import Frame, digested, digests, digests_after
 
 kinds = st.sampled_from(["msgpack", "bytes"])
 lists = st.lists(st.tuples(kinds, st.sampled_from([b"a", b"b", b"c"])), max_size=12)

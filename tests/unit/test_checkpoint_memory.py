@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import Digested, Frame, digested
-from chatkeep.checkpointer.header import Header, Stored
 from chatkeep.checkpointer.lists import arrange
 from chatkeep.checkpointer.memory import RecentCheckpoints
+from chatkeep.checkpointer.record import Header, Stored
 from chatkeep.checkpointer.storage import PayloadCache
 
 MOST_BYTES = 150_000
@@ -58,10 +58,10 @@ def remembered(history: list[tuple[str, int, int]]) -> tuple[RecentCheckpoints, 
         for edit, number, length in history * (1 + 60 // len(history)):
             count += 1
             messages = edited(messages, edit, number, length)[-200:]
-            found = arrange(messages, known.lists["messages", ()] if known else None)
-            entries = {"messages": Stored(None, {(): found.stored})}
+            _, found = arrange(messages, known.lists["messages", ()] if known else None)
+            entries = {"messages": Stored(None, {(): found.stored(messages)})}
             header = Header("", f"{count:06d}", f"{count - 1:06d}", ("msgpack", random.randbytes(700)), entries)
-            known = KnownCheckpoint(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found.known})
+            known = KnownCheckpoint(header, {"messages": f"{count:08d}.{count}"}, {("messages", ()): found})
             recent.remember((f"thread {thread}", ""), known)
     return recent, count
 

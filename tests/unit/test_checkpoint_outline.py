@@ -9,7 +9,7 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Send
 
 from chatkeep.checkpointer.codec import Codec, strict_serializer
-from chatkeep.checkpointer.values import dump, fill, lists_in, load, without
+from chatkeep.checkpointer.langgraph_types import dump, fill, lists_in, load, without
 
 texts = st.text(max_size=5)
 long_lists = st.lists(st.integers(0, 9).map(str), min_size=1, max_size=4).map(

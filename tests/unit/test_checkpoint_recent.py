@@ -4,10 +4,9 @@ import pytest
 
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES
-from chatkeep.checkpointer.header import Header, Stored
-from chatkeep.checkpointer.known_lists import KnownList
+from chatkeep.checkpointer.lists import KnownList
 from chatkeep.checkpointer.memory import RecentCheckpoints, around
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Header, Stored, Value
 from chatkeep.checkpointer.writes import Write
 
 FRAME = ("msgpack", b"")

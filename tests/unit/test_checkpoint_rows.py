@@ -1,16 +1,39 @@
 """Lists as rows: whatever happens to a list, its pieces say what it is, and little is written again."""
 
 from array import array
+from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatkeep.checkpointer import lists as rows_of
 from chatkeep.checkpointer.codec import Frame, size
-from chatkeep.checkpointer.header import Ref, StoredList
-from chatkeep.checkpointer.known_lists import KnownList, Stretch, located
-from chatkeep.checkpointer.lists import INLINE_BYTES, MOST_PIECES, ROW_BYTES, Arrangement, append, arrange
+from chatkeep.checkpointer.lists import (
+    INLINE_BYTES,
+    MOST_PIECES,
+    ROW_BYTES,
+    KnownList,
+    NewRow,
+    Stretch,
+    append,
+    located,
+)
+from chatkeep.checkpointer.record import Ref, StoredList
 
 Stored = dict[tuple[str, int], list[Frame]]
+
+
+class Arrangement(NamedTuple):
+    """A list as it is known, the rows that it needs besides those of others, and its form in a header."""
+
+    rows: list[NewRow]
+    known: KnownList
+    stored: StoredList
+
+
+def arrange(new: list[Frame], *others: Any, fresh: bool = False) -> Arrangement:
+    rows, known = rows_of.arrange(new, *others, fresh=fresh)
+    return Arrangement(rows, known, known.stored(new))
 
 
 def frames(names: list[str], length: int = 400) -> list[Frame]:

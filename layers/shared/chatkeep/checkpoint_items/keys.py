@@ -15,9 +15,12 @@ checkpoint ids, and a header's key is a prefix of its writes', so a query from t
 """
 
 import re
+import secrets
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
+
+from chatkeep.checkpoint_items.table import PARTITION, SORT
 
 HEADER, ROW, VALUE, OVERSIZE, GUARD = "H", "R", "V", "X", "G"
 SEPARATOR = "!"
@@ -46,6 +49,11 @@ def texts(values: Any, argument: str, most: int = THREAD_BYTES) -> list[str]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise TypeError(f"{argument} has to be a collection of strings, and is {values!r}")
     return [text(value, f"each of {argument}", most) for value in values]
+
+
+def primary(thread_id: str, sort_key: str) -> dict[str, Any]:
+    """The primary key of an item, as DynamoDB takes it."""
+    return {PARTITION: {"S": thread_id}, SORT: {"S": sort_key}}
 
 
 def partition(thread_id: Any, argument: str = "thread_id") -> str:
@@ -140,6 +148,11 @@ def oversize(namespace: str, checkpoint_id: str) -> str:
 
 def guard(namespace: str) -> str:
     return join(GUARD, name(namespace))
+
+
+def new_token() -> str:
+    """A token that no other write to the thread has."""
+    return secrets.token_urlsafe(8)
 
 
 def parts(key: str, count: int) -> list[str]:

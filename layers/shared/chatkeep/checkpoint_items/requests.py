@@ -5,17 +5,14 @@ from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from chatkeep.checkpoint_items.table import DATA, PARTITION, SORT
+from chatkeep.checkpoint_items import keys
+from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.dynamodb import batches
 
 Item = dict[str, Any]
 T = TypeVar("T")
 FREE = f"attribute_not_exists({PARTITION})"
 """A condition: no item has the key."""
-
-
-def key(thread_id: str, sort_key: str) -> Item:
-    return {PARTITION: {"S": thread_id}, SORT: {"S": sort_key}}
 
 
 def query(
@@ -72,17 +69,6 @@ def pages(send: Callable[..., Item], request: dict[str, Any]) -> Iterator[list[I
         request.pop("Limit", None)
 
 
-def put_where_free(client: Any, table: str, item: Item) -> bool:
-    """Put an item unless its key is taken; the same item there is ours, put twice."""
-    try:
-        client.put_item(
-            TableName=table, Item=item, ConditionExpression=FREE, ReturnValuesOnConditionCheckFailure="ALL_OLD"
-        )
-    except client.exceptions.ConditionalCheckFailedException as error:
-        return bool(error.response.get("Item", {}).get(DATA) == item[DATA])
-    return True
-
-
 def put_all(client: Any, table: str, items: Iterable[Item]) -> bool:
     """Put items in batches, in no particular order; True, as all are then there.
 
@@ -92,10 +78,10 @@ def put_all(client: Any, table: str, items: Iterable[Item]) -> bool:
     return True
 
 
-def delete_all(client: Any, table: str, keys: Iterable[Item]) -> None:
+def delete_all(client: Any, table: str, items: Iterable[Item]) -> None:
     """Delete items in batches; one that is not there is no error. Raises StorageUnavailableError."""
     _write_all(
-        client, table, ({"DeleteRequest": {"Key": {name: item[name] for name in (PARTITION, SORT)}}} for item in keys)
+        client, table, ({"DeleteRequest": {"Key": {name: item[name] for name in (PARTITION, SORT)}}} for item in items)
     )
 
 
@@ -116,7 +102,7 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
         found.update((item[SORT]["S"], item) for item in answer["Responses"].get(table, []))
         return list(answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []))
 
-    wanted = (key(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys))
+    wanted = (keys.primary(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys))
     batches.send_all(send, wanted, batches.READS)
     return found
 

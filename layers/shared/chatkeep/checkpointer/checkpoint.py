@@ -7,9 +7,8 @@ from typing import Any
 from langgraph.checkpoint.base import ChannelVersions
 
 from chatkeep.checkpointer.codec import Digested, Frame, Path
-from chatkeep.checkpointer.header import Header
-from chatkeep.checkpointer.known_lists import KnownList
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import KnownList
+from chatkeep.checkpointer.record import Header, Value
 from chatkeep.checkpointer.writes import Write
 
 Slot = tuple[str, Path]

@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from itertools import takewhile
+from operator import eq
 from typing import Any, NamedTuple
 
 import ormsgpack
@@ -120,6 +122,23 @@ def check(found: bytes) -> bytes:
 
 def digested(frames: Sequence[Frame]) -> Digested:
     return Digested(frames, digests(frames))
+
+
+def digests_after(frames: Sequence[Frame], before: Digested | None) -> bytes:
+    """The digests of `frames`; those that `before` begins or ends with as well, byte for byte, are taken from there."""
+    if before is None:
+        return digests(frames)
+    first = _common(frames, before.frames)
+    most = min(len(frames), len(before.frames)) - first
+    last = _common(frames[len(frames) - most :][::-1], before.frames[len(before.frames) - most :][::-1])
+    between = digests(frames[first : len(frames) - last])
+    end = (len(before.frames) - last) * DIGEST_BYTES
+    return before.digests[: first * DIGEST_BYTES] + between + before.digests[end:]
+
+
+def _common(one: Sequence[Frame], other: Sequence[Frame]) -> int:
+    """How many frames two lists begin with in common."""
+    return sum(takewhile(bool, map(eq, one, other)))
 
 
 def compress(plain: bytes) -> bytes:

@@ -8,11 +8,10 @@ from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, 
 from chatkeep.checkpointer.delta_rows import NOTHING, elements, recall
 from chatkeep.checkpointer.fetching import read_payloads
 from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
-from chatkeep.checkpointer.header import Header, Stored
-from chatkeep.checkpointer.known_lists import KnownList
+from chatkeep.checkpointer.lists import KnownList
 from chatkeep.checkpointer.payloads import wanted_entry, wanted_write
+from chatkeep.checkpointer.record import Header, Stored, Value
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 

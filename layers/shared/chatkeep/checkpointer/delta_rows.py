@@ -3,18 +3,14 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Frame, check, digests, size
-from chatkeep.checkpointer.header import StoredList
-from chatkeep.checkpointer.known_lists import KnownList, joined, located, pieces_of
-from chatkeep.checkpointer.lists import MOST_PIECES, Arrangement, append
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import MOST_PIECES, KnownList, NewRow, append, joined, located
+from chatkeep.checkpointer.record import StoredList, Value
 from chatkeep.checkpointer.writes import Write
 
 EARLY_BYTES = 2_400  # of elements that wait for a row of two capacity units or more
 NOTHING = KnownList(b"", ())
 """The list of a channel that has had no snapshot."""
-_NO_ROWS = StoredList("", 0, ())
 
 
 def elements(writes: Iterable[Write[Value]], channel: str) -> list[Frame]:
@@ -24,34 +20,17 @@ def elements(writes: Iterable[Write[Value]], channel: str) -> list[Frame]:
 
 
 def continued(
-    channel: str, parent: KnownCheckpoint | None, writes: Sequence[Write[Value]], *, fresh: bool
-) -> tuple[Arrangement, list[Frame]] | None:
-    """A DeltaChannel's list after a parent that has these writes, in order, and the elements that are in no row.
+    known: KnownList, early: StoredList | None, waiting: list[Frame], *, fresh: bool
+) -> tuple[list[NewRow], KnownList, StoredList | None, list[Frame]]:
+    """A DeltaChannel's list with its `early` rows and the elements that wait, which go to rows when there are enough.
 
-    The elements wait, or go to rows when there are enough. None where nobody has read those that wait at the parent.
+    Returns the new rows, the list, its early rows then, and the elements that still wait.
     """
-    before = parent.header.delta_rows.get(channel) if parent else None
-    known = parent.lists.get((channel, ()), NOTHING) if parent else NOTHING
-    waited = _waited(channel, parent)
-    if waited is None:
-        return None
-    waiting = [*waited, *elements(writes, channel)]
-    if size(waiting) <= EARLY_BYTES or (before and len(before.pieces) >= MOST_PIECES):
-        return Arrangement(before or _NO_ROWS, [], known), waiting
-    first = len(known.digests) // DIGEST_BYTES - (_length(before) if before else 0)  # after the snapshot's elements
+    if size(waiting) <= EARLY_BYTES or (early and len(early.pieces) >= MOST_PIECES):
+        return [], known, early, waiting
+    snapshot = len(known.digests) // DIGEST_BYTES - (_length(early) if early else 0)
     rows, longer = append(waiting, known, fresh=fresh)
-    pieces = pieces_of(longer.between(first, len(longer.digests) // DIGEST_BYTES, 0), [])
-    stored = StoredList(longer.tail, longer.end, pieces, check(longer.digests[first * DIGEST_BYTES :]))
-    return Arrangement(stored, rows, longer), []
-
-
-def _waited(channel: str, parent: KnownCheckpoint | None) -> list[Frame] | None:
-    """The elements waiting at the parent; None where nobody has read the history, or it cannot be told."""
-    if parent is None or channel not in parent.versions:
-        return []
-    if channel in parent.header.entries:
-        return []
-    return parent.waiting.get(channel)
+    return rows, longer, longer.after(snapshot).stored([]), []
 
 
 def recall(early: StoredList | None, seed: KnownList, written: Sequence[Frame]) -> tuple[KnownList, list[Frame]] | None:

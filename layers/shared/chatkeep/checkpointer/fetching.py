@@ -10,8 +10,8 @@ from chatkeep.checkpoint_items.requests import query, side_by_side
 from chatkeep.checkpoint_items.table import DATA, SORT
 from chatkeep.checkpointer import large_payloads
 from chatkeep.checkpointer.codec import Digested, digested, unpack
-from chatkeep.checkpointer.header import Ref
 from chatkeep.checkpointer.payloads import Payloads, Wanted
+from chatkeep.checkpointer.record import Ref
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.errors import BrokenThreadError
 
@@ -31,7 +31,7 @@ def read_payloads(storage: Storage, thread_id: str, wanted: Sequence[Wanted], *,
     users: dict[str, str] = {}
     for one in wanted:
         if one.blob and one.blob[0] not in payloads.frames:
-            blobs[one.blob[0]] = (one.blob[1].parts, one.where)
+            blobs[one.blob[0]] = (one.blob[1], one.where)
         for ref in one.stored.refs:
             if missing := _missing(ref, payloads.rows[ref.generation]):
                 ranges[ref.generation].append(missing)

@@ -1,14 +1,14 @@
 """Finding checkpoints, newest first, and opening their headers and pending writes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item, query
 from chatkeep.checkpoint_items.table import PRUNED, SORT
 from chatkeep.checkpointer import large_payloads
-from chatkeep.checkpointer.header import Header, Stored, unpack_header
+from chatkeep.checkpointer.record import Header, Stored, unpack_header
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.writes import Write, united, unpack_bundle, unpack_task
 
@@ -60,32 +60,28 @@ def pages(
     if namespace is not None:
         first = keys.header(namespace, since) if since else first
         last = keys.header(namespace, before) if before else last
-    assembly = Assembly(before)
+    waiting: list[Item] = []
     for page in query(client, table, thread_id, (first, last), newest_first=True, limit=first_page):
-        yield assembly.add(page)
+        yield assembled(page, waiting, before)
 
 
-@dataclass
-class Assembly:
-    """Puts items that come newest first together to checkpoints older than `before`."""
+def assembled(items: Iterable[Item], waiting: list[Item], before: str | None = None) -> list[CheckpointItems]:
+    """The checkpoints older than `before` whose header is among these items, which come newest first.
 
-    before: str | None = None
-    writes: list[Item] = field(default_factory=list)  # whose header is still to come
-
-    def add(self, items: Iterable[Item]) -> list[CheckpointItems]:
-        """The checkpoints whose header is among these items."""
-        found: list[CheckpointItems] = []
-        for item in items:
-            place, checkpoint_id, is_header = keys.belongs_to(item[SORT]["S"])
-            if self.before and checkpoint_id >= self.before:
-                continue
-            if is_header:
-                own = [w for w in self.writes if keys.belongs_to(w[SORT]["S"])[:2] == (place, checkpoint_id)]
-                found.append(CheckpointItems(place, checkpoint_id, item, own))
-                self.writes = []
-            else:
-                self.writes.append(item)
-        return found
+    `waiting` are the writes whose header is still to come; those of the items at the end are left there.
+    """
+    found: list[CheckpointItems] = []
+    for item in items:
+        place, checkpoint_id, is_header = keys.belongs_to(item[SORT]["S"])
+        if before and checkpoint_id >= before:
+            continue
+        if is_header:
+            own = [w for w in waiting if keys.belongs_to(w[SORT]["S"])[:2] == (place, checkpoint_id)]
+            found.append(CheckpointItems(place, checkpoint_id, item, own))
+            waiting.clear()
+        else:
+            waiting.append(item)
+    return found
 
 
 def read_headers(storage: Storage, thread_id: str, found: Sequence[CheckpointItems]) -> list[Header]:

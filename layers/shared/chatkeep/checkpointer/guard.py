@@ -3,7 +3,7 @@
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import Item, key
+from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import NewCheckpoint
 from chatkeep.checkpointer.items import ItemMaker
@@ -24,7 +24,7 @@ def guard_update(maker: ItemMaker, table: str, checkpoint_id: str, seen: str | N
         values[":seen"] = {"S": seen}
     update: dict[str, Any] = {
         "TableName": table,
-        "Key": key(maker.thread_id, keys.guard(maker.namespace)),
+        "Key": keys.primary(maker.thread_id, keys.guard(maker.namespace)),
         "UpdateExpression": f"SET {HEAD} = :new",
         "ConditionExpression": f"{unmoved} OR {HEAD} = :new",  # the latter when a request is sent twice
         "ExpressionAttributeValues": values,
@@ -52,7 +52,7 @@ def put_as_head(storage: Storage, maker: ItemMaker, header: Item, new: NewCheckp
 
 def stale_guard(storage: Storage, maker: ItemMaker, parent_id: str | None) -> str | None:
     """The guard's head, stale though `parent_id` is the head. Raises ConcurrentWriteError where that is not."""
-    place = key(maker.thread_id, keys.guard(maker.namespace))
+    place = keys.primary(maker.thread_id, keys.guard(maker.namespace))
     # The guard first: whoever becomes the head after that changes it too, and then the caller's condition fails.
     guard = storage.client.get_item(TableName=storage.table, Key=place, ConsistentRead=True)
     head = finding.newest(storage.client, storage.table, maker.thread_id, maker.namespace)

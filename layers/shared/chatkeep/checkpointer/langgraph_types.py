@@ -1,5 +1,6 @@
-"""Between LangGraph's configs, checkpoints and writes and those of this package."""
+"""Between LangGraph's configs, checkpoints, values and writes and those of this package."""
 
+import copy
 import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +15,24 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
     PendingWrite,
 )
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, Listing, LoadedCheckpoint, NewCheckpoint
-from chatkeep.checkpointer.codec import Codec
+from chatkeep.checkpointer.codec import Codec, Frame, Path, size
 from chatkeep.checkpointer.delta_history import Walk
-from chatkeep.checkpointer.header import decode
-from chatkeep.checkpointer.values import Value, dump, load
+from chatkeep.checkpointer.record import Value, decode
 from chatkeep.checkpointer.writes import Write
 
+try:
+    from langgraph.types import Send
+except ImportError:  # langgraph-checkpoint alone: without graphs there is no Send
+    Send = None  # type: ignore[assignment, misc]
+
 _DIGITS = 8
+_DEPTH = 4
+_LIST_BYTES = 1_024  # a shorter list in a value stays there
+_MOST_LISTS = 4  # each takes some of the header
 
 
 def config_of(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableConfig:
@@ -157,3 +166,83 @@ def delta_histories(codec: Codec, walk: Walk) -> dict[str, DeltaChannelHistory]:
 
 def _pending(codec: Codec, write: Write[Value]) -> PendingWrite:
     return write.task_id, write.channel, load(codec, write.value)
+
+
+def dump(codec: Codec, value: Any) -> Value:
+    delta = isinstance(value, _DeltaSnapshot)
+    plain = value.value if delta else value
+    if lists := _long_lists(codec, plain):
+        return Value(codec.dump(without(plain, lists)), lists, delta)
+    if type(plain) is list:
+        return Value(None, {(): codec.dump_each(plain)}, delta)
+    return Value(codec.dump(plain), delta=delta)
+
+
+def _long_lists(codec: Codec, value: Any) -> dict[Path, list[Frame]]:
+    lists = {path: codec.dump_each(found) for path, found in lists_in(value).items()}
+    sizes = {path: size(frames) for path, frames in lists.items()}
+    longest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:_MOST_LISTS]
+    return {path: lists[path] for path in longest if sizes[path] > _LIST_BYTES}
+
+
+def load(codec: Codec, value: Value) -> Any:
+    rest = codec.load(value.rest) if value.rest else None
+    plain = fill(rest, {path: codec.load_each(frames) for path, frames in value.lists.items()})
+    return _DeltaSnapshot(plain) if value.delta else plain
+
+
+def lists_in(value: Any) -> dict[Path, list[Any]]:
+    """The lists in plain containers, by their paths; a list in a list is an element and no list of its own."""
+    return dict(_found(value, (), _DEPTH))
+
+
+def _found(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, list[Any]]]:
+    if type(value) is Send:
+        yield from _found(value.arg, (*path, "arg"), depth - 1)
+    elif type(value) is dict and depth:
+        for key, inner in value.items():
+            if type(key) is str:
+                yield from _found(inner, (*path, key), depth - 1)
+    elif type(value) is list and Send in map(type, value):
+        for index, element in enumerate(value):
+            if type(element) is Send:
+                yield from _found(element, (*path, index), depth)
+    elif type(value) is list and path:
+        yield path, value
+
+
+def without(value: Any, paths: Mapping[Path, Any]) -> Any:
+    """A copy of `value` with None in the place of these lists; `value` itself stays as it is."""
+    if () in paths:
+        return None
+    steps = dict.fromkeys(path[0] for path in paths)
+    if not steps:
+        return value
+    hollow = copy.copy(value)
+    for step in steps:
+        below = {path[1:]: found for path, found in paths.items() if path[0] == step}
+        _set(hollow, step, without(_get(value, step), below))
+    return hollow
+
+
+def fill(hollow: Any, lists: Mapping[Path, list[Any]]) -> Any:
+    """`hollow`, which is changed, with the lists in their places; a list at () is all there is."""
+    if () in lists:
+        return lists[()]
+    for path, found in lists.items():
+        inner = hollow
+        for step in path[:-1]:
+            inner = _get(inner, step)
+        _set(inner, path[-1], found)
+    return hollow
+
+
+def _get(container: Any, step: str | int) -> Any:
+    return container.arg if type(container) is Send else container[step]
+
+
+def _set(container: Any, step: str | int, value: Any) -> None:
+    if type(container) is Send:
+        container.arg = value
+    else:
+        container[step] = value

@@ -6,13 +6,13 @@ from heapq import merge
 from itertools import chain, islice, takewhile
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import newest_page, query
+from chatkeep.checkpoint_items.requests import Item, newest_page, query
 from chatkeep.checkpoint_items.table import SORT
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import Listing, LoadedCheckpoint
-from chatkeep.checkpointer.finding import Assembly, CheckpointItems, read_headers
-from chatkeep.checkpointer.header import decode
+from chatkeep.checkpointer.finding import CheckpointItems, assembled, read_headers
 from chatkeep.checkpointer.reading import read_checkpoints
+from chatkeep.checkpointer.record import decode
 from chatkeep.checkpointer.storage import Storage
 
 _BATCH = 100  # checkpoints whose payloads are read together
@@ -84,11 +84,12 @@ def _newest_of_each(storage: Storage, listing: Listing) -> tuple[dict[str, list[
     enough = 1 if exact else min(listing.limit or _BATCH, _BATCH)
     newest: dict[str, list[CheckpointItems]] = defaultdict(list)
     long: set[str] = set()
-    assembly = Assembly(before)
+    waiting: list[Item] = []
     (first, last), size, more = keys.headers(None), _first_page(listing), True
     while more:
         items, more = newest_page(storage.client, storage.table, listing.thread_id, (first, last), size)
-        for one in assembly.add(item for item in items if item[SORT]["S"] != last):  # that was on the page before
+        new = (item for item in items if item[SORT]["S"] != last)  # that was on the page before
+        for one in assembled(new, waiting, before):
             newest[one.namespace].append(one)
         size = size * _GROWTH if size * _GROWTH <= _LONGEST_PAGE else 0
         if more:
@@ -106,7 +107,7 @@ def _newest_of_each(storage: Storage, listing: Listing) -> tuple[dict[str, list[
 
 def _older(storage: Storage, thread_id: str, place: str, checkpoint_id: str) -> Iterator[CheckpointItems]:
     """The checkpoints of a namespace, by its name in keys, before this one."""
-    assembly = Assembly(checkpoint_id)
+    waiting: list[Item] = []
     bounds = keys.older(place, checkpoint_id)
     for page in query(storage.client, storage.table, thread_id, bounds, newest_first=True):
-        yield from assembly.add(page)
+        yield from assembled(page, waiting, checkpoint_id)

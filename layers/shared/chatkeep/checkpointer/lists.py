@@ -1,21 +1,101 @@
-"""Lists as rows: what of a new list is stored already, what is new, and where the new elements go."""
+"""Lists as rows: where a list's elements lie, what of a new list is stored already, and where the new elements go."""
 
-import secrets
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
-from operator import eq, itemgetter
+from operator import itemgetter
 
-from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, check, digests, size
-from chatkeep.checkpointer.header import Ref, StoredList
-from chatkeep.checkpointer.known_lists import KnownList, Run, Stretch, joined, pieces_of
+from chatkeep.checkpoint_items import keys
+from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, check, digests, digests_after, size
+from chatkeep.checkpointer.record import Piece, Ref, StoredList
 
 ROW_BYTES = 96_000  # of elements in one row, before compression, unless a single element has more
 INLINE_BYTES = 1_024  # new elements up to this size wait in the header for more to come
 MOST_PIECES = 8
 _MERGED_AT_ONCE = 4
 _FEW = 8
+_LIST_BYTES, _STRETCH_BYTES = 500, 500  # of memory for each, its digests and rows aside
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Elements `start` to `stop` of a generation, and the positions at which the rows begin that hold them.
+
+    One number per row, and no object: a thread has one row per turn, and several of its checkpoints are remembered.
+    """
+
+    generation: str
+    start: int
+    stop: int
+    rows: "array[int]"
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.generation, self.rows[0], self.start, self.stop)
+
+    def part(self, first: int, last: int) -> "Run":
+        """The elements from number `first` of the run up to number `last`."""
+        start, stop = self.start + first, self.start + last
+        if (start, stop) == (self.start, self.stop):
+            return self
+        rows = self.rows[bisect_right(self.rows, start) - 1 : bisect_left(self.rows, stop)]
+        return Run(self.generation, start, stop, rows)
+
+    def with_next(self, other: "Run") -> "Run | None":
+        """Both as one, where the other one goes on from this one."""
+        if (self.generation, self.stop) != (other.generation, other.start):
+            return None
+        more = other.rows[other.rows[0] <= self.rows[-1] :]  # both may have a part of one row
+        return Run(self.generation, self.start, other.stop, self.rows + more)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Elements `start` to `stop` of a list, in a run or, without one, in the header or new."""
+
+    start: int
+    stop: int
+    run: Run | None
+
+
+@dataclass(frozen=True)
+class KnownList:
+    """A stored list without its elements: their digests, where they lie, and where the tail ends."""
+
+    digests: bytes
+    stretches: tuple[Stretch, ...]
+    tail: str = ""
+    end: int = 0
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that it takes in memory, though other lists share some of them."""
+        runs = [stretch.run for stretch in self.stretches if stretch.run]
+        rows = sum(len(run.rows) * run.rows.itemsize for run in runs)
+        return _LIST_BYTES + _STRETCH_BYTES * len(self.stretches) + len(self.digests) + rows
+
+    def stored(self, frames: Sequence[Frame]) -> StoredList:
+        """The list with these elements as its header has it; only those that are in no row are needed."""
+        pieces = tuple(one.run.ref if one.run else tuple(frames[one.start : one.stop]) for one in self.stretches)
+        has_rows = any(one.run for one in self.stretches)
+        return StoredList(self.tail, self.end, pieces, check(self.digests) if has_rows else b"")
+
+    def after(self, first: int) -> "KnownList":
+        """The same list without its first elements."""
+        count = len(self.digests) // DIGEST_BYTES
+        stretches = tuple(self.between(first, count, 0))
+        return KnownList(self.digests[first * DIGEST_BYTES :], stretches, self.tail, self.end)
+
+    def between(self, first: int, last: int, at: int) -> Iterator[Stretch]:
+        """Elements `first` to `last` as stretches of a new list that has them from index `at` on."""
+        position = bisect_right(self.stretches, first, key=lambda stretch: stretch.start) - 1
+        while first < last:
+            stretch = self.stretches[position]
+            stop = min(last, stretch.stop)
+            run = stretch.run and stretch.run.part(first - stretch.start, stop - stretch.start)
+            yield Stretch(at, at + stop - first, run)
+            at, first, position = at + stop - first, stop, position + 1
 
 
 @dataclass(frozen=True)
@@ -27,18 +107,6 @@ class NewRow:
     claim: bool
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    stored: StoredList
-    rows: list[NewRow]
-    known: KnownList
-
-
-def new_token() -> str:
-    """A name that no other write to the thread has."""
-    return secrets.token_urlsafe(8)
-
-
 def arrange(
     frames: list[Frame],
     old: KnownList | None,
@@ -47,8 +115,8 @@ def arrange(
     read: Digested | None = None,
     fresh: bool = False,
     inline_bytes: int = INLINE_BYTES,
-) -> Arrangement:
-    """Arrange a list whose predecessor is `old`, reusing elements that the two share, or else those of one of `others`.
+) -> tuple[list[NewRow], KnownList]:
+    """The rows that a list needs, and the list: it has elements of its predecessor `old`, or else of one of `others`.
 
     Elements in common with the list that was `read` are not hashed again. With `fresh`, no row continues a
     generation, so that nothing written can collide with another writer.
@@ -68,9 +136,7 @@ def arrange(
                 tail, end = placed[-1].ref.generation, placed[-1].ref.stop
             rows += placed
         stretches = list(joined(stretches))
-    pieces = pieces_of(stretches, frames)
-    stored = StoredList(tail, end, pieces, check(marks) if any(isinstance(piece, Ref) for piece in pieces) else b"")
-    return Arrangement(stored, rows, KnownList(marks, tuple(stretches), tail, end))
+    return rows, KnownList(marks, tuple(stretches), tail, end)
 
 
 def _nearest(marks: bytes, old: KnownList | None, others: Iterable[KnownList]) -> KnownList | None:
@@ -147,7 +213,7 @@ def _compacted(stretches: list[Stretch], frames: list[Frame]) -> list[Stretch]:
 def _placed(frames: list[Frame], tail: str, end: int, *, fresh: bool) -> list[NewRow]:
     """Rows that continue a list's tail where that may be claimed, else begin a generation."""
     claim = bool(tail) and not fresh and size(frames) <= ROW_BYTES
-    return list(_new_rows(frames, tail if claim else new_token(), end if claim else 0, claim=claim))
+    return list(_new_rows(frames, tail if claim else keys.new_token(), end if claim else 0, claim=claim))
 
 
 def _new_rows(frames: list[Frame], generation: str, position: int, *, claim: bool) -> Iterator[NewRow]:
@@ -171,18 +237,34 @@ def _run(rows: list[NewRow]) -> Run:
     return Run(first.generation, first.start, last.stop, array("I", [row.ref.row for row in rows]))
 
 
-def digests_after(frames: Sequence[Frame], before: Digested | None) -> bytes:
-    """The digests of `frames`; those that `before` begins or ends with as well, byte for byte, are taken from there."""
-    if before is None:
-        return digests(frames)
-    first = _common(frames, before.frames)
-    most = min(len(frames), len(before.frames)) - first
-    last = _common(frames[len(frames) - most :][::-1], before.frames[len(before.frames) - most :][::-1])
-    between = digests(frames[first : len(frames) - last])
-    end = (len(before.frames) - last) * DIGEST_BYTES
-    return before.digests[: first * DIGEST_BYTES] + between + before.digests[end:]
+def joined(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The same with neighbours as one: those that are in no row, and runs that go on from one another."""
+    last: Stretch | None = None
+    for stretch in stretches:
+        together = last and _together(last, stretch)
+        if last and not together:
+            yield last
+        last = together or stretch
+    if last:
+        yield last
 
 
-def _common(one: Sequence[Frame], other: Sequence[Frame]) -> int:
-    """How many frames two lists begin with in common."""
-    return sum(takewhile(bool, map(eq, one, other)))
+def _together(one: Stretch, other: Stretch) -> Stretch | None:
+    if one.run is None and other.run is None:
+        return Stretch(one.start, other.stop, None)
+    run = one.run and other.run and one.run.with_next(other.run)
+    return Stretch(one.start, other.stop, run) if run else None
+
+
+def located(pieces: Iterable[Piece], rows: Mapping[Ref, "array[int]"], at: int = 0) -> tuple[Stretch, ...]:
+    """The stretches of a list that was read, or of its end from index `at` on.
+
+    `rows` are the positions of those that each reference reaches.
+    """
+    stretches: list[Stretch] = []
+    for piece in pieces:
+        run = Run(piece.generation, piece.start, piece.stop, rows[piece]) if isinstance(piece, Ref) else None
+        length = run.stop - run.start if run else len(piece) if isinstance(piece, tuple) else 0
+        stretches.append(Stretch(at, at + length, run))
+        at += length
+    return tuple(joined(stretches))

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import Item, key, pages, put_all
+from chatkeep.checkpoint_items.requests import Item, pages, put_all
 from chatkeep.checkpoint_items.table import PARTITION, PRUNED, RUN, SORT
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.finding import read_headers
-from chatkeep.checkpointer.header import Header, decode
+from chatkeep.checkpointer.record import Header, decode
 from chatkeep.checkpointer.removal import remove
 from chatkeep.checkpointer.storage import Storage
 
@@ -51,7 +51,7 @@ def keep_latest(storage: Storage, thread_id: str) -> None:
         if id(header) in kept and (header.namespace, header.parent_id) in removed:
             storage.client.update_item(
                 TableName=storage.table,
-                Key=key(thread_id, f.item[SORT]["S"]),
+                Key=keys.primary(thread_id, f.item[SORT]["S"]),
                 UpdateExpression=f"SET {PRUNED} = :yes",
                 ConditionExpression=f"attribute_exists({PARTITION})",
                 ExpressionAttributeValues={":yes": {"BOOL": True}},

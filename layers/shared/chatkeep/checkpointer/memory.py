@@ -9,7 +9,7 @@ from chatkeep.checkpointer.checkpoint import KnownCheckpoint
 from chatkeep.checkpointer.codec import size
 from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.forks import renew_in_children
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Value
 from chatkeep.checkpointer.writes import Write
 
 Place = tuple[str, str]  # thread, namespace
@@ -167,7 +167,7 @@ def _weight(known: KnownCheckpoint) -> int:
     stored = [*header.entries.values(), *header.seeds.values()]
     lists = [*header.delta_rows.values(), *(found for one in stored for found in one.lists.values())]
     pieces = [piece for one in lists for piece in one.pieces]
-    inline = [one.inline for one in stored if one.inline]
+    inline = [one.rest for one in stored if one.rest]
     held = [frame for piece in pieces if isinstance(piece, tuple) for frame in piece]
     waiting = [frame for frames in known.waiting.values() for frame in frames]
     frames = [header.frame, *inline, *held, *waiting]

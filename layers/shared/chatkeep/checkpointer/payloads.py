@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpointer.codec import DIGEST_BYTES, Digested, Frame, Path, check, digests
-from chatkeep.checkpointer.header import Blob, Header, Ref, Stored, StoredList
-from chatkeep.checkpointer.known_lists import KnownList, located
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.lists import KnownList, located
+from chatkeep.checkpointer.record import Header, Ref, Stored, StoredList, Value
 from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 
@@ -23,10 +22,12 @@ class Wanted:
     where: str
 
     @property
-    def blob(self) -> tuple[str, Blob] | None:
-        """Its rest, where this lies in items of its own, and the key."""
-        rest = self.stored.rest
-        return (keys.join(self.folder, rest.token), rest) if isinstance(rest, Blob) else None
+    def blob(self) -> tuple[str, int] | None:
+        """Where its rest lies in items of its own: the key of the first one, and how many there are."""
+        if self.stored.blob is None:
+            return None
+        token, count = self.stored.blob
+        return keys.join(self.folder, token), count
 
 
 def wanted_entry(thread_id: str, header: Header, channel: str, entry: Stored) -> Wanted:
@@ -63,7 +64,7 @@ class Payloads:
         lists, known = {}, {}
         for path, stored in wanted.stored.lists.items():
             lists[path], known[path] = self._list(wanted, stored)
-        rest = self.frames[wanted.blob[0]] if wanted.blob else wanted.stored.inline
+        rest = self.frames[wanted.blob[0]] if wanted.blob else wanted.stored.rest
         return Value(rest, lists, wanted.stored.snapshot_of is not None), known
 
     def _list(self, wanted: Wanted, stored: StoredList) -> tuple[list[Frame], KnownList]:

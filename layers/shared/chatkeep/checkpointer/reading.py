@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, Slot
 from chatkeep.checkpointer.fetching import read_payloads
 from chatkeep.checkpointer.finding import CheckpointItems, read_headers, read_writes
-from chatkeep.checkpointer.header import Header, Stored
-from chatkeep.checkpointer.known_lists import KnownList
+from chatkeep.checkpointer.lists import KnownList
 from chatkeep.checkpointer.payloads import Payloads, wanted_entry, wanted_write
+from chatkeep.checkpointer.record import Header, Stored, Value
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.writes import Write
 
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import Item, delete_all, key, query
+from chatkeep.checkpoint_items.requests import Item, delete_all, query
 from chatkeep.checkpoint_items.table import SORT
 from chatkeep.checkpointer.finding import CheckpointItems, read_writes
-from chatkeep.checkpointer.header import Header, Ref
 from chatkeep.checkpointer.payloads import wanted_entry
+from chatkeep.checkpointer.record import Header, Ref
 from chatkeep.checkpointer.storage import Storage
 
 _UNKNOWN_END = 10**9  # of the last row that was read
@@ -23,8 +23,8 @@ def remove(storage: Storage, thread_id: str, checkpoints: list[tuple[CheckpointI
     kept = [(found, header) for found, header, is_kept in checkpoints if is_kept]
     garbage = list(_own(storage, thread_id, [header for _, header in removed]))
     gone = {header.namespace for _, header in removed} - {header.namespace for _, header in kept}
-    garbage += [key(thread_id, keys.guard(namespace)) for namespace in sorted(gone)]
-    garbage += [key(thread_id, blob) for blob in _blobs(removed) - _blobs(kept)]
+    garbage += [keys.primary(thread_id, keys.guard(namespace)) for namespace in sorted(gone)]
+    garbage += [keys.primary(thread_id, blob) for blob in _blobs(removed) - _blobs(kept)]
     rows, needed = _rows(storage, thread_id, removed), _rows(storage, thread_id, kept)
     for generation, refs in rows.items():
         garbage += _unshared(storage, thread_id, refs, needed.get(generation, set()))
@@ -53,7 +53,7 @@ def _blobs(checkpoints: Iterable[tuple[CheckpointItems, Header]]) -> set[str]:
         for channel, entry in [*header.entries.items(), *header.seeds.items()]:
             blob = wanted_entry("", header, channel, entry).blob
             if blob:
-                found.update(keys.parts(blob[0], blob[1].parts))
+                found.update(keys.parts(*blob))
     return found
 
 

@@ -35,8 +35,7 @@ from chatkeep.checkpointer.langgraph_types import (
 from chatkeep.checkpointer.listing import read_matching
 from chatkeep.checkpointer.memory import RecentCheckpoints
 from chatkeep.checkpointer.staged_saver import StagedSaver
-from chatkeep.checkpointer.storage import PayloadCache, Storage
-from chatkeep.checkpointer.table_client import TableClient
+from chatkeep.checkpointer.storage import PayloadCache, Storage, TableClient
 from chatkeep.checkpointer.thread_store import ThreadStore
 from chatkeep.checkpointer.workers import Workers
 

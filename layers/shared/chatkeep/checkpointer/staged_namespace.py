@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from chatkeep.checkpointer.checkpoint import LoadedCheckpoint, NewCheckpoint, Slot
 from chatkeep.checkpointer.codec import Digested
-from chatkeep.checkpointer.header import Header
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Header, Value
 from chatkeep.checkpointer.writes import Write
 from chatkeep.errors import BrokenThreadError
 

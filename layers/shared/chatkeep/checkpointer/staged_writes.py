@@ -8,11 +8,10 @@ from typing import Any
 from chatkeep.checkpoint_items.requests import FREE, Item
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.guard import guard_update, stale_guard
-from chatkeep.checkpointer.items import ItemMaker
-from chatkeep.checkpointer.plan import Plan, plan
+from chatkeep.checkpointer.items import ItemMaker, Plan, plan
+from chatkeep.checkpointer.record import Value
 from chatkeep.checkpointer.staged_namespace import StagedNamespace
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.write_items import bundle, task_requests
 from chatkeep.checkpointer.writes import Write
 

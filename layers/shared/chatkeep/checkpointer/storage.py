@@ -1,19 +1,73 @@
-"""The table of a saver, and the payloads from it that this process keeps in memory.
+"""The table of a saver: the client for it, and the payloads from it that this process keeps in memory.
 
 A warm process need not read a whole thread each turn.
 """
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.checkpointer.codec import Codec, Digested, Frame, size
 from chatkeep.checkpointer.forks import renew_in_children
 
+_REQUESTS = {
+    "batch_get_item", "batch_write_item", "get_item", "put_item", "query", "scan", "transact_write_items",
+    "update_item",
+}  # fmt: skip
+_ABOUT_KEYS = re.compile("key schema|the schema|missing the key|key condition not supported", re.IGNORECASE)
 _NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # of memory for each besides its content
+
+
+class TableClient:
+    """The client with its own attributes; requests raise ValueError for a table that cannot be a saver's.
+
+    A forked process has connections of its own.
+    """
+
+    def __init__(self, client: Any, table: str) -> None:
+        if not all(hasattr(client, name) for name in _REQUESTS):
+            raise TypeError(f'client has to be one of boto3.client("dynamodb"), and is {client!r}')
+        self.client = client
+        self._table = table
+        self._is_forked = False
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        self._is_forked = True
+
+    def __getattr__(self, name: str) -> Any:
+        if self._is_forked:
+            self._is_forked = False
+            self.client.close()  # the parent goes on with the connections that are open
+        found = getattr(self.client, name)
+        return partial(self._send, found) if name in _REQUESTS else found
+
+    def _send(self, request: Callable[..., Any], **arguments: Any) -> Any:
+        try:
+            return request(**arguments)
+        except ClientError as error:
+            if explained := self._explained(error):
+                raise ValueError(explained) from error
+            raise
+
+    def _explained(self, error: ClientError) -> str | None:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        reasons = [one.get("Message") or "" for one in error.response.get("CancellationReasons", [])]
+        if code == "ResourceNotFoundException":
+            return f"there is no table {self._table!r} here: DynamoDBSaver.create_table makes it"
+        if code in ("ValidationException", "TransactionCanceledException") and any(
+            map(_ABOUT_KEYS.search, [message, *reasons])
+        ):
+            return f"table {self._table!r} has other keys than {PARTITION} and {SORT}, both strings: {message}"
+        return None
 
 
 class PayloadCache:

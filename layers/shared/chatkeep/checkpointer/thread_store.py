@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatkeep.checkpoint_items.requests import Item, put_all, put_where_free, side_by_side
+from chatkeep.checkpoint_items.requests import FREE, Item, put_all, side_by_side
+from chatkeep.checkpoint_items.table import DATA
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
 from chatkeep.checkpointer.codec import digested
 from chatkeep.checkpointer.delta_history import Walk, walk_stored
 from chatkeep.checkpointer.finding import CheckpointItems
 from chatkeep.checkpointer.guard import put_as_head
-from chatkeep.checkpointer.header import decode
-from chatkeep.checkpointer.items import ItemMaker
+from chatkeep.checkpointer.items import ItemMaker, Plan, plan
 from chatkeep.checkpointer.memory import MOST_HELD_BYTES, RecentCheckpoints, weight_of_items
-from chatkeep.checkpointer.plan import Plan, plan
 from chatkeep.checkpointer.reading import read_checkpoints
+from chatkeep.checkpointer.record import Value, decode
 from chatkeep.checkpointer.storage import Storage
-from chatkeep.checkpointer.values import Value
 from chatkeep.checkpointer.write_items import task_requests
 from chatkeep.checkpointer.writes import Write
 
@@ -115,11 +114,24 @@ class ThreadStore:
 
     def _put_payload(self, planned: Plan) -> bool:
         """Put all that the header refers to; says whether each claimed key was free."""
-        client, table = self.storage.client, self.storage.table
-        jobs = [partial(put_where_free, client, table, item) for item in planned.claims]
+        jobs = [partial(self._claim, item) for item in planned.claims]
         if planned.payload:
-            jobs.append(partial(put_all, client, table, planned.payload))
-        return all(side_by_side(self.storage.pool, jobs))
+            jobs.append(partial(put_all, self.storage.client, self.storage.table, planned.payload))
+        return jobs[0]() if len(jobs) == 1 else all(side_by_side(self.storage.pool, jobs))
+
+    def _claim(self, item: Item) -> bool:
+        """Put an item unless its key is taken; the same item there is ours, put twice."""
+        client = self.storage.client
+        try:
+            client.put_item(
+                TableName=self.storage.table,
+                Item=item,
+                ConditionExpression=FREE,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except client.exceptions.ConditionalCheckFailedException as error:
+            return bool(error.response.get("Item", {}).get(DATA) == item[DATA])
+        return True
 
     def put_writes(
         self, thread_id: str, namespace: str, checkpoint_id: str, task_id: str, writes: list[Write[Value]]

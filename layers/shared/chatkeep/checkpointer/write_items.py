@@ -7,11 +7,9 @@ younger, as whoever stages writes leaves out those that are stored already.
 from collections.abc import Iterable, Sequence
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import Item, key
-from chatkeep.checkpointer.header import Stored
+from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.items import ItemMaker, Layout
-from chatkeep.checkpointer.lists import new_token
-from chatkeep.checkpointer.values import Value
+from chatkeep.checkpointer.record import Stored, Value
 from chatkeep.checkpointer.writes import BLOCK, TASK, Write, attribute, pack_bundle, seal_write
 
 _LARGE_INDEXES, _LARGE_BYTES, _SMALL_BYTES = 8, 32_000, 2_000  # a full item is then still below the item limit
@@ -56,7 +54,7 @@ def _task_request(
         values[f":{TASK}"] = {"S": task_id}
     request = {
         "TableName": table,
-        "Key": key(maker.thread_id, keys.writes(maker.namespace, checkpoint_id, task_id, block)),
+        "Key": keys.primary(maker.thread_id, keys.writes(maker.namespace, checkpoint_id, task_id, block)),
         "UpdateExpression": "SET " + ", ".join(sets),
         "ExpressionAttributeValues": values,
     }
@@ -67,7 +65,7 @@ def _attribute(maker: ItemMaker, checkpoint_id: str, write: Write[Value], most: 
     """A write as an attribute of about `most` bytes at the most, and the items of the parts that are not in it."""
     stored, rows = _laid_out(maker, write, most // 2)
     sealed = seal_write(maker.codec, write.holding(stored))
-    if len(sealed) <= most or not stored.inline:
+    if len(sealed) <= most or not stored.rest:
         return sealed, rows
     stored, items = maker.outsource(keys.oversize(maker.namespace, checkpoint_id), stored)
     return seal_write(maker.codec, write.holding(stored)), [*rows, *items]
@@ -80,11 +78,11 @@ def bundle(maker: ItemMaker, checkpoint_id: str, writes: Iterable[Write[Value]])
     for write in writes:
         stored, rows = _laid_out(maker, write, _BUNDLED_BYTES)
         payload += rows
-        if stored.inline and len(stored.inline[1]) > _BUNDLED_BYTES:
+        if stored.rest and len(stored.rest[1]) > _BUNDLED_BYTES:
             stored, items = maker.outsource(keys.oversize(maker.namespace, checkpoint_id), stored)
             payload += items
         bundled.append(write.holding(stored))
-    sort_key = keys.bundle(maker.namespace, checkpoint_id, new_token())
+    sort_key = keys.bundle(maker.namespace, checkpoint_id, keys.new_token())
     item, more = maker.named(sort_key, checkpoint_id, pack_bundle(bundled), MOST_BUNDLE_BYTES)
     return item, [*payload, *more]
 

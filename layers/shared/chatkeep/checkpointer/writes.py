@@ -9,7 +9,7 @@ from langgraph.checkpoint.base import writes_sort_key
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item
 from chatkeep.checkpointer.codec import Codec
-from chatkeep.checkpointer.header import Stored, pack_stored, unpack_stored
+from chatkeep.checkpointer.record import Stored, pack_stored, unpack_stored
 
 V = TypeVar("V")
 Other = TypeVar("Other")

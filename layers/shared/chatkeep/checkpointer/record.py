@@ -1,4 +1,4 @@
-"""A checkpoint's header: the checkpoint without its values, and where the value of each channel lies."""
+"""Records of a checkpoint: serialized values, where they lie, and the header that names the place of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,11 +11,21 @@ _FORMAT = 1  # of a header and all that it refers to
 
 
 @dataclass(frozen=True)
-class Blob:
-    """A value's rest in items of its own; an unchanged one is referred to and not written again."""
+class Value:
+    """A serialized value: its long lists element by element, and the rest. Of a list, all is the list at ()."""
 
-    token: str
-    parts: int
+    rest: Frame | None
+    lists: dict[Path, list[Frame]] = field(default_factory=dict)
+    delta: bool = False
+
+    @property
+    def elements(self) -> list[Frame] | None:
+        """The elements of a value that is a list, None of any other."""
+        return self.lists.get(())
+
+
+Blob = tuple[str, int]
+"""A value's rest in items of its own: their token and number. An unchanged one is referred to and not written again."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +66,10 @@ class Stored:
     `snapshot_of` is the checkpoint that took it, for a DeltaChannel's snapshot.
     """
 
-    rest: Frame | Blob | None
+    rest: Frame | None
     lists: dict[Path, StoredList] = field(default_factory=dict)
     snapshot_of: str | None = None
-
-    @property
-    def inline(self) -> Frame | None:
-        """The rest, where it is inline."""
-        return None if isinstance(self.rest, Blob) else self.rest
+    blob: Blob | None = None
 
     @property
     def refs(self) -> Iterator[Ref]:
@@ -125,21 +131,19 @@ def unpack_header(checkpoint_id: str, packed: list[Any], *, pruned: bool) -> Hea
 
 def pack_stored(stored: Stored) -> list[Any]:
     """Plain data, as `Codec.seal` takes it."""
-    rest: Any = stored.rest
-    if isinstance(rest, Blob):
-        rest = [rest.parts, rest.token]
-    elif rest is not None:
-        rest = pack(rest)
+    rest: Any = pack(stored.rest) if stored.rest else None
+    if stored.blob:
+        token, count = stored.blob
+        rest = [count, token]
     return [stored.snapshot_of, rest, *([path, *pack_list(found)] for path, found in stored.lists.items())]
 
 
 def unpack_stored(packed: list[Any]) -> Stored:
     snapshot_of, rest, *lists = packed
+    found = {tuple(path): unpack_list(fields) for path, *fields in lists}
     if isinstance(rest, list) and isinstance(rest[0], int):
-        rest = Blob(rest[1], rest[0])
-    elif rest is not None:
-        rest = unpack(rest)
-    return Stored(rest, {tuple(path): unpack_list(fields) for path, *fields in lists}, snapshot_of)
+        return Stored(None, found, snapshot_of, (rest[1], rest[0]))
+    return Stored(unpack(rest) if rest is not None else None, found, snapshot_of)
 
 
 def pack_list(stored: StoredList) -> list[Any]:
