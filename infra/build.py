@@ -108,7 +108,7 @@ def _folder_bytes(folder: Path) -> int:
 
 
 def report(weights: dict[str, dict[str, int]]) -> int:
-    """Print one line a function; 1 when one of them is over Lambda's limit."""
+    """Print one line per function. Returns 1 if one of them exceeds Lambda's limit."""
     for name, parts in weights.items():
         total = sum(parts.values())
         listed = " + ".join(f"{part} {size / 1e6:.1f}" for part, size in parts.items())

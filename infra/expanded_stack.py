@@ -1,4 +1,4 @@
-"""What CloudFormation creates of a template with a deployment's parameters, and of the templates nested in it."""
+"""The resources that CloudFormation creates from a template and its nested ones, with a deployment's parameters."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class ExpandedStack:
 
     @cached_property
     def resources(self) -> dict[str, Any]:
-        """What is created, by logical id; an attribute of another resource is its name. Raises AbsentError."""
+        """The created resources by logical id; an attribute of another resource is its name. Raises AbsentError."""
         declared = self.template["Resources"].items()
         return {name: self._resolver.resolve(one) for name, one in declared if self._is_there(one)}
 
@@ -46,12 +46,12 @@ class ExpandedStack:
         return {name: self._resolver.resolve(one["Value"]) for name, one in declared if self._is_there(one)}
 
     def of_type(self, kind: str) -> dict[str, Any]:
-        """The properties of what is created of a type, by logical id."""
+        """The properties of the created resources of a type, by logical id."""
         return {name: one.get("Properties", {}) for name, one in self.resources.items() if one["Type"] == kind}
 
 
 def stacks(parameters: Mapping[str, Any]) -> Iterator[ExpandedStack]:
-    """The stack of template.yaml, expanded, and those nested in it."""
+    """The expanded stack of template.yaml and those nested in it."""
     root = ExpandedStack(expand(load(TEMPLATE), parameters), parameters)
     yield root
     for nested in root.of_type("AWS::CloudFormation::Stack").values():

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it, SAM's part expanded by SAM's own translator; needs no network.
+"""The template as CloudFormation gets it, expanded by SAM's own translator; needs no network.
 
     python -m infra.expansion FOLDER
 
@@ -26,14 +26,14 @@ TEMPLATE = ROOT / "template.yaml"
 _SOURCES = ("CodeUri", "ContentUri")
 _UPLOADED = "s3://bucket/key"
 
-logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of a feature flag of AWS's own
+logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of an internal feature flag of AWS
 
 
 def expand(template: dict[str, Any], parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The template without SAM's types; parameters and conditions stay open.
 
-    SAM itself heeds few parameters: `Rollout` decides whether there is anything of CodeDeploy. A folder counts as
-    uploaded, which is what `sam deploy` does with it first. Raises InvalidDocumentException.
+    SAM itself heeds few parameters; `Rollout` decides about the resources of CodeDeploy. A folder counts as uploaded,
+    as `sam deploy` uploads it first. Raises InvalidDocumentException.
     """
     sam = deepcopy(template)
     for resource in sam["Resources"].values():
@@ -52,8 +52,8 @@ def configured(environment: str) -> dict[str, str]:
 
 
 def write(folder: Path) -> None:
-    """Write the expansion for production, which has all parts, and copies of the templates nested in it, where it looks
-    for them."""
+    """Write the expansion for production, which has all parts, and copies of its nested templates where it refers to
+    them."""
     folder.mkdir(parents=True, exist_ok=True)
     template = expand(load(TEMPLATE), configured("production"))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a stack costs a month while nobody uses it, counted from the templates: `python -m infra.idle_cost`.
+"""The monthly cost of an unused stack, computed from the templates: `python -m infra.idle_cost`.
 
 Prices are those of us-east-1 in US dollars, without the free tier: https://aws.amazon.com/cloudwatch/pricing/,
 https://aws.amazon.com/secrets-manager/pricing/, https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/xray/pricing/
@@ -21,7 +21,7 @@ INVOCATION = 0.20 / 1_000_000
 TRACE = 5.00 / 1_000_000
 GB_SECOND = 0.0000166667
 SECONDS_A_RUN = 0.2
-"""What a scheduled run that finds nothing takes, on the safe side."""
+"""Seconds of a scheduled run that finds nothing to do, estimated generously."""
 
 PRICED = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::SecretsManager::Secret")
 FREE_WHILE_IDLE = {
@@ -31,7 +31,7 @@ FREE_WHILE_IDLE = {
     "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
-    "AWS::AppConfig::Application",  # by what is asked of it, which is nothing
+    "AWS::AppConfig::Application",  # paid per request, and there are none
     "AWS::AppConfig::ConfigurationProfile",
     "AWS::AppConfig::HostedConfigurationVersion",
     "AWS::CloudFormation::Stack",
@@ -39,21 +39,21 @@ FREE_WHILE_IDLE = {
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolClient",
-    "AWS::DynamoDB::Table",  # on demand; storage and its backup by the gigabyte
+    "AWS::DynamoDB::Table",  # on demand; storage and backup are paid per gigabyte
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",
     "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
-    "AWS::Logs::LogGroup",  # by the gigabyte
-    "AWS::WAFv2::WebACLAssociation",  # the ACL itself is not the stack's
+    "AWS::Logs::LogGroup",  # paid per gigabyte
+    "AWS::WAFv2::WebACLAssociation",  # the ACL itself is not in the stack
 }
 
 
 @dataclass(frozen=True)
 class Item:
-    """A line of the bill; `each` is its price a month."""
+    """A line of the bill; `each` is the price per unit and month."""
 
     what: str
     count: int
@@ -65,7 +65,7 @@ class Item:
 
 
 def bill(deployments: Iterable[ExpandedStack]) -> list[Item]:
-    """What the stacks cost. Raises ValueError for a type of resource whose price is not known here."""
+    """The bill of the stacks. Raises ValueError for a type of resource without a known price."""
     resources = [pair for deployment in deployments for pair in deployment.resources.items()]
     alarms, dashboards, rules, secrets = (dict(_of_type(resources, kind)) for kind in PRICED)
     if unknown := {one["Type"] for _, one in resources} - FREE_WHILE_IDLE - set(PRICED):
@@ -89,12 +89,12 @@ def _of_type(resources: list[tuple[str, Any]], kind: str) -> Iterator[tuple[str,
 
 
 def _watched(alarm: dict[str, Any]) -> int:
-    """An alarm on a sum is paid for each metric in it."""
+    """The number of metrics in the alarm; each is paid for."""
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
 
 
 def _target(rule: dict[str, Any], aliases: dict[str, Any]) -> str:
-    """The function that a rule invokes, itself or by an alias."""
+    """The function that a rule invokes, directly or by an alias."""
     (target,) = rule["Targets"]
     invoked = _logical_id(target["Arn"])
     return _logical_id(aliases[invoked]["FunctionName"]) if invoked in aliases else invoked
@@ -113,7 +113,7 @@ def runs_a_month(schedule: str) -> int:
 
 
 def _metrics_of(services: set[str], dashboard: dict[str, Any]) -> Iterator[str]:
-    """The dashboard shows each metric of our own, so it tells which ones a service sends."""
+    """The metrics that these services send, read from the dashboard, which shows each one."""
     for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
         for _, name, *rest in (metric for metric in widget["properties"].get("metrics", []) if len(metric) > 1):
             if rest[:1] == ["service"] and rest[1] in services:
@@ -121,14 +121,14 @@ def _metrics_of(services: set[str], dashboard: dict[str, Any]) -> Iterator[str]:
 
 
 def _run(function: dict[str, Any]) -> float:
-    """One run; a trace is recorded of each where they are, as they come further apart than a second."""
+    """The bill per run. Traces, if on, record every run, as runs are more than a second apart."""
     trace = TRACE if function.get("TracingConfig", {}).get("Mode") == "Active" else 0
     gigabytes: float = function["MemorySize"] / 1024
     return INVOCATION + trace + SECONDS_A_RUN * gigabytes * GB_SECOND
 
 
 def total(items: Iterable[Item]) -> float:
-    """Dollars a month, to the cent."""
+    """Dollars per month, to the cent."""
     return round(sum(item.dollars for item in items), 2)
 
 

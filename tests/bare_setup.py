@@ -1,4 +1,4 @@
-"""Sets the project up and runs it where there is next to nothing: coreutils, make, a shell and one Python.
+"""Sets the project up and runs it on an almost bare system: coreutils, make, a shell and one Python.
 
 python -m tests.bare_setup [PYTHON...]    each Python at hand unless some are named
 """
@@ -19,7 +19,7 @@ from tests.runner import READY
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
-# No node, npm, java, git or uv, which may be there on one machine and not on the next.
+# No node, npm, java, git or uv, which only some machines have.
 PROGRAMS = [
     "basename", "cat", "cp", "dirname", "env", "expand", "ln", "ls", "make", "mkdir", "mv", "rm", "sed", "sh", "touch",
     "tr",
@@ -32,7 +32,7 @@ if sys.base_prefix == sys.prefix:
 
 
 class SetupFailedError(Exception):
-    """The message is what was said."""
+    """A step of the set-up failed; the message is its output."""
 
 
 def main() -> int:
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _candidates() -> Iterator[str]:
-    """The Pythons on PATH, in the usual folders, of pyenv and of uv."""
+    """The Pythons on PATH, in the usual folders, and those of pyenv and uv."""
     for version in VERSIONS:
         name = f"python{version}"
         for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/bin", "/usr/local/bin"]:
@@ -68,7 +68,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _identify(python: str) -> tuple[str, str] | None:
-    """Version and path of a Python that can make an environment and is in none itself."""
+    """Version and path of a Python that can make an environment and is not itself in one."""
     try:
         answer = subprocess.run([python, "-c", QUESTION], capture_output=True, text=True, check=False).stdout.split()
     except OSError:
@@ -77,7 +77,7 @@ def _identify(python: str) -> tuple[str, str] | None:
 
 
 def try_with(python: str) -> None:
-    """Copy the tracked files, and do there what the README says first. Raises SetupFailedError."""
+    """Copy the tracked files and carry out the README's first steps there. Raises SetupFailedError."""
     with tempfile.TemporaryDirectory() as scratch:
         tree, programs = Path(scratch) / "tree", Path(scratch) / "programs"
         _copy(tree)
@@ -103,7 +103,7 @@ def _provide(programs: Path, python: str) -> None:
     for name in PROGRAMS:
         if found := shutil.which(name):
             (programs / name).symlink_to(found)
-    # Not a link: a Python that is not where it was installed may not find its library.
+    # Not a link: a Python run from elsewhere than its installation may not find its library.
     (programs / "python3").write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
     (programs / "python3").chmod(0o755)
 

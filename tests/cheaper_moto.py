@@ -1,6 +1,6 @@
-"""Spares moto 5.2 work that its answers do not need, so that tables of thousands of items can be tested.
+"""Patches for moto 5.2 that skip needless work, so that tables of thousands of items can be tested.
 
-Each patch says what moto does, since which version, and what would make the patch unnecessary. The figures are
+Each patch names moto's behaviour, the version that began it, and a remedy in moto itself. The figures are
 processor time per request on a table of a hundred items. `tests/unit/test_cheaper_moto.py` holds the answers to moto's.
 """
 
@@ -21,11 +21,11 @@ _serialize = JSONSerializer._serialize_type_structure
 
 
 def _snapshot(table: Table, memo: dict[int, Any]) -> Table:
-    """The table as a transaction finds it, which shares its items: they are never changed in place, see `_get_own`.
+    """A snapshot of the table before a transaction that shares its items: they never change in place, see `_get_own`.
 
     Since `transact_write_items` came (1.3.16 has it), moto copies the table with all of its items for each item of a
-    transaction, to be able to go back: 30 ms instead of 10, and more the more is stored. It would do to copy the items
-    that the transaction names, or each table once.
+    transaction, for the rollback: 30 ms instead of 10, and more in a larger table. Copying the items that the
+    transaction names, or each table once, would be enough.
     """
     snapshot = copy.copy(table)
     snapshot.items = defaultdict(dict, {key: dict(partition) for key, partition in table.items.items()})
@@ -33,9 +33,9 @@ def _snapshot(table: Table, memo: dict[int, Any]) -> Table:
 
 
 def _get_own(table: Table, hash_key: Any, range_key: Any = None, projection_expression: Any = None) -> Any:
-    """The item, which moto changes in place, as a copy that takes its place in this table alone.
+    """A copy of the item that replaces it in this table alone, as moto changes it in place.
 
-    `_snapshot` needs that, and nothing else does.
+    Only `_snapshot` needs that.
     """
     found = _find(table, hash_key, range_key, projection_expression)
     if found is not None and not projection_expression and range_key is not None:
@@ -44,11 +44,11 @@ def _get_own(table: Table, hash_key: Any, range_key: Any = None, projection_expr
 
 
 def _project(index: SecondaryIndex, item: Item) -> Item:
-    """The item, which is a copy already, as the index has it.
+    """The item, already a copy, with the attributes that the index projects.
 
-    Since indexes project (4.2.0), moto takes an item apart along expression paths, and makes JSON of every attribute
-    and parses it: 64 ms for 50 items instead of 25. It would do to pick the attributes by their names, as paths into
-    documents cannot be projected.
+    Since indexes project (4.2.0), moto takes an item apart along expression paths, and dumps and parses every attribute
+    as JSON: 64 ms for 50 items instead of 25. Picking attributes by name would be enough, as an index cannot project
+    paths into documents.
     """
     if index.projection["ProjectionType"] != "ALL":
         wanted = {*index.table_key_attrs, *index.schema_key_attrs, *index.projection.get("NonKeyAttributes", ())}
@@ -61,8 +61,8 @@ def _serialize_plain(serializer: JSONSerializer, serialized: Any, value: Any, sh
     """A structure of an answer, with an item's values as they are.
 
     Since DynamoDB's answers pass through the serializer of all services (5.2.0), moto looks for each of the ten members
-    of a value under several names, at each level of a document: 210 ms for 100 items instead of 30. It would do to
-    serialize what is an AttributeValue by the one member that it has.
+    of a value under several names, at each level of a document: 210 ms for 100 items instead of 30.
+    Serializing an AttributeValue by its one member would be enough.
     """
     if shape.name == "AttributeValue" and _is_plain(value):
         serialized[key] = value
@@ -71,7 +71,7 @@ def _serialize_plain(serializer: JSONSerializer, serialized: Any, value: Any, sh
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is a value of DynamoDB's that is sent as it is, which bytes and sets of them are not."""
+    """Whether it is a DynamoDB value that is sent unchanged, unlike bytes and sets of them."""
     if not isinstance(value, dict) or len(value) != 1:
         return False
     ((kind, held),) = value.items()
@@ -81,10 +81,10 @@ def _is_plain(value: Any) -> bool:
 
 
 def _traverse(traverser: DepthFirstTraverser, root: Node) -> Node:
-    """Visits an expression as moto does, which it does ten times for each update.
+    """Visits an expression as moto does, ten times per update.
 
     Since expressions have a tree (1.3.16), moto asks at each node which kinds are wanted, and whether the node is of
-    these abstract classes: 10 ms for an update instead of 8. It would do to ask once for each walk.
+    these abstract classes: 10 ms per update instead of 8. Asking once per walk would be enough.
     """
     kinds = traverser.nodes_to_be_processed()
     is_node, wanted = _cached_test(Node), _cached_test(kinds)
@@ -108,7 +108,7 @@ def _traverse(traverser: DepthFirstTraverser, root: Node) -> Node:
 
 @cache
 def _cached_test(kinds: Any) -> Callable[[type], bool]:
-    """Whether a class is one of these kinds: they are abstract, and to ask Python costs a function call each time."""
+    """A cached test for these abstract kinds, as asking Python costs a function call each time."""
     return cache(lambda kind: issubclass(kind, kinds))
 
 
@@ -123,14 +123,14 @@ _UPSTREAM = [(kind, name, kind.__dict__.get(name)) for kind, name, _ in PATCHES]
 
 
 def install() -> None:
-    """Have all of moto's tables do so."""
+    """Apply the patches to all of moto's tables."""
     for kind, name, cheaper in PATCHES:
         setattr(kind, name, cheaper)
 
 
 @contextmanager
 def as_upstream() -> Iterator[None]:
-    """moto as it is published, as long as the context lasts."""
+    """The unpatched moto, as long as the context lasts."""
     for kind, name, original in _UPSTREAM:
         setattr(kind, name, original) if original else delattr(kind, name)
     try:

@@ -23,7 +23,7 @@ STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
 
 @dataclass(frozen=True)
 class Response:
-    """What came back."""
+    """A response of the API."""
 
     answer: Answer
 
@@ -70,8 +70,8 @@ def _claims(authorization: str | None) -> Claims:
 
 @dataclass(frozen=True)
 class Client:
-    """Requests of one user, or of nobody. What a handler raises reaches the test, and every answer is held to the API's
-    document."""
+    """Requests of one user, or of nobody. A handler's error reaches the test, and every answer is checked against
+    the API's document."""
 
     user_id: str | None
     deadline_seconds: float | None = None
@@ -82,18 +82,18 @@ class Client:
         return replace(self, user_id=user_id)
 
     def in_groups(self, groups: str) -> "Client":
-        """The same client, whose user is in these groups of the pool, with commas between."""
+        """The same client, with its user in these comma-separated groups of the pool."""
         return replace(self, groups=groups)
 
     def anonymous(self) -> "Client":
         return Client(None)
 
     def with_deadline(self, seconds: float) -> "Client":
-        """The same client, whose functions have so long to answer instead of the template's time-out."""
+        """The same client, whose functions have this time-out instead of the template's."""
         return replace(self, deadline_seconds=seconds)
 
     def after(self, seconds: float) -> "Client":
-        """The same client, whose requests the gateway received so long before their function starts."""
+        """The same client, whose requests reach the gateway so many seconds before their function starts."""
         return replace(self, age_seconds=seconds)
 
     def get(self, path: str, **options: Any) -> Response:
@@ -149,7 +149,7 @@ class Client:
         return response
 
     def invoke(self, invocation: Invocation) -> Any:
-        """The handler's own result for an event. Raises ResultTooLargeError where Lambda would not pass it on."""
+        """The handler's own result for an event. Raises ResultTooLargeError if Lambda would not pass it on."""
         function = _functions()[invocation.function]
         module, _, name = function.handler.rpartition(".")
         request_id = invocation.event["requestContext"]["requestId"]

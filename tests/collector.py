@@ -1,4 +1,4 @@
-"""A receiver of spans by OTLP over HTTP, such as an OpenTelemetry collector, which can fail in each way."""
+"""A receiver of spans by OTLP over HTTP, like an OpenTelemetry collector, that can be made to fail."""
 
 import json
 import threading
@@ -36,8 +36,7 @@ class Received:
 
 @dataclass
 class Collector:
-    """How it answers, and what it got: `bodies` are what was posted, as it came, and
-    `peers` the ports that it came from."""
+    """How the collector answers and which requests it got: raw `bodies`, and `peers`, the ports of their senders."""
 
     url: str = ""
     status: int = 200
@@ -57,7 +56,7 @@ class Collector:
         return found
 
     def tree(self) -> dict[str, Any]:
-        """Names within names, as the spans lie in each other; those whose parent is elsewhere are outermost."""
+        """The spans' names, nested like the spans; those whose parent is elsewhere are outermost."""
         spans = self.spans
         known = {one.span_id for one in spans}
         return _below([one for one in spans if one.parent_id not in known], spans)
@@ -124,12 +123,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """Whoever gave up in the middle is no concern of the collector's."""
+        """Ignores clients that hang up in the middle."""
 
 
 @contextmanager
 def tracing_here(environment: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """This process as it is with tracing on; its spans are what the collector has."""
+    """This process with tracing on; its spans go to the collector."""
     with collecting() as collector, environment.context() as changed:
         changed.delenv(correlation.XRAY_HEADER, raising=False)
         changed.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)

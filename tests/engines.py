@@ -24,19 +24,19 @@ from infra.local.stack import Stack
 from infra.local.tables import create_missing_tables
 from tests import cheaper_moto
 
-# moto's tables are plain dictionaries, and its read-modify-write of an item is not atomic between threads; real
-# DynamoDB's is. One request at a time restores that.
+# moto's read-modify-write of an item is not atomic between threads, but real DynamoDB's is. One request at a time
+# restores that.
 _one_at_a_time = threading.Lock()
 
 
 interceptors: list[Callable[[Any], Any]] = []
-"""Each may answer a request to AWS in place of the engine, or fail it; None leaves it to the next."""
+"""Hooks that may answer or fail a request to AWS in place of the engine; None leaves it to the next one."""
 TO_ITS_URL = object()
-"""An answer that lets the request go to where it is addressed to."""
+"""An answer that lets the request go to its own address."""
 
 
 def moto_answer(event_name: str, request: Any, **options: Any) -> Any:
-    """What moto answers, or None where it is not active."""
+    """moto's answer, or None if it is not active."""
     with _one_at_a_time:
         return botocore_stubber(event_name, request, **options)
 
@@ -76,7 +76,7 @@ class Engine:
 
 
 def start_engine(name: str) -> Engine:
-    """`moto`, `dynoxide` or `dynamodb-local`. Raises EngineError or FetchError when its program cannot be had."""
+    """`moto`, `dynoxide` or `dynamodb-local`. Raises EngineError or FetchError if its program is not available."""
     if name == "moto":
         return Engine(name)
     folder = Path(tempfile.mkdtemp(prefix="chatkeep-"))
@@ -92,7 +92,7 @@ def start_engine(name: str) -> Engine:
 
 @contextmanager
 def with_tables(name: str, stack: Stack) -> Iterator[Engine]:
-    """An engine of one's own that has the stack's tables, until the context ends."""
+    """A separate engine with the stack's tables, until the context ends."""
     engine = start_engine(name)
     with engine.tables(stack):
         yield engine

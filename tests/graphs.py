@@ -56,7 +56,7 @@ def add(numbers: list[int]) -> int:
 
 
 def agent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """An agent that calls a tool once a turn."""
+    """An agent that calls a tool once per turn."""
     return create_agent(Caller(), [add], checkpointer=checkpointer)
 
 
@@ -68,7 +68,7 @@ def _one_node(node: Callable[..., Any], checkpointer: Any) -> Any:
 
 
 def flood(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Answers with the results of as many tool calls as the first number says, each of as many bytes as the second."""
+    """Answers from tool results: the first number says how many, the second how many bytes each has."""
 
     def answer(state: MessagesState) -> dict[str, Any]:
         said = state["messages"][-1]
@@ -82,8 +82,7 @@ def flood(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 def verbose(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Answers with as many characters as the first number says, and before with as many in a tool call's arguments as
-    the second says."""
+    """Calls a tool and answers: the first number is the answer's length in characters, the second the arguments'."""
 
     def answer(state: MessagesState) -> dict[str, Any]:
         characters, arguments = map(int, state["messages"][-1].text.split())
@@ -95,7 +94,7 @@ def verbose(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Ends with a tool call that nothing answers."""
+    """Ends with an unanswered tool call."""
 
     def answer(state: MessagesState) -> dict[str, Any]:
         call = {"name": "ring", "args": {}, "id": f"call-{len(state['messages'])}"}
@@ -115,7 +114,7 @@ def mute(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 class Patient(BaseChatModel):
-    """Says two words, lets `meanwhile` happen, and then waits for longer than anybody does."""
+    """Says two words, runs `meanwhile`, and then waits longer than any caller does."""
 
     @property
     def _llm_type(self) -> str:
@@ -143,7 +142,7 @@ meanwhile: list[Callable[[], object]] = [lambda: None]
 
 
 def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Never comes to an end by itself, unless it is told to be quick."""
+    """Never ends by itself, unless told to be quick."""
 
     async def answer(state: MessagesState) -> dict[str, Any]:
         asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
@@ -153,7 +152,7 @@ def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Answers as the model does, once `meanwhile` is over: a thread that nothing can stop."""
+    """Answers like the model once `meanwhile` is over, in a thread that cannot be stopped."""
 
     async def answer(state: MessagesState) -> dict[str, Any]:
         if not state["messages"][-1].text.startswith("quick"):
@@ -164,7 +163,7 @@ def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 ran: list[Any] = []
-"""What the tool `keep` was called with, newest last."""
+"""The arguments that the tool `keep` was called with, newest last."""
 
 
 @tool
@@ -195,13 +194,13 @@ def final() -> str:
 
 @tool(response_format="content_and_artifact")
 def lock() -> tuple[str, object]:
-    """A result beside which lies what no storage keeps."""
+    """A result with an artifact that no storage keeps."""
     ran.append("lock")
     return "locked", threading.Lock()
 
 
 def ending(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """An agent whose tools end the run, or leave it what cannot be stored."""
+    """An agent whose tools end the run or return values that cannot be stored."""
     return create_agent(model, tools=[final, lock], system_prompt=system_prompt, checkpointer=checkpointer)
 
 
@@ -252,7 +251,7 @@ own_checkpointer: list[Any] = []
 
 
 def independent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Asks the model, and fails if it was told to; reads and keeps the thread by a checkpointer of its own, or none."""
+    """Asks the model, and fails if told to; keeps the thread in a checkpointer of its own, or in none."""
 
     def fail(state: MessagesState) -> None:
         if state["messages"][-2].text == "fail":
@@ -279,7 +278,7 @@ answer_by: list[float] = []
 
 
 def timed(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Notes until when its model may answer, as `time.monotonic` has it."""
+    """Notes the deadline of its model, by `time.monotonic`."""
 
     async def answer(state: MessagesState) -> dict[str, Any]:
         answer_by.append(model.answer_by)  # type: ignore[attr-defined]
@@ -298,7 +297,7 @@ def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
 
 
 def garbled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Answers, in its only step, with what no storage keeps."""
+    """Answers, in its only step, with a value that no storage keeps."""
 
     def answer(state: MessagesState) -> dict[str, Any]:
         call = {"name": "fly", "args": {"speed": 2**64, "to": "\ud83d"}, "id": f"call-{len(state['messages'])}"}
@@ -312,13 +311,13 @@ def _extended(state: list[str], writes: list[list[str]]) -> list[str]:
 
 
 class Crowd(MessagesState):
-    """What many tasks have written beside the messages."""
+    """A state with a DeltaChannel that many tasks write to beside the messages."""
 
     log: Annotated[list[str], DeltaChannel(_extended)]
 
 
 class Listed(MessagesState):
-    """The same in an ordinary channel."""
+    """Like `Crowd`, but in an ordinary channel."""
 
     log: Annotated[list[str], operator.add]
 
@@ -344,13 +343,13 @@ def _crowd(state: type[Crowd] | type[Listed], model: BaseChatModel, checkpointer
 
 
 def crowd(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Has as many tasks side by side as the first number says write as many bytes each as the second to a DeltaChannel,
-    and then asks the model."""
+    """Runs tasks in parallel and then asks the model: the first number says how many tasks, the second how many bytes
+    each writes to a DeltaChannel."""
     return _crowd(Crowd, model, checkpointer)
 
 
 def listed_crowd(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """The same with an ordinary channel."""
+    """The same, but with an ordinary channel."""
     return _crowd(Listed, model, checkpointer)
 
 
@@ -358,7 +357,7 @@ ROOMS = 60
 
 
 def hall(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
-    """Asks the model, and then has as many graphs side by side as `ROOMS`, or none for "quick", keep a memory each."""
+    """Asks the model, then runs `ROOMS` graphs in parallel, or none for "quick", which keep a memory each."""
 
     async def answer(state: MessagesState) -> dict[str, Any]:
         return {"messages": [await model.ainvoke(state["messages"])]}

@@ -1,4 +1,4 @@
-"""A function under AWS's own runtime client, in the environment that Lambda gives it, and what it writes."""
+"""A function under AWS's own runtime client, in the environment that Lambda gives it, and its output."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from tests.runtime_api import RuntimeApi, serving
 LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 LONGEST_WAIT = 120
-"""Seconds that an answer may take, as several functions start at once and compile what they import."""
+"""Seconds allowed for an answer, as several functions start at once and compile their imports."""
 
 
 class FunctionError(Exception):
-    """The function raised; the message is what it told Lambda."""
+    """The function raised; the message is its error as Lambda gets it."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """A Python with its options, and the folders that it finds the function, its layers and the client in."""
+    """A Python with its options, and the folders of the function, its layers and the client."""
 
     python: Sequence[str]
     folders: Sequence[Path]
@@ -38,7 +38,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Line:
-    """Something that the function wrote."""
+    """An entry of the function's output."""
 
     text: str
 
@@ -53,7 +53,7 @@ class Line:
 
     @property
     def level(self) -> int:
-        """As Lambda takes it: INFO without a level, and without a time in RFC 3339.
+        """The level as Lambda reads it: INFO without a level, and without a time in RFC 3339.
 
         https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
         """
@@ -83,16 +83,16 @@ class Running:
         raise FunctionError("\n".join(line.text for line in self.written))
 
     def logged(self) -> list[Line]:
-        """What of it reaches the log group."""
+        """The part of the output that reaches the log group."""
         return [line for line in self.written if line.level >= LEVELS[self.platform_level]]
 
 
 @contextmanager
 def running(function: Function, code: Code, stack: Stack, variables: Mapping[str, str]) -> Iterator[Running]:
-    """The function with these of its variables changed, until the context ends."""
+    """The function with these variables changed, until the context ends."""
     level = str(stack.globals_of("Function")["LoggingConfig"]["ApplicationLogLevel"])
     api = RuntimeApi(function.name, LONGEST_WAIT)  # time-outs are tested elsewhere
-    receiver, sender = os.pipe()  # what the client's own handler writes, in frames
+    receiver, sender = os.pipe()  # the output of the client's own handler, in frames
     with serving(api), os.fdopen(receiver, "rb") as frames:
         process = subprocess.Popen(
             [*code.python, "-m", "awslambdaric", function.handler],

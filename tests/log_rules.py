@@ -1,4 +1,4 @@
-"""What has to hold of the logs after the marked conversation, at each LogLevel: rules, which raise AssertionError."""
+"""Rules for the logs after the marked conversation, at each LogLevel; each raises AssertionError."""
 
 from tests.lambda_function import LEVELS
 from tests.marked import MARKS, SIGNATURES, Deployment
@@ -33,7 +33,7 @@ COUNTED = {
 
 
 def nothing_of_a_conversation_and_no_key_is_written(talked: Deployment) -> None:
-    """Neither is it dropped by Lambda: another LogFormat would let it pass."""
+    """Lambda does not drop it either: another LogFormat would let it pass."""
     written = [line.text for line in talked.written()]
     marks = [*MARKS.values(), *SIGNATURES]
     assert {mark: line[:300] for mark in marks for line in written if mark in line} == {}
@@ -72,10 +72,10 @@ def each_5xx_is_an_error_with_route_status_and_code(talked: Deployment) -> None:
 
 
 def each_line_names_the_request_that_it_is_of(talked: Deployment) -> None:
-    """By the id that API Gateway gave it; the sweep's have Lambda's."""
+    """Each request by API Gateway's id; the sweep's runs have Lambda's."""
     for function, ran in talked.functions.items():
         lines = [line.record for line in ran.written if line.record.get("level") or "_aws" in line.record]
-        written = [one for one in lines if one.get("requestId") != ""]  # what a library says while it is imported
+        written = [one for one in lines if one.get("requestId") != ""]  # a library's lines while it is imported
         known = set(ran.api.invocations) if function == "SweepFunction" else set(talked.request_ids)
         assert {one.get("request_id") for one in written} <= known, function
         invocations = {one["function_request_id"] for one in written if "_aws" not in one}

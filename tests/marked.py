@@ -1,4 +1,4 @@
-"""A conversation through all functions in which each thing that no log may hold carries a mark."""
+"""A conversation through all functions in which everything that no log may hold carries a mark."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ FORGED = [
         "traceparent",
     )
 ]
-"""Headers by which a client might want to name its request itself."""
+"""Headers with which a client might try to choose its request's id."""
 SECRETS = {
     "OPENAI_API_KEY": MARKS["openaikey"],
     "CURSOR_SECRET": MARKS["cursorsecret"],
@@ -72,7 +72,7 @@ class Deployment:
         return [line for function in self.functions.values() for line in function.written]
 
     def logged(self) -> list[Line]:
-        """What of it reaches the log groups."""
+        """The part of the output that reaches the log groups."""
         return [line for function in self.functions.values() for line in function.logged()]
 
     def own(self) -> list[Line]:
@@ -100,7 +100,7 @@ def deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, 
 
 
 def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engine) -> Deployment:
-    """The functions as they ended, after the conversation; `code` says where each has its code."""
+    """The functions after the conversation and their end; `code` says where each has its code."""
     with openai.serve() as endpoint:
         variables = {
             "DYNAMODB_ENDPOINT": tables.endpoint or "",
@@ -114,7 +114,7 @@ def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engi
 
 
 def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
-    """A session, turns that succeed and that fail in each way, and requests that are refused."""
+    """A session, turns that succeed or fail in each way, and refused requests."""
     session = {
         "title": MARKS["title"],
         "metadata": {"about": MARKS["metadata"]},
@@ -137,7 +137,7 @@ def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
 
 
 def _send(api: Deployment, path: str, endpoint: openai.Endpoint, answer: Any) -> Any:
-    endpoint.script = [answer, answer]  # a failure that may pass is asked about once more
+    endpoint.script = [answer, answer]  # a passing failure is retried once
     told = api.request("POST", f"{path}/messages", {"content": MARKS["content"]})
     endpoint.script = []
     return told

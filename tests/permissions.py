@@ -21,14 +21,14 @@ ITEM_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-"""What each member of a transaction is authorized as:
+"""The action that each member of a transaction is authorized as:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html"""
 
 _granted: ContextVar[Permissions | None] = ContextVar("granted", default=None)
 
 
 class AccessDeniedError(Exception):
-    """The function's policy does not allow what it did; AWS would have refused it."""
+    """The function's policy does not allow its request; AWS would have refused it."""
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def statements(stack: Stack) -> dict[str, list[dict[str, Any]]]:
 
 
 def granted(stack: Stack) -> dict[str, Permissions]:
-    """What each function may do in DynamoDB."""
+    """The permissions of each function in DynamoDB."""
     tables = {name.rpartition("-")[2]: name for name, _ in stack.tables()}
     return {function: frozenset(_pairs(allowed, tables)) for function, allowed in statements(stack).items()}
 
@@ -64,7 +64,7 @@ def _pairs(allowed: list[dict[str, Any]], tables: dict[str, str]) -> Iterator[tu
 
 
 def needed(operation: str, request: dict[str, Any]) -> Permissions:
-    """The permissions that a request to DynamoDB takes."""
+    """The permissions that a request to DynamoDB needs."""
     if operation in ("TransactWriteItems", "TransactGetItems"):
         members = (member for one in request["TransactItems"] for member in one.items())
         return frozenset((ITEM_ACTIONS[kind], member["TableName"]) for kind, member in members)

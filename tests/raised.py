@@ -1,4 +1,4 @@
-"""The errors that a function may raise, read from its source and from all that it refers to."""
+"""The errors that a function may raise, read from its source and everything that it refers to."""
 
 import ast
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def module(name: str) -> Module:
 
 
 def raised(function: str) -> set[type[ChatkeepError]]:
-    """The errors that are made or raised in what the function of this full name refers to, caught or not."""
+    """The errors created or raised, caught or not, in all code that the function of this full name refers to."""
     seen: set[str] = set()
     found: set[str] = set()
     ends = [function]
@@ -62,7 +62,7 @@ def raised(function: str) -> set[type[ChatkeepError]]:
 
 
 def definition(name: str) -> tuple[str, ast.AST] | None:
-    """The module and the node that define this name; None where it is not ours, or an error of the tree."""
+    """The module and the node that define this name; None if it is not ours, or is an error of the tree."""
     own, _, last = name.rpartition(".")
     if own not in FILES or name.startswith(PREFIX) or last not in module(own).definitions:
         return None
@@ -81,7 +81,7 @@ def made(own: str, node: ast.AST) -> Iterator[str]:
 
 
 def full_name(own: str, node: ast.AST) -> str | None:
-    """What a name, or an attribute of an imported module, stands for."""
+    """The full name behind a name or an attribute of an imported module."""
     if isinstance(node, ast.Name):
         return module(own).imports.get(node.id, f"{own}.{node.id}")
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

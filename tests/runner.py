@@ -1,4 +1,4 @@
-"""A real local runner in a process of its own, and what a test does to it."""
+"""A real local runner in a process of its own, and a test's ways to stop it."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ _OF_THE_TESTS = (
 
 
 class NotReadyError(Exception):
-    """The runner ended before it was ready; the message is what it said."""
+    """The runner ended before it was ready; the message is its output."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Runner:
     said: list[str] = field(repr=False)
     """The lines of its standard error so far."""
     log: threading.Thread = field(repr=False)
-    """Reads them."""
+    """The thread that collects them."""
 
     def token(self, user: str = "alice", seconds: int = 600, groups: Sequence[str] = ()) -> str:
         return tokens.issue(secret(self.folder, tokens.KEY), user, seconds, groups)
@@ -56,12 +56,12 @@ class Runner:
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def stop(self) -> int:
-        """Ask it to end; its exit status."""
+        """Ask the runner to end. Returns its exit status."""
         self.process.terminate()
         return self.process.wait(30)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C in its terminal, which every process of its session gets; wait for its end."""
+        """Press Ctrl-C in its terminal, which reaches every process of its session; wait for its end."""
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(30)
 
@@ -70,7 +70,7 @@ class Runner:
         return _below(self.process.pid)
 
     def kill(self, *, with_children: bool = True) -> None:
-        """End it as a power cut would: no process gets to do anything more."""
+        """Kill all of its processes at once, as a power cut would."""
         victims = [self.process.pid, *(self.children() if with_children else [])]
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
@@ -117,7 +117,7 @@ def start(
 
 @contextmanager
 def running(folder: Path, **options: object) -> Iterator[Runner]:
-    """A runner that is gone afterwards."""
+    """A runner that ends with the context."""
     runner = start(folder, **options)  # type: ignore[arg-type]
     try:
         yield runner

@@ -1,4 +1,4 @@
-"""A stand-in for the API that Lambda's runtime client takes events from and gives results to.
+"""A stand-in for the API from which Lambda's runtime client takes events and to which it gives results.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -20,7 +20,7 @@ PREFIX = "/2018-06-01/runtime/"
 
 @dataclass
 class RuntimeApi:
-    """One function's events and what came of each: `("response", value)`, or an `error` with its type and words."""
+    """One function's events and their results: `("response", value)`, or an `error` with its type and words."""
 
     function: str
     seconds: float
@@ -30,7 +30,7 @@ class RuntimeApi:
     invocations: list[str] = field(default_factory=list)
     """Lambda's id of each event."""
     traces: list[str] = field(default_factory=list)
-    """X-Ray's header of each event, whose sampling `sampled` says."""
+    """X-Ray's header of each event; `sampled` is its sampling decision."""
     sampled: int = 1
 
     def next_headers(self) -> dict[str, str]:

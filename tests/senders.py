@@ -1,4 +1,4 @@
-"""Senders of one user, each in a thread of its own, as each has a function of its own."""
+"""Senders of one user, each in a thread of its own, as each would have a function of its own."""
 
 import threading
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.client import Client
 
 @dataclass
 class Senders:
-    """A turn that is not `quick` runs until `gate` is opened; `started` counts those that have reached their model."""
+    """A turn that is not `quick` runs until `gate` opens; `started` counts the turns that have reached their model."""
 
     api: Client
     pool: ThreadPoolExecutor
@@ -46,14 +46,14 @@ class Senders:
         return self.pool.submit(engine.send, request, runtime.tools())
 
     def reach_the_model(self, sent: Future[Answer]) -> Future[Answer]:
-        """What was sent, once its turn has reached its model."""
+        """The pending request, once its turn has reached the model."""
         assert self.started.acquire(timeout=20)
         return sent
 
 
 @contextmanager
 def gated(monkeypatch: pytest.MonkeyPatch, turns_per_user: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for senders to a deployment whose turns wait for the gate, and which looks for changes all the time."""
+    """Threads for senders to a deployment whose turns wait for the gate; it polls for changes without a pause."""
     monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(admission, "POLL_SECONDS", 0.02)

@@ -1,4 +1,4 @@
-"""What may become of a session while somebody holds a copy of it, and what has to be so afterwards."""
+"""Changes to a session while somebody holds a copy of it, and the rules that must hold afterwards."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,12 +22,12 @@ REPORT = Report(tokens=7)
 
 
 def create(user_id: str, claim: Claim | None) -> SessionView:
-    """A session of which nothing is given."""
+    """Create a session with default settings."""
     return writing.create(user_id, preferences.for_session(user_id, NewSession()), claim)
 
 
 def place(session: Session) -> str:
-    """The place of the session in its user's list by its state."""
+    """The session's place in its user's list, computed from its state."""
     return f"{session.status}#{int(session.is_pinned)}#{session.updated_at}#{session.session_id}"
 
 
@@ -48,7 +48,7 @@ CHANGES: dict[str, Change] = {
 
 
 def check(user_id: str, session_id: str) -> Session:
-    """The session lies where the list has it, and the user's totals count it as what it is."""
+    """Check that the session stands at its place in the list and the user's totals count it by its status."""
     found = sessions.header(user_id, session_id)
     assert found.place == place(found)
     totals = Totals(user_id)

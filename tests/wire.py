@@ -1,4 +1,4 @@
-"""What the models' client asks of DynamoDB: listed, or refused in DynamoDB's place."""
+"""Requests of the models' client to DynamoDB: recorded, or refused in DynamoDB's place."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ Refusal = dict[str, Any]
 
 
 def cancelled(*reasons: str | None) -> Refusal:
-    """TransactionCanceledException, with the reason of each item of the transaction."""
+    """A TransactionCanceledException with the reason for each item of the transaction."""
     codes = [{"Code": reason or "None"} for reason in reasons]
     return refused("TransactionCanceledException") | {"CancellationReasons": codes}
 
@@ -23,7 +23,7 @@ def refused(code: str) -> Refusal:
 
 @contextmanager
 def requests() -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """The operations and parameters of the requests that are made meanwhile, in order."""
+    """The operations and parameters of the requests made within the context, in order."""
     sent: list[tuple[str, dict[str, Any]]] = []
     events = Session._get_connection().connection.client.meta.events
 
@@ -39,7 +39,7 @@ def requests() -> Iterator[list[tuple[str, dict[str, Any]]]]:
 
 @contextmanager
 def refusing(operation: str, *refusals: Refusal) -> Iterator[list[Refusal]]:
-    """The first requests of `operation` are refused, one for each of `refusals`; yields those not yet used."""
+    """Refuse the first requests of `operation`, one per entry of `refusals`; yields the unused entries."""
     left = list(refusals)
     events = Session._get_connection().connection.client.meta.events
 
@@ -55,7 +55,7 @@ def refusing(operation: str, *refusals: Refusal) -> Iterator[list[Refusal]]:
 
 @contextmanager
 def before_it_is_dated(happens: Callable[[], object], most: int = 100) -> Iterator[None]:
-    """Let `happens` come right before each write that sets or compares a session's `updated_at`, other than its own."""
+    """Run `happens` right before each write that sets or compares a session's `updated_at`, except its own."""
     left = [happens] * most
     events = Session._get_connection().connection.client.meta.events
     within = threading.local()

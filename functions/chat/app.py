@@ -26,9 +26,9 @@ install(app)
 def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
     """Run one turn: the question, the graph, the answer.
 
-    A turn that was cancelled, ran out of time or broke after words answers 200 with what it said and its `status`.
-    After a problem the transcript is as it was, but after 502 and 504 the turn may still be stored: to send it again
-    under its `Idempotency-Key` tells.
+    A turn that was cancelled, ran out of time or broke in mid-answer answers 200 with the words so far and its
+    `status`. A problem leaves the transcript as it was. After 502 and 504 the turn may still be stored: sending it
+    again under the same `Idempotency-Key` tells.
     """
     request = engine.Request(
         user_id=user_id(app.current_event),
@@ -58,7 +58,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
 def put_feedback(session_id: str, message_id: str, new: Annotated[NewFeedback, Body()]) -> messages.MessageView:
     """Rate an answer.
 
-    The rating replaces an earlier one; saying the same twice counts once.
+    The rating replaces an earlier one. The same rating sent twice counts once.
     """
     caller = user_id(app.current_event)
     return messages.view(feedback.put(caller, session_id, message_id, Rating(new.rating), new.comment))

@@ -1,8 +1,8 @@
-"""Makes what pip installed a layer, and a function's folder a function: `python3.13 -m infra.artifacts.finish`.
+"""Turns pip's installation into a layer and a folder into a function: `python3.13 -m infra.artifacts.finish`.
 
-Runs on Lambda's Python with nothing installed. Bytecode is of that Python alone, and its files' names are Lambda's, so
-that tracebacks are the same with it. Lambda mounts layers and functions read-only: without bytecode every start
-compiles every module. It is never checked against the source, so that it is the same bytes at each build.
+Runs on Lambda's Python with nothing installed. Lambda mounts layers and functions read-only: without bytecode every
+start compiles every module. The bytecode is for that Python alone. It holds the file names on Lambda, so tracebacks do
+not change. It is never checked against the source, so every build makes the same bytes.
 """
 
 import compileall
@@ -15,31 +15,31 @@ from infra.artifacts.left_out import leave_out, named
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_FOR_LAMBDA = shutil.ignore_patterns("__pycache__", "requirements.txt", "*.md", "py.typed")
-"""Bytecode of another Python, pins, and what is for readers and type checkers."""
+"""Bytecode of another Python, pins, and files for readers and type checkers."""
 IN_LAMBDA = {"layer": "/opt", "function": "/var/task"}
 
 
 class NotCompiledError(Exception):
-    """A module is no Python that Lambda's understands."""
+    """A module is not valid for Lambda's Python."""
 
 
 def layer(name: str, artifacts: Path) -> None:
-    """Add the project's own packages to those that pip installed, and leave out what no path needs."""
+    """Add the project's own packages to those that pip installed, and remove the files that no code path needs."""
     leave_out(name, artifacts / "python", named(PROJECT))
     shutil.copytree(PROJECT / "layers" / name, artifacts / "python", ignore=NOT_FOR_LAMBDA, dirs_exist_ok=True)
 
 
 def function(name: str, artifacts: Path) -> None:
-    """The function's folder below `functions`, so that its import path is the tests' too."""
+    """Copy the function's folder below `functions`, so that its import path is the same as in the tests."""
     shutil.copytree(PROJECT / "functions" / name, artifacts / "functions" / name, ignore=NOT_FOR_LAMBDA)
 
 
 def compile_all(folder: Path, in_lambda: str) -> None:
     """Write the bytecode of every module below `folder`, which Lambda has at `in_lambda`. Raises NotCompiledError.
 
-    In this process and in order: of several workers each compiles what it happens to get, and which objects a module's
-    bytecode shares depends on what its process compiled before. Where a builder's own Python has its bytecode, and
-    whether it is optimized, is of no account: Lambda looks in one place.
+    One process compiles them all in order: which objects a module's bytecode shares depends on the modules compiled
+    before it, and workers would share them out at random. Where the builder's own Python keeps its bytecode, and
+    whether it optimizes it, does not matter: Lambda looks in one place.
     """
     sys.pycache_prefix = None
     done = compileall.compile_dir(

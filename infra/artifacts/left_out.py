@@ -1,7 +1,7 @@
-"""What of the packages the layers leave out, and why. Runs on Lambda's Python with nothing installed.
+"""The parts of packages that the layers leave out, and why. Runs on Lambda's Python with nothing installed.
 
-A package that pyproject.toml names itself stays, so a graph that wants one of these has to name it there. It also stays
-where another package requires it than those that are known to do without it.
+A package named in pyproject.toml stays, so a graph that wants one of these has to name it there. A package also stays
+if it is required by any package other than those known to work without it.
 """
 
 import re
@@ -14,9 +14,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Rule:
-    """`patterns` are of paths below the layer's `python`, as in `Path.glob`; `package` is whose files they are.
+    """`patterns` match paths below the layer's `python`, as in `Path.glob`; the files belong to `package`.
 
-    A whole package is left out where none requires it but those `without` it, which do not import it on any path.
+    A whole package is left out if nothing requires it except the packages `without` it, which never import it.
     """
 
     reason: str
@@ -60,11 +60,11 @@ RULES = {
 
 
 class UselessRuleError(Exception):
-    """A pattern matches nothing: the package has changed, and so might what the rule is for."""
+    """A pattern matches nothing: the package has changed, and the rule's reason may be gone."""
 
 
 def leave_out(layer: str, python: Path, kept: frozenset[str]) -> None:
-    """Delete from the folder `python` what the layer's rules say, unless it is of a package in `kept` or required.
+    """Delete the files that the layer's rules name from the folder `python`, unless a package is in `kept` or required.
 
     Raises UselessRuleError.
     """
@@ -79,7 +79,7 @@ def leave_out(layer: str, python: Path, kept: frozenset[str]) -> None:
 
 
 def is_required(rule: Rule, python: Path) -> bool:
-    """Whether a package in the folder `python` requires the rule's, and is none of those that do without it."""
+    """Whether a package in the folder `python` requires the rule's package and is not known to work without it."""
     if not rule.without:
         return False
     for one in distributions(path=[str(python)]):

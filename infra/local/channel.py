@@ -14,7 +14,7 @@ class ChannelClosedError(Exception):
 
 
 def encode(message: Any) -> bytes:
-    """Raises TypeError or ValueError for what JSON cannot say."""
+    """A message in bytes, its length first. Raises TypeError or ValueError for a value outside JSON."""
     content = json.dumps(message).encode()
     return _LENGTH.pack(len(content)) + content
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from infra.local.events import ACCOUNT_ID
 from infra.local.template import Function
 
-# What a process needs to run, to find its files and to reach a model provider from where the caller is.
+# The variables by which a process runs, finds its files and reaches a model provider from the caller's machine.
 _PASSED = (
     "HOME",
     "HTTPS_PROXY",
@@ -24,7 +24,7 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE
 
 
 def aws_variables(caller: Mapping[str, str]) -> dict[str, str]:
-    """The caller's AWS settings; where they bring no credentials, such as a local engine is content with."""
+    """The caller's AWS settings; without credentials, dummy ones, which satisfy a local engine."""
     given = {name: value for name, value in caller.items() if name.startswith("AWS_")}
     region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "us-east-1"
     given |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
@@ -34,10 +34,10 @@ def aws_variables(caller: Mapping[str, str]) -> dict[str, str]:
 
 
 def worker_environment(function: Function, local: Mapping[str, str], caller: Mapping[str, str]) -> dict[str, str]:
-    """What the function's worker sees, and nothing else.
+    """The complete environment of the function's worker.
 
-    Of the variables that the template declares for the function, the caller's own value counts before the local one,
-    and that before the template's.
+    For a variable that the template declares for the function, the caller's own value comes before the local one, and
+    that before the template's.
     """
     declared = dict(function.environment)
     for values in (local, caller):

@@ -1,5 +1,5 @@
-"""What can keep Chatkeep from running on this machine."""
+"""Failures that keep Chatkeep from running on this machine."""
 
 
 class LocalError(Exception):
-    """The message says what is wrong and what the user can do."""
+    """The message names the fault and the remedy."""

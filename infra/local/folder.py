@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class FolderError(LocalError):
-    """The data folder cannot be used; the message says why and what helps."""
+    """The data folder cannot be used; the message names the cause and the remedy."""
 
 
 def data_folder() -> Path:
@@ -33,7 +33,7 @@ def data_folder() -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep the folder for one process; the system lets go when it ends, however. Raises FolderError if it is taken."""
+    """Lock the folder for one process; the system unlocks it at any exit. Raises FolderError if it is taken."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +45,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def secret(folder: Path, name: str) -> str:
-    """A random secret that only its owner can read, made at the first call. Callers in a race get the same one."""
+    """A random secret, created at the first call and readable only by its owner. Racing callers get the same one."""
     path = folder / name
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=folder) as draft:  # mode 0600

@@ -30,7 +30,7 @@ class UnauthorizedError(RefusedError):
 
 @dataclass(frozen=True)
 class Invocation:
-    """What the gateway asks of a function."""
+    """A call of a function by the gateway."""
 
     function: str
     event: dict[str, Any]
@@ -38,7 +38,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class _Response:
-    """A gateway response's status and message as API Gateway has them where a template says nothing else."""
+    """API Gateway's default status and message of a gateway response."""
 
     status: int
     message: str
@@ -58,7 +58,7 @@ _DEFAULTS = {
 
 
 class Gateway:
-    """Decides what becomes of a request. `authorize` takes the Authorization header and raises UnauthorizedError."""
+    """Routes a request or answers it. `authorize` takes the Authorization header and raises UnauthorizedError."""
 
     def __init__(self, api: Api, routes: list[Route], authorize: Callable[[str | None], Claims]) -> None:
         self.api = api
@@ -66,7 +66,7 @@ class Gateway:
         self._authorize = authorize
 
     def admit(self, request: Request) -> Invocation | Answer:
-        """The invocation that the request leads to, or the answer that the gateway gives by itself."""
+        """The request's invocation, or the gateway's own answer."""
         path = request.path.removesuffix("/")  # which a resource's path may have or not
         try:
             if any(character in request.query for character in "|{}"):  # API Gateway wants them percent-encoded
@@ -93,7 +93,7 @@ class Gateway:
         return bool(self.api.cors) and any(route.pattern.fullmatch(path) for route in self._routes)
 
     def answer(self, kind: str, request_id: str) -> Answer:
-        """A gateway response: as the template writes it, else as API Gateway does."""
+        """A gateway response: the template's, else API Gateway's default."""
         default = _DEFAULTS[kind]
         declared = self.api.responses.get(kind) or self.api.responses.get(f"DEFAULT_{default.status // 100}XX") or {}
         values = {

@@ -1,4 +1,4 @@
-"""What Lambda and API Gateway refuse: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
+"""Limits of Lambda and API Gateway: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
 
 import json
@@ -7,14 +7,14 @@ from typing import Any
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 MAX_RESULT_BYTES = MAX_EVENT_BYTES + 100
-"""As in the message of Lambda's own error."""
+"""The number in Lambda's own error message."""
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 10_240
 MAX_URL_CHARACTERS = 10_240
-"""Of a regional API."""
+"""The limit of a regional API."""
 INTEGRATION_SECONDS = 29
-"""After these API Gateway answers by itself, whatever becomes of the function."""
+"""The time-out after which API Gateway answers by itself, whatever the function does."""
 
 
 class ResultTooLargeError(Exception):
@@ -28,7 +28,7 @@ def is_too_large(event: Any) -> bool:
 
 
 def check(result: Any) -> None:
-    """Raises ResultTooLargeError; TypeError or ValueError for what JSON cannot say."""
+    """Raises ResultTooLargeError; TypeError or ValueError for a value outside JSON."""
     if _bytes(result) > MAX_RESULT_BYTES:
         raise ResultTooLargeError(
             f"Response payload size exceeded maximum allowed payload size ({MAX_RESULT_BYTES} bytes)."
@@ -41,5 +41,5 @@ def header_bytes(headers: Iterable[tuple[str, str]]) -> int:
 
 
 def _bytes(value: Any, errors: str = "strict") -> int:
-    """Of JSON as Lambda's Python runtime writes it from 3.12 on: with spaces, and in UTF-8 without escapes."""
+    """The size of JSON as Lambda's Python runtime writes it since 3.12: with spaces, and in UTF-8 without escapes."""
     return len(json.dumps(value, ensure_ascii=False).encode(errors=errors))

@@ -34,7 +34,7 @@ class ModelMissingError(Exception):
 
 
 class EmbeddedModel:
-    """SmolLM2 in llama.cpp; one completion at a time, in the order of their coming."""
+    """SmolLM2 in llama.cpp; one completion at a time, in order of arrival."""
 
     def __init__(self, packages: Path) -> None:
         self._packages = packages
@@ -104,7 +104,7 @@ class App:
                 await _stream(send, first, answers)
 
     async def _answers(self, body: dict[str, Any], receive: Receive) -> AsyncIterator[dict[str, Any]]:
-        """What the model says, as it says it; it stops at the next token when the client has left."""
+        """The answer while the model writes it. The model stops at the next token once the client has left."""
         loop, answers, left = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None](), threading.Event()
 
         def put(answer: dict[str, Any] | None) -> bool:
@@ -151,7 +151,7 @@ def _event(chunk: dict[str, Any]) -> dict[str, Any]:
 
 
 def start(port: int, packages: Path = PACKAGES) -> subprocess.Popen[bytes]:
-    """The model's server as a process that ends with this one; `packages` is where its engine and weights lie."""
+    """The model's server as a process that ends with this one; `packages` is the folder of its engine and weights."""
     command = [sys.executable, "-m", "infra.local.model", str(port), str(packages)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True, cwd=ROOT)
 

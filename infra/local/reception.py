@@ -1,4 +1,4 @@
-"""Takes the requests of one connection, each of them whole, within the limits and in time, or not at all."""
+"""Receives the requests of one connection, each whole, within the limits and in time, or not at all."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ _AUTHORITY = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Patience:
-    """The seconds that a client has."""
+    """Time limits of a client, in seconds."""
 
     idle: float = 60
     """To begin a request."""
@@ -31,7 +31,7 @@ class Patience:
 
 
 class Reception:
-    """Reads from `reader` what `machine` understands; `subject` says what is being read, for the log."""
+    """Reads requests from `reader` through `machine`; `subject` describes the current one for the log."""
 
     def __init__(
         self, machine: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience: Patience
@@ -60,7 +60,7 @@ class Reception:
             raise RefusedError("BAD_REQUEST", "the client left before its end") from None
 
     async def drain(self) -> None:
-        """Take and forget the rest of a refused request: closing on unread data would destroy the answer on its way."""
+        """Discard the rest of a refused request: closing with unread data would destroy the answer on its way."""
         try:
             async with asyncio.timeout(self._patience.refusal):
                 while await self._reader.read(_CHUNK):
@@ -107,7 +107,7 @@ class Reception:
         return bytes(body)
 
     async def _event(self) -> Any:
-        """What comes next of a request. Raises RemoteProtocolError where it is none, or ends in its middle."""
+        """The next event of a request. Raises RemoteProtocolError if it is malformed or cut off."""
         event = self._machine.next_event()
         while event is h11.NEED_DATA:
             if self._machine.they_are_waiting_for_100_continue:
@@ -121,13 +121,13 @@ class Reception:
         return event
 
     def _ends(self) -> tuple[str, int]:
-        """The client's address and the port that it called."""
+        """The client's address and the called port."""
         client, own = self._writer.get_extra_info("peername"), self._writer.get_extra_info("sockname")
         return client[0], own[1]
 
 
 def _check(target: str, given: headers.Pairs) -> None:
-    """Raises RefusedError for what API Gateway refuses before it has read a body."""
+    """Raises RefusedError for a request that API Gateway refuses before reading its body."""
     declared = next((int(value) for name, value in given if name == "content-length"), 0)
     if (
         len(target) > limits.MAX_URL_CHARACTERS

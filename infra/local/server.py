@@ -47,8 +47,8 @@ def on_end(action: Callable[[], object]) -> None:
 class Server:
     """Serves `app` on a socket.
 
-    uvicorn, which serves the embedded model, carries out a request whose end never comes, waits for ever for one that
-    stalls, and says in plain text what it does not understand.
+    uvicorn, which serves the embedded model, does not fit: it carries out a request that was cut off, waits for ever
+    for one that stalls, and answers a malformed one in plain text.
     """
 
     def __init__(self, app: App, listener: socket.socket, patience: Patience | None = None) -> None:
@@ -58,7 +58,7 @@ class Server:
         self.connections: set[Connection] = set()
 
     async def run(self, end: asyncio.Event, ready: Callable[[], object]) -> None:
-        """Serve until `end`; what runs then has ten seconds to finish."""
+        """Serve until `end`; running requests then have ten seconds to finish."""
         server = await asyncio.start_server(self._accept, sock=self._listener, backlog=_BACKLOG)
         self._app.start()
         ready()
@@ -90,7 +90,7 @@ def serve(app: App, listener: socket.socket, stage: str) -> None:
         loop, end = asyncio.get_running_loop(), asyncio.Event()
 
         def finish() -> None:
-            with suppress(RuntimeError):  # asked once more, when the loop has ended
+            with suppress(RuntimeError):  # a second signal, after the loop has ended
                 loop.call_soon_threadsafe(end.set)
 
         on_end(finish)
@@ -101,5 +101,5 @@ def serve(app: App, listener: socket.socket, stage: str) -> None:
 
 
 def end_quietly() -> None:
-    """What an end means before there is a request to finish."""
+    """End the process at once at SIGTERM or Ctrl-C, before there is any request to finish."""
     on_end(lambda: sys.exit(0))

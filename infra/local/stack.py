@@ -33,13 +33,13 @@ class Stack:
                 yield logical_id, self._resolver.resolve(resource.get("Properties", {}))
 
     def _present(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The resources whose condition holds, as the template has them."""
+        """The template's resources whose condition holds, unresolved."""
         for logical_id, resource in self._template.get("Resources", {}).items():
             if "Condition" not in resource or self._resolver.condition(resource["Condition"]):
                 yield logical_id, resource
 
     def globals_of(self, section: str) -> dict[str, Any]:
-        """What the template's Globals say of a kind of resource."""
+        """The template's Globals for a kind of resource."""
         resolved = self._resolver.resolve(self._template.get("Globals", {}).get(section, {}))
         return dict(resolved)
 
@@ -69,7 +69,7 @@ class Stack:
                 yield from self.nested(logical_id).tables()
 
     def attribute(self, logical_id: str, name: str) -> Any:
-        """A resource's attribute as it could be on AWS; what the local runner needs of them is names and outputs."""
+        """A resource's attribute as it could be on AWS. The local runner needs only names and outputs."""
         resource = self._template.get("Resources", {}).get(logical_id)
         if resource is None:
             raise TemplateError(f"{self.path.name} refers to {logical_id}, which it does not declare")

@@ -1,4 +1,4 @@
-"""What the local runner reads of template.yaml: functions, routes, schedules and what the gateway itself does."""
+"""The parts of template.yaml that the local runner uses: functions, routes, schedules, the gateway's own behaviour."""
 
 import re
 from collections.abc import Mapping
@@ -90,7 +90,7 @@ def load_routes(stack: Stack) -> list[Route]:
 
 
 def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route that a request goes to, and its path parameters still percent-encoded."""
+    """The route of a request and its path parameters, still percent-encoded."""
     for route in routes:
         match = route.pattern.fullmatch(path)
         if match and route.method in (method, "ANY"):
@@ -107,7 +107,7 @@ def _api_properties(stack: Stack) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function that runs by itself, each `seconds`."""
+    """A function on a schedule, run every `seconds`."""
 
     function: str
     name: str
@@ -130,7 +130,7 @@ def load_schedules(stack: Stack) -> list[Schedule]:
 
 @dataclass(frozen=True)
 class Api:
-    """What API Gateway itself does: its stage, its CORS headers, the answers it gives in a function's place."""
+    """API Gateway's own part: its stage, its CORS headers, the answers it gives in a function's place."""
 
     stage: str
     cors: Mapping[str, str]

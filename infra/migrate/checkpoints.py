@@ -15,9 +15,9 @@ _THREAD = "CHECKPOINT_"  # how langgraph-checkpoint-aws begins the partition key
 
 
 def migrate_thread(source: BaseCheckpointSaver[Any], target: DynamoDBSaver, thread_id: str) -> int:
-    """Write each checkpoint of a thread to `target`, oldest first, and say how many there are.
+    """Write each checkpoint of a thread to `target`, oldest first. Returns their number.
 
-    The source is only read. What is in the target already stays, so that an interrupted migration may be repeated.
+    The source is only read. Items already in the target stay, so an interrupted migration can be repeated.
     Raises BrokenThreadError for a checkpoint that reads differently afterwards.
     """
     versions: dict[tuple[str, str], dict[str, Any]] = {}
@@ -56,7 +56,7 @@ def _parent(found: CheckpointTuple) -> str | None:
 
 
 def _writes(found: CheckpointTuple) -> dict[str, list[tuple[str, Any]]]:
-    """The pending writes of each task, in the order in which the saver has them."""
+    """The pending writes of each task, in the saver's order."""
     tasks: dict[str, list[tuple[str, Any]]] = {}
     for task_id, channel, value in found.pending_writes or []:
         tasks.setdefault(task_id, []).append((channel, value))
@@ -64,7 +64,7 @@ def _writes(found: CheckpointTuple) -> dict[str, list[tuple[str, Any]]]:
 
 
 def in_order(writes: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """A task's writes as the task made them: the source sorts their indexes as text, 0, 1, 10, 2."""
+    """A task's writes in their original order: the source sorts their indexes as text, 0, 1, 10, 2."""
     special = sorted((w for w in writes if w[0] in WRITES_IDX_MAP), key=lambda write: WRITES_IDX_MAP[write[0]])
     regular = [write for write in writes if write[0] not in WRITES_IDX_MAP]
     numbered = zip(sorted(range(len(regular)), key=str), regular, strict=True)
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--thread", action="append", help="only this thread; may be given more than once")
     parser.add_argument("--endpoint-url", help="a DynamoDB other than the account's")
     options = parser.parse_args(arguments)
-    # Only who migrates needs to have it.
+    # Needed only for a migration.
     from langgraph_checkpoint_aws import DynamoDBSaver as SourceSaver  # type: ignore[import-untyped]
 
     client = boto3.client("dynamodb", endpoint_url=options.endpoint_url)

@@ -1,1 +1,1 @@
-"""The OpenAPI document of the whole API: what the routes say, and what only the gateway and the errors know."""
+"""The OpenAPI document of the whole API, from the routes, the errors and the gateway's own answers."""

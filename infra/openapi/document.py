@@ -17,7 +17,7 @@ POWERTOOLS_OWN = ("HTTPValidationError", "ResponseValidationError", "ValidationE
 DESCRIPTION = """A serverless backend for chat applications: sessions, turns, usage and statistics on Lambda and \
 DynamoDB.
 
-- **Who calls.** Each request carries a bearer token; the user is its `sub`. What belongs to another user answers 404.
+- **Who calls.** Each request carries a bearer token; the user is its `sub`. Another user's sessions answer 404.
 - **Errors** are RFC 9457 problems with a stable `code`. New codes may come with a new version.
 - **Repetitions.** `Idempotency-Key` on a POST makes it safe to send it again: the first answer comes back and nothing
   changes.

@@ -14,7 +14,7 @@ TAGS = {
     "messages": "Turns, and the transcript they make",
     "feedback": "Ratings of answers",
     "usage": "Usage of agents that run elsewhere",
-    "preferences": "What new sessions start with",
+    "preferences": "The settings that new sessions start with",
     "stats": "Counters of a session, a user and a day",
 }
 _TAG_OF = {"cancel": "messages", "daily": "stats", "thread-config": "sessions"} | {name: name for name in TAGS}

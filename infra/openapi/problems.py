@@ -18,14 +18,14 @@ HEADERS = {
 }
 _RETRIED = ("409", "429", "503")
 _OF_ROUTES_ALONE = "404"
-"""The gateway answers it where there is no route, so that no route does for the gateway."""
+"""The status of a missing route: a route answers it only for reasons of its own."""
 _OF_BODIES = "413"
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a code says, and the status that comes with it."""
+    """The meaning of a problem's code, and its status."""
 
     code: str
     status: int
@@ -33,7 +33,7 @@ class Meaning:
 
 
 def meanings(gateway: Mapping[str, Any]) -> list[Meaning]:
-    """Each code once, the functions' and then what only the gateway says."""
+    """Each code once: the functions' own, then those of the gateway alone."""
     own = [Meaning(one.code, one.status, _meaning(one)) for one in _tree(ChatkeepError)]
     theirs = [Meaning(one["code"], one["status"], _sentence(one["detail"])) for one in bodies(gateway)]
     first = {one.code: one for one in reversed([*own, *theirs])}
@@ -66,7 +66,7 @@ def describe(document: Document, gateway: Mapping[str, Any]) -> None:
 
 
 def _complete(operation: Document, everywhere: set[str]) -> set[str]:
-    """Give an operation its responses and their headers; the statuses of its problems."""
+    """Give an operation its responses and their headers. Returns the statuses of its problems."""
     failures = _failures(operation, everywhere)
     for response in operation["responses"].values():
         response["headers"] = _headers(REQUEST_ID)
@@ -93,7 +93,7 @@ def _response(status: str, known: list[Meaning], theirs: list[dict[str, Any]]) -
         "content": {
             CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                # Of two with one code the first is shown.
+                # If two share a code, the first is shown.
                 "examples": {one["code"]: {"value": one} for one in reversed(shown)},
             }
         },
@@ -101,7 +101,7 @@ def _response(status: str, known: list[Meaning], theirs: list[dict[str, Any]]) -
 
 
 def _codes_of(status: str, known: list[Meaning], theirs: list[dict[str, Any]]) -> set[str]:
-    """A code of the gateway's may come with a status of its own."""
+    """The codes of a status; the gateway may answer a code with another status than the functions."""
     return {one.code for one in known if str(one.status) == status} | {
         one["code"] for one in theirs if str(one["status"]) == status
     }

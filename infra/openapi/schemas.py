@@ -1,4 +1,4 @@
-"""Schemas: what is required in a request and what in an answer, and nothing that says it twice."""
+"""Schemas: the required fields of requests and of answers, without redundant keywords."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,8 @@ Schema = dict[str, Any]
 def complete(document: dict[str, Any]) -> None:
     """Complete the schemas of `document` in place.
 
-    A default makes a field optional in a request and is always there in an answer. Generators of clients take the
-    keyword `default` for one of the two whatever the schema is for, so that it is said in the description instead.
+    A field with a default is optional in a request and always present in an answer. Client generators apply the keyword
+    `default` to both alike, so the default stands in the description instead.
     """
     schemas = document["components"]["schemas"]
     operations = [one for operations in document["paths"].values() for one in operations.values()]
@@ -33,7 +33,7 @@ def complete(document: dict[str, Any]) -> None:
 
 
 def _reachable(schemas: Schema, roots: Iterable[Any]) -> set[str]:
-    """The names of the schemas that the roots refer to, themselves or by others."""
+    """The names of the schemas that the roots refer to, directly or through others."""
     found: set[str] = set()
     open_ends = {name for root in roots for name in _references(root)}
     while open_ends:

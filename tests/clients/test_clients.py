@@ -1,4 +1,4 @@
-"""Clients that generators make of infra/openapi.json are compiled, checked and used; run by `make test-clients`."""
+"""Clients generated from infra/openapi.json are compiled, checked and used; run by `make test-clients`."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def test_a_python_client_is_generated_checked_and_used(runner: Runner, tmp_path:
 
 
 def run(folder: Path, *command: str | Path) -> None:
-    """Run a tool in the folder. Raises AssertionError with what it said where it fails."""
+    """Run a tool in the folder. Raises AssertionError with its output if it fails."""
     path = {"PATH": f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, cwd=folder, env=os.environ | path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What several modules of these tests start from. They import models, which read the engine's address at import."""
+"""Fixtures of these tests. They import the models late, as those read the engine's address at import."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +27,7 @@ def new_story(dynamodb: Any, pass_an_hour: Callable[[], None]) -> Callable[[], A
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a turn looks often, and a retry comes at once."""
+    """Waiters for a turn poll often, and retries come at once."""
     from chatkeep.turns import supervision
     from tests.faults.story import Impatient
 

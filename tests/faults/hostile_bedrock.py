@@ -1,4 +1,4 @@
-"""Answers of Bedrock, hostile as far as its own service lets a model be: cut calls, breaks and refusals anywhere."""
+"""Hostile answers of Bedrock, as far as its service allows: cut calls, breaks and refusals anywhere."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ ANSWERS: st.SearchStrategy[Answer] = weighted((10, REPLIES), (2, REFUSALS), (1, 
 
 
 def heard(answer: Answer, streams: bool) -> Heard | None:
-    """What has to be heard of `answer`, or None where it is broken off or a refusal."""
+    """The expected reading of `answer`, or None if it breaks off or is a refusal."""
     if not isinstance(answer, Reply) or not (answer.stop and answer.cut_after is None and answer.failure is None):
         return None
     text = "".join(valid("".join(block.pieces)) for block in answer.blocks if isinstance(block, Text))

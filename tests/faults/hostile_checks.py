@@ -1,4 +1,4 @@
-"""What has to hold of every view of a session, whatever its model has sent."""
+"""Checks that hold for every view of a session, whatever its model has sent."""
 
 import json
 import math
@@ -18,7 +18,7 @@ def codes(kind: type[ChatkeepError] = ChatkeepError) -> set[str]:
 
 
 OURS = {"internal_error", "graph_failed", "broken_thread"}
-"""Codes that say that the fault is not the model's."""
+"""Codes of problems that are not the model's fault."""
 MODELS_FAULTS = codes() - OURS
 
 
@@ -46,7 +46,7 @@ def check_usage(usage: dict[str, Any] | None) -> None:
 
 
 def check_the_counters(api: Client, session_id: str, before: dict[str, float]) -> dict[str, float]:
-    """What the session shows, which is never less than `before`."""
+    """The session's counters, none of which is less than `before`."""
     shown = parsed(api.get(f"/sessions/{session_id}").answer.body)
     counters = {name: shown[name] for name in before}
     assert all(before[name] <= counters[name] < math.inf for name in before)
@@ -67,7 +67,7 @@ def check_the_views(found: Views) -> None:
 
 
 def check_calls(turn: dict[str, Any]) -> None:
-    """A turn's record is the sum of its calls, none of which uses what no call can."""
+    """A turn's record is the sum of its calls, each with a usage that a call can have."""
     calls = calls_of(turn)
     for name in ("input_tokens", "output_tokens"):
         assert turn[name] == sum(call[name] for call in calls)
@@ -94,7 +94,7 @@ def numbers(told: Any) -> Iterator[float]:
 
 
 def check_what_was_heard(found: Views, heard: dict[str, Heard | None]) -> None:
-    """The first answer of each turn is what the model has said, and its call used what the model reports."""
+    """The first answer of each turn has the model's words, and its call the usage that the model reports."""
     for turn_id, known in heard.items():
         if known is None:
             continue

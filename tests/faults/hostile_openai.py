@@ -33,8 +33,9 @@ MISSING = object()
 
 @dataclass(frozen=True)
 class Warped(Reply):
-    """Each of `swaps` puts a value in the place of a member, or takes the member away, in one of the chunks or in the
-    whole answer; chunks and members are counted round and round."""
+    """A reply in which each of `swaps` replaces or removes a member of one of the chunks, or of the whole answer.
+
+    The numbers of chunks and members wrap around."""
 
     swaps: Sequence[tuple[int, int, Any]] = ()
 
@@ -63,7 +64,7 @@ def _swap(chunk: Any, place: int, value: Any) -> None:
 
 
 def _slots(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Where something is, inner things first, as most faults are there."""
+    """The places of all values, inner ones first, as most faults are there."""
     for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
         if isinstance(inner, dict | list):
             yield from _slots(inner)
@@ -80,7 +81,7 @@ COUNTED = st.builds(
     BELIEVABLE,
 )
 READABLE = json_of(st.text("ab \u0627", max_size=4))
-"""OpenAI's client gives up a stream for a member whose name has half a surrogate pair or NUL in it."""
+"""OpenAI's client gives up a stream at a member with a lone surrogate or NUL in its name."""
 DETAILS = st.dictionaries(st.sampled_from(["cached_tokens", "reasoning_tokens", "audio_tokens"]), COUNTS) | READABLE
 MISCOUNTED = st.fixed_dictionaries(
     {},
@@ -232,7 +233,7 @@ ANSWERS: st.SearchStrategy[Answer] = weighted(
 
 
 def heard(answer: Answer, streams: bool) -> Heard | None:
-    """What has to be heard of `answer` if it is not refused, or None where that is anybody's guess."""
+    """The expected reading of `answer` if it is not refused, or None if it is unpredictable."""
     reply, streams = (answer.reply, False) if isinstance(answer, PlainJson) else (answer, streams)
     if type(reply) is not Reply or (reply.words and reply.refusal):
         return None
@@ -241,12 +242,12 @@ def heard(answer: Answer, streams: bool) -> Heard | None:
         calls = len(reply.tool_calls) if _are_apart(reply.tool_calls) or not streams else None
         return Heard([valid("".join(pieces))], True, calls, _counted(reply.usage))
     if not streams or 0 in (reply.cut_after, reply.error_after):
-        return None  # it is asked for once more
+        return None  # the request is retried
     return Heard([valid("".join(pieces[:count])) for count in range(len(pieces) + 1)])
 
 
 def _are_apart(calls: Sequence[ToolCall]) -> bool:
-    """Whether it is plain in a stream where a call ends and the next one begins."""
+    """Whether a stream shows clearly where one call ends and the next begins."""
     ids = {call.id for call in calls if call.id}
     return len(ids) == len(calls) or all(call.index is None for call in calls)
 

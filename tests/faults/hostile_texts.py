@@ -1,4 +1,4 @@
-"""Texts, JSON and tool calls such as no contract allows and some provider has sent."""
+"""Texts, JSON and tool calls that no contract allows but some provider has sent."""
 
 import json
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 
 def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """One of the strategies, each as often as its number says; `one_of` takes each that it is given but once."""
+    """One of the strategies by weight; `one_of` drops duplicates."""
     table = [strategy for weight, strategy in choices for _ in range(weight)]
     return st.sampled_from(range(len(table))).flatmap(table.__getitem__)
 
@@ -25,9 +25,9 @@ LONG = st.builds(
 )
 PIECES = st.lists(TEXTS, max_size=6)
 HALVES = st.text("\ud83d\ude00a", max_size=8).map(list)
-"""A character a piece: most pairs are parted."""
+"""One character per piece: most surrogate pairs are split."""
 SPOKEN = weighted((6, PIECES), (4, HALVES), (1, st.lists(TEXTS | LONG, max_size=3))).map(tuple)
-"""What is said, in the pieces it comes in; 100 KB of it now and then."""
+"""An answer's text in pieces, sometimes 100 KB long."""
 
 
 def json_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -55,7 +55,7 @@ CUT = st.builds(lambda text, length: text[:length], OBJECTS, st.integers(0, 30))
 ARGUMENTS = (
     OBJECTS | CUT | JSON.map(json.dumps) | TEXTS | st.sampled_from(["", " ", "[1, 2]", "null", '"hello"', "{}{}"])
 )
-"""A tool call's, as raw text."""
+"""A tool call's arguments, as raw text."""
 
 IDS = st.sampled_from(["", " ", "c", "c", "c1", "x" * 100, "functions.keep:0", "\ud83d"]) | TEXTS
 NAMES = (
@@ -73,8 +73,10 @@ COUNTS = (
 
 @dataclass(frozen=True)
 class Heard:
-    """What has to be heard of an answer: one of the `texts`, so many `calls`, and the `tokens` read and written, each
-    where it is known; `whole` if nothing was missing."""
+    """The expected reading of an answer: one of the `texts`, so many `calls`, and the `tokens` read and written.
+
+    None stands for unknown; `whole` says that nothing is missing.
+    """
 
     texts: Collection[str]
     whole: bool = False

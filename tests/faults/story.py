@@ -1,4 +1,4 @@
-"""A user's session as the user would tell of it, and what its views have to show of that."""
+"""A user's session as the user would tell of it, compared with its views."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.views import Views, views
 
 
 class Impatient:
-    """In place of a module's `time`: by it a pause takes none."""
+    """Replaces a module's `time`: its pauses take no time."""
 
     def sleep(self, seconds: float) -> None:
         pass
@@ -29,9 +29,9 @@ def check_is_unavailable(response: Response) -> None:
 
 @dataclass
 class Story:
-    """`answers` are the acknowledged turns in order. A turn that is `held` may still run, as nobody has heard its end.
+    """`answers` are the acknowledged turns in order. While `held`, a turn may still run, as nobody has heard its end.
 
-    `lost` counts the questions without a key whose fate nobody knows, and `tried` has those of each key.
+    `lost` counts the questions of unknown fate that have no key, and `tried` has those of each key.
     """
 
     dynamodb: Any
@@ -49,13 +49,13 @@ class Story:
         self.session_id = new_session(self.api)
 
     def say(self, content: str, key: str | None = None) -> Response:
-        """The answer, which is known to the story; what is not quick is cancelled as soon as the model says a word."""
+        """Send a message and record the answer; a turn that is not quick is cancelled at the model's first word."""
         return self._heard(self._send(content, key, seconds=6), content, key)
 
     def say_amid(
         self, fault: Fault, at: int, content: str, key: str | None = None, patience: float = 20
     ) -> tuple[bool, Response | None]:
-        """Whether there was a request to fail, and the answer; None where the process died."""
+        """Send a message amid a fault. Returns whether it hit a request, and the answer, None if the process died."""
         with outage(fault, at, patience) as met:
             try:
                 response = self._send(content, key, seconds=14)
@@ -71,7 +71,7 @@ class Story:
         return met.hit, response
 
     def _send(self, content: str, key: str | None, seconds: float) -> Response:
-        """Send it, with no more than so many seconds to wait for a turn that is held, as that may be a dead one's."""
+        """Send it; the wait for a held turn is limited to `seconds`, as that turn may be dead."""
         graphs.meanwhile[:] = [self._cancel]
         return send(self.api.with_deadline(seconds) if self.held else self.api, self.session_id, content, key=key)
 
@@ -117,7 +117,7 @@ class Story:
         self.status = "deleted"
 
     def wait(self) -> None:
-        """Until each lease has expired."""
+        """Wait until each lease has expired."""
         self.pass_an_hour()
         self.held = False
 

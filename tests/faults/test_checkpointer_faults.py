@@ -1,4 +1,4 @@
-"""Each request of a saver fails in turn: no checkpoint is visible without its payload, nothing acknowledged is lost."""
+"""Each request of a saver fails in turn: a visible checkpoint has its payload, and nothing acknowledged is lost."""
 
 import random
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Failure = (ClientError, BotoCoreError, ProcessDiedError, ConcurrentWriteError)
 
 
 def texts(checkpoint: Any) -> list[str] | None:
-    """The messages that a checkpoint has itself, be they a DeltaChannel's snapshot; None if it has none."""
+    """The messages in the checkpoint itself, also in a DeltaChannel's snapshot; None if there are none."""
     messages = checkpoint["channel_values"].get("messages")
     if messages is None:
         return None
@@ -35,7 +35,7 @@ def texts(checkpoint: Any) -> list[str] | None:
 
 
 class Recording(DynamoDBSaver):
-    """Remembers what was acknowledged."""
+    """A saver that records every acknowledged put."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -64,7 +64,7 @@ def chat(saver: Any) -> Any:
 
 
 def nested(saver: Any) -> Any:
-    """A subgraph gets and hands back the whole conversation."""
+    """A graph whose subgraph gets and returns the whole conversation."""
     builder = StateGraph(MessagesState)
     builder.add_node("inner", chat(None))
     builder.add_edge(START, "inner")
@@ -123,32 +123,32 @@ THOROUGH_RUNS = RUNS.keys() - {"short turns"}
 
 @pytest.fixture
 def client(engine: Engine) -> Any:
-    """A client that sends each request once, so that what happens to one happens to the saver."""
+    """A client without retries, so that each fault reaches the saver."""
     once = Config(retries={"total_max_attempts": 1})
     return boto3.client("dynamodb", endpoint_url=engine.endpoint, config=once)
 
 
 def whole(saver: Recording, config: Any) -> None:
-    """What is visible can be read, and what was acknowledged is visible."""
+    """Check that visible checkpoints can be read, and that acknowledged ones are visible."""
     fresh = DynamoDBSaver(TABLE, saver.client)
     found = {(each.config["configurable"]["checkpoint_ns"], each.checkpoint["id"]): each for each in fresh.list(config)}
     for place, contents in saver.put_checkpoints.items():
         assert place in found
-        if contents is not None:  # a DeltaChannel that did not change since its snapshot comes back with that
+        if contents is not None:  # a DeltaChannel unchanged since its snapshot is read as that snapshot
             assert texts(found[place].checkpoint) == contents
     for namespace, checkpoint_id, task_id in saver.put_tasks:
-        if (namespace, checkpoint_id) in found:  # LangGraph stores writes beside the checkpoint that they are for
+        if (namespace, checkpoint_id) in found:  # LangGraph stores writes in parallel with their checkpoint
             assert task_id in [write[0] for write in found[namespace, checkpoint_id].pending_writes or []]
 
 
 def contents(graph: Any, config: Any) -> list[str]:
-    """The messages of the head, without writes that are still pending: a new input drops the tasks they are of."""
+    """The messages of the head, without pending writes: a new input drops their tasks."""
     head = graph.checkpointer.get_tuple(config)
     return [message.content for message in graph.get_state(head.config).values.get("messages", [])] if head else []
 
 
 def goes_on(client: Any, config: Any, make: Callable[[Any], Any] = chat) -> None:
-    """A later run, in another process, answers and keeps what there was."""
+    """Check that a later run in another process answers and keeps the earlier messages."""
     graph = make(DynamoDBSaver(TABLE, client))
     before = contents(graph, config)
     resumed = Command(resume="yes") if graph.get_state(config).interrupts else {"messages": [("user", "go on")]}

@@ -1,6 +1,6 @@
 """Whatever a model sends: the session goes on, its views agree, and each answer is documented.
 
-`HOSTILE_EXAMPLES` conversations are told in all, `HOSTILE_SEED` chooses others.
+There are `HOSTILE_EXAMPLES` conversations in all; another `HOSTILE_SEED` chooses others.
 """
 
 import logging
@@ -40,14 +40,14 @@ KINDS = [
     *[("openai", TOOLED), ("openai", BUILT_IN)] * 2,
     *[("openai", TOOLED), ("bedrock", TOOLED)],
 ]
-"""Of the shards, in order: as few as four have one of each."""
+"""The kinds of the shards in order: the first four differ."""
 TOGETHER = 5
-"""Conversations on the same tables: moto's queries take longer the more is in them."""
+"""Conversations on the same tables; more would slow down moto's queries."""
 SHARDS = range(max(1, EXAMPLES // TOGETHER))
 MODELS = {"openai": "openai:tiny", "bedrock": "bedrock:anthropic.claude-3-5-sonnet-20240620-v1:0"}
 STRICTS = {"openai": [STRICTEST, MISTRAL, GEMMA, Strict()], "bedrock": [bedrock.Strict()]}
 LAST_WORDS = ("All ", "is ", "well.")
-"""What the model says in the end, when it is itself again."""
+"""The model's last answer, when it behaves again."""
 LAST = {"openai": openai_replies.says(*LAST_WORDS), "bedrock": bedrock_replies.says(*LAST_WORDS)}
 HOSTILE: dict[str, Any] = {"openai": hostile_openai, "bedrock": hostile_bedrock}
 CHECKS = list(HealthCheck)
@@ -55,7 +55,7 @@ CHECKS = list(HealthCheck)
 
 @dataclass(frozen=True)
 class Conversation:
-    """`turns` are the scripts of the model, for each hostile turn of a session one; then it says `LAST_WORDS`."""
+    """`turns` are the model's scripts, one per hostile turn of a session; then it says `LAST_WORDS`."""
 
     turns: Sequence[Sequence[Any]]
     strict: Any
@@ -72,7 +72,7 @@ def conversations(provider: str) -> st.SearchStrategy[Conversation]:
 
 @dataclass
 class World:
-    """Where conversations take place; `model` is the provider, which all share."""
+    """The setting of the conversations; `model` is the provider, which all share."""
 
     dynamodb: Any
     provider: str
@@ -136,5 +136,5 @@ def test_whatever_a_model_sends_the_session_goes_on_and_its_views_agree(world: W
 
     try:
         tell()
-    except Exception as error:  # pytest's workers pass on nothing that is no valid Unicode
+    except Exception as error:  # pytest's workers can pass on only valid Unicode
         pytest.fail(ascii("".join(traceback.format_exception(error))).replace("\\n", "\n"), pytrace=False)

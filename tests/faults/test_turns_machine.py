@@ -1,4 +1,4 @@
-"""Random stories of one session, held step by step against a small model of what may be stored."""
+"""Random stories of one session, compared step by step with a small model of the possible states."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,7 +13,7 @@ from tests.faults.story import Story
 
 DEATHS = (Fault.DIED_BEFORE, Fault.DIED_AFTER, Fault.TIMED_OUT_FOR_LONG, Fault.LATE)
 CONTENTS = st.sampled_from(["quick one", "quick two", "cancel this", "cancel that"])
-"""A turn that is not quick is cancelled as soon as the model has said something."""
+"""A turn that is not quick is cancelled at the model's first word."""
 KEYS = st.sampled_from([None, "a", "b", "c"])
 
 

@@ -1,4 +1,4 @@
-"""Bedrock's runtime on loopback: it answers Converse and ConverseStream as told, and refuses what Bedrock would."""
+"""Bedrock's runtime on loopback: it answers Converse and ConverseStream as told, with Bedrock's own refusals."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ PATH = re.compile(r"/model/(?P<model>[^/]+)/(?P<operation>converse|converse-stre
 
 @dataclass
 class Bedrock(Provider):
-    """What is `asked` has the `url` as well, with the model in it."""
+    """Each request in `asked` also has its `url`, which names the model."""
 
     script: list[Answer] = field(default_factory=list)
     default: Answer = field(default_factory=Reply)
@@ -67,7 +67,7 @@ def _refused(refusal: Refusal) -> Whole:
 
 
 def _message(reply: Reply) -> Whole:
-    if reply.failure is not None:  # where nothing is streamed, it is the whole answer
+    if reply.failure is not None:  # without a stream it is the whole answer
         name = reply.failure.name[0].upper() + reply.failure.name[1:]
         return _refused(Refusal(name, reply.failure.message, reply.failure.members, pause=reply.pause))
     return Whole(200, reply.whole(), {"Content-Type": "application/json"}, reply.pause, reply.cut_after is not None)
@@ -75,10 +75,10 @@ def _message(reply: Reply) -> Whole:
 
 @contextmanager
 def serve() -> Iterator[Bedrock]:
-    """Bedrock for every client in the process, as long as the context lasts; what is silent then is released.
+    """Bedrock for every client in the process, as long as the context lasts; its end releases silent answers.
 
-    A request is sent on to loopback when it is ready, so that its client works and signs as if it were AWS, and its
-    time-outs and connections are real.
+    A finished request is redirected to loopback, so that its client works and signs as if for AWS, and its time-outs
+    and connections are real.
     """
     bedrock = Bedrock()
     with serving(bedrock) as port:

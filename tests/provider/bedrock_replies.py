@@ -12,7 +12,7 @@ from tests.provider.texts import cut_up
 
 @dataclass(frozen=True)
 class Text:
-    """Bedrock announces no text; it begins with its first piece."""
+    """A text block. Bedrock does not announce it: it begins with its first piece."""
 
     pieces: Sequence[str]
     start: None = None
@@ -26,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Reasoning:
-    """Thinking with its signature, or, as bytes, what the provider has `redacted`."""
+    """Thinking with its signature, or in bytes if the provider has `redacted` it."""
 
     pieces: Sequence[str] = ()
     signature: str | None = None
@@ -50,7 +50,7 @@ class Reasoning:
 
 @dataclass(frozen=True)
 class ToolUse:
-    """`input` is raw text, sent in `pieces` that need not be JSON, nor be it when put together."""
+    """`input` is raw text, sent in `pieces`; neither they nor the whole need be JSON."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ class Failure:
 
 
 def tokens(read: int, written: int, *, cached: int = 0, cached_5m: int = 0, cached_1h: int = 0) -> dict[str, Any]:
-    """Usage as Claude's is reported: tokens read from the cache or written to it for five minutes or an hour apart."""
+    """Usage as reported for Claude: with tokens read from the cache, and written to it for five minutes or an hour."""
     details = [{"ttl": ttl, "inputTokens": count} for ttl, count in {"1h": cached_1h, "5m": cached_5m}.items() if count]
     to_cache = cached_5m + cached_1h
     return {
@@ -98,7 +98,7 @@ class Reply:
     """One message. Raises ValueError if Bedrock could not send it.
 
     `cut_after` and `fails_after` count events as a slice does: a cut closes the connection within the next event, a
-    failure takes the place of what would follow. Without `stop` or `usage` the event that has it is not sent.
+    failure replaces the rest. Without `stop` or `usage` their event is not sent.
     """
 
     blocks: Sequence[Text | Reasoning | ToolUse] = (Text(("Bonjour",)),)
@@ -138,7 +138,7 @@ class Reply:
             yield "metadata", {"usage": self.usage, "metrics": {"latencyMs": 1}}
 
     def whole(self) -> bytes:
-        """The body of Converse's answer. Raises ValueError if it needs what the reply lacks, such as usage."""
+        """The body of Converse's answer. Raises ValueError if the reply lacks a required part, such as usage."""
         message = {"role": "assistant", "content": [block.whole() for block in self.blocks]}
         answer = {"output": {"message": message}, "stopReason": self.stop, "usage": self.usage, **self._more()}
         return checked({**answer, "metrics": {"latencyMs": 1}}, operation("Converse").output_shape)
@@ -158,7 +158,7 @@ def calls(*uses: ToolUse, before: Sequence[Text | Reasoning] = (), **rest: Any) 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error by its code. Raises ValueError unless the service has it, or `status` says it is one of all services."""
+    """An error by its code; a `status` marks one common to all services. Raises ValueError for an unknown code."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""What Bedrock's Converse refuses to read, in the order and the words of its ValidationException."""
+"""The validation rules of Bedrock's Converse, in the order and the words of its ValidationException."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Strict:
 
 
 def unsupported(body: dict[str, Any], streamed: bool, strict: Strict) -> str | None:
-    """The key of what the model is asked for and does not support."""
+    """The key of a requested feature that the model does not support."""
     asked = {
         "system": bool(body.get("system")),
         "toolConfig": "toolConfig" in body,
@@ -42,7 +42,7 @@ def unsupported(body: dict[str, Any], streamed: bool, strict: Strict) -> str | N
 
 
 def violations(body: dict[str, Any], strict: Strict) -> Iterator[str]:
-    """The violations by a request that already has the shape of one."""
+    """The violations of the rules by a request of the right shape."""
     messages = body.get("messages", [])
     if strict.history:
         yield from _blank_texts(messages, body.get("system", []))

@@ -1,4 +1,4 @@
-"""What Bedrock's runtime may be asked and may answer, by the service model that botocore ships."""
+"""The shapes of requests and answers of Bedrock's runtime, by the service model that botocore ships."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ def operation(name: str) -> OperationModel:
 
 
 def problems(value: Any, shape: Shape) -> list[str]:
-    """How the value breaks its shape: botocore's own report, and the limits that it leaves to the service."""
+    """The violations of a shape by the value: botocore's own report, and limits that botocore does not check."""
     report = ParamValidator().validate(value, shape)
     return report.generate_report().splitlines() if report.has_errors() else list(_beyond_limits(value, shape, ""))
 
@@ -66,7 +66,7 @@ STREAM_TYPE = "application/vnd.amazon.eventstream"
 
 
 def stream_message(kind: str, body: Mapping[str, Any]) -> bytes:
-    """An event or an exception of ConverseStream as it comes over the wire. Raises ValueError if there is no such one.
+    """An event or an exception of ConverseStream, encoded for the wire. Raises ValueError for an unknown one.
 
     The encoding: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html.
     """

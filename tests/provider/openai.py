@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint on loopback: it answers as it is told, and refuses what a strict one would."""
+"""An OpenAI-compatible endpoint on loopback: it answers as told, with the refusals of a strict one."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ Answer = Reply | PlainJson | Mislabelled | Refusal | HangUp
 
 @dataclass
 class Endpoint(Provider):
-    """`url` is what OPENAI_BASE_URL has to be."""
+    """`url` is the value for OPENAI_BASE_URL."""
 
     script: list[Answer] = field(default_factory=list)
     default: Answer = field(default_factory=Reply)
@@ -88,7 +88,7 @@ def _streamed(reply: Reply, asked: dict[str, Any]) -> Stream:
 
 @contextmanager
 def serve() -> Iterator[Endpoint]:
-    """An endpoint for as long as the context lasts; what is silent then is released."""
+    """An endpoint for as long as the context lasts; its end releases silent answers."""
     endpoint = Endpoint()
     with serving(endpoint) as port:
         endpoint.url = f"http://127.0.0.1:{port}/v1"

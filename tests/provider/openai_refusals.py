@@ -66,7 +66,7 @@ def missing_parameter(param: str) -> Refusal:
 
 
 def invalid_api_key(shown: str = "sk-proj-********************************Wx3A") -> Refusal:
-    """Like OpenAI's, its message has a part of the key in it."""
+    """A wrong key; as with OpenAI, the message quotes a part of it."""
     message = f"Incorrect API key provided: {shown}. You can find your API key at https://platform.openai.com/account/api-keys."
     return refusal(401, "invalid_api_key", message)
 
@@ -124,7 +124,7 @@ def overloaded() -> Refusal:
 
 
 def proxy_page(status: int = 502, reason: str = "Bad Gateway") -> Refusal:
-    """What a proxy in front of the endpoint says, in HTML."""
+    """The error page of a proxy in front of the endpoint, in HTML."""
     page = (
         f"<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {reason}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
@@ -133,5 +133,5 @@ def proxy_page(status: int = 502, reason: str = "Bad Gateway") -> Refusal:
 
 
 def verbatim(body: str | bytes, content_type: str = "text/event-stream") -> Refusal:
-    """Status 200 and this body, for answers that are no completion at all."""
+    """Status 200 with a body that is not a completion."""
     return Refusal(200, body, {"Content-Type": content_type})

@@ -1,4 +1,4 @@
-"""Answers of an OpenAI-compatible endpoint: what is said, in which chunks, and where the answer breaks."""
+"""Answers of an OpenAI-compatible endpoint: their content, their chunks, and the place where they break."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from tests.provider.texts import cut_up
 Chunk = dict[str, Any]
 
 ALL = sys.maxsize
-"""For `cut_after` and `error_after`: after every chunk, but before the end of the stream is marked."""
+"""A value of `cut_after` and `error_after`: after the last chunk, but before the stream's end mark."""
 
 TOKENS = {
     "prompt_tokens": 120,
@@ -37,7 +37,7 @@ class When(StrEnum):
 
 @dataclass(frozen=True)
 class Usage:
-    """`tokens` is sent as it is, however absurd. A whole answer reports it unless the time is NEVER."""
+    """`tokens` is sent unchanged, however absurd. A whole answer reports it unless `when` is NEVER."""
 
     tokens: Any = field(default_factory=lambda: TOKENS)
     when: When = When.ASKED
@@ -56,7 +56,7 @@ NO_USAGE = Usage(when=When.NEVER)
 
 @dataclass(frozen=True)
 class ToolCall:
-    """`arguments` is raw text, JSON or not, sent in `pieces` chunks after the one with the name; with 0 in that one.
+    """`arguments` is raw text, JSON or not, in `pieces` chunks after the one with the name, or in that one for 0.
 
     `index` is its position among the calls unless told otherwise: some endpoints number every call 0.
     """
@@ -80,7 +80,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Shapeless(ToolCall):
-    """What stands where a call should."""
+    """An entry that stands in the place of a call."""
 
     id: Any = None
     name: Any = None
@@ -133,7 +133,7 @@ class Reply:
         return [*chunks, {**chunks[0], "choices": [], "usage": self.usage.tokens}]
 
     def whole(self, asked: Mapping[str, Any]) -> Chunk:
-        """The same in one body."""
+        """The reply in one body."""
         if self.error_event is not None:
             return self.error()
         said = {
@@ -147,7 +147,7 @@ class Reply:
         return {**self._envelope(asked, "chat.completion"), "choices": [choice], **usage}
 
     def error(self) -> Chunk:
-        """The event or the body that tells the error."""
+        """The event or the body with the error."""
         return {"object": "error", **self.error_event} if self.bare_error else {"error": self.error_event}
 
     def _deltas(self) -> Iterator[Chunk]:
@@ -196,7 +196,7 @@ class PlainJson:
 
 @dataclass(frozen=True)
 class Mislabelled:
-    """The reply as the stream that was asked for, under another content type."""
+    """The reply as the requested stream, under another content type."""
 
     reply: Reply
     content_type: str
@@ -207,5 +207,5 @@ def says(*words: str, **rest: Any) -> Reply:
 
 
 def calls(*tool_calls: ToolCall, **rest: Any) -> Reply:
-    """A reply that asks for tools and says nothing, unless told `words`."""
+    """A reply that asks for tools, without text unless given `words`."""
     return replace(Reply(words=(), tool_calls=tool_calls, finish="tool_calls"), **rest)

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint refuses to read: rules about a request's JSON, its fields and its messages."""
+"""The rules of an OpenAI-compatible endpoint for a request's JSON, its fields and its messages."""
 
 import re
 from collections.abc import Collection, Iterator

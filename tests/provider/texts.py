@@ -1,4 +1,4 @@
-"""Text as it goes over the wire: JSON as strict parsers read it, and what is sent in pieces."""
+"""Text as it goes over the wire: JSON as strict parsers read it, and text in pieces."""
 
 import json
 from typing import Any, NoReturn
@@ -25,5 +25,5 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def cut_up(text: str, pieces: int) -> list[str]:
-    """The text in that many pieces of about the same length."""
+    """The text in so many pieces of about the same length."""
     return [text[len(text) * at // pieces : len(text) * (at + 1) // pieces] for at in range(pieces)]

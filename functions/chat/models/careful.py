@@ -1,4 +1,4 @@
-"""The care that every provider's class takes: history that endpoints take, answers that can be kept, one more try."""
+"""The care that every provider's class takes: history that endpoints accept, answers that can be stored, one retry."""
 
 import math
 import time
@@ -20,14 +20,14 @@ from functions.chat.models.reading import FRAGMENTS, Reading
 
 
 class Careful(BaseChatModel):
-    """To be put before a provider's class among the bases.
+    """A mixin that stands before a provider's class among the bases.
 
-    A request that is refused for a moment is made once more where that moment is short; one that was answered in part
-    is not. The last words and the usage of a broken answer come in a last chunk before the error.
+    A request refused for a short moment is retried once, unless part of the answer has already come. The last words and
+    the usage of a broken answer come in a last chunk before the error.
     """
 
     answer_by: float = math.inf
-    """When the turn's time is over, by `time.monotonic`."""
+    """The end of the turn's time, by `time.monotonic`."""
 
     async def _astream(
         self,
@@ -127,7 +127,7 @@ class Careful(BaseChatModel):
         return admissible(messages, tools=bool(options.get("tools")))
 
     def _pause(self, error: Exception, again: bool) -> float:
-        """Seconds until the request is made once more. Raises `error` where it is not."""
+        """Seconds until the retry. Raises `error` if there is none."""
         seconds = pause(error, self.answer_by - time.monotonic()) if again else None
         if seconds is None:
             raise error
@@ -139,7 +139,7 @@ def _refused() -> RefusedChunk:
 
 
 def _reread(result: ChatResult) -> ChatResult:
-    """An answer that came whole, read as one that is streamed in one chunk."""
+    """A whole answer, read as a stream of one chunk."""
     generation = result.generations[0]
     message = generation.message
     assert isinstance(message, AIMessage)

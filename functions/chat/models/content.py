@@ -34,7 +34,7 @@ def cleaned(message: BaseMessage) -> BaseMessage:
     if isinstance(message, AIMessage):
         blocks = [block for block in blocks if _kind(block) not in CALLS]
         if not message.tool_calls and not any(map(_tells, blocks)):
-            blocks = []  # reasoning alone is no answer that could be sent again
+            blocks = []  # reasoning alone is not an answer that can be sent again
     return message.model_copy(update={"content": blocks or ""})
 
 

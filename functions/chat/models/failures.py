@@ -1,4 +1,4 @@
-"""Failures of providers: the problem that each is, and whether asking once more is worth a moment."""
+"""Failures of providers: the problem that each becomes, and whether a retry is worth a moment."""
 
 import math
 import re
@@ -28,15 +28,15 @@ from chatkeep.retrying import jitter
 from functions.chat.models.redaction import redacted
 
 LONGEST_PAUSE = 2.0
-"""Seconds for which a provider may ask, else the turn ends; it holds its session's lease meanwhile."""
+"""The longest wait in seconds that a provider may ask for; the turn holds its session's lease meanwhile."""
 USUAL_PAUSE = 1.0
-"""A random part of it is waited beyond the provider's own wish, so that turns which were refused together do not
-ask again together."""
+"""Seconds of which a random part is added to the provider's wait, so that turns refused together do not retry
+together."""
 LONGEST_WAIT = 7 * 86_400.0
-"""Seconds that a provider can mean when it says how long to wait: nobody's limits are for longer than a week."""
+"""The longest credible wait in seconds: no provider's limits last longer than a week."""
 
 LONGEST_MESSAGE = 4_000
-"""Characters in which an error is looked for: a proxy's page may be long."""
+"""The characters of a body searched for an error: a proxy's page may be long."""
 
 TOO_LONG = re.compile(
     r"context.?length|context.?window|maximum context|(prompt|input|request) is too long|too many input tokens"

@@ -1,4 +1,4 @@
-"""Tool calls as a model writes them: in fragments, and not always such as its endpoint's contract says."""
+"""Tool calls as a model writes them: in fragments, and not always true to its endpoint's contract."""
 
 import json
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Call:
 
 
 class Calls:
-    """Puts the calls of one answer together from their fragments."""
+    """Assembles the calls of one answer from their fragments."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []

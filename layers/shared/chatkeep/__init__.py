@@ -1,1 +1,1 @@
-"""Chatkeep: what its Lambda functions share."""
+"""The code that Chatkeep's Lambda functions share."""

@@ -64,17 +64,17 @@ class ChatkeepError(Exception):
             self.retry_after_seconds = retry_after_seconds
 
     def members(self) -> dict[str, Any]:
-        """What the problem says beyond its standard members."""
+        """Members of the problem beyond the standard ones."""
         return {}
 
     def as_problem(self) -> dict[str, Any]:
-        """The error as RFC 9457 has it."""
+        """The error as an RFC 9457 problem."""
         standard = {"title": self.title, "status": self.status, "detail": self.detail, "code": self.code}
         return {"type": f"urn:chatkeep:problem:{self.code}", **standard, **self.members()}
 
 
 class InvalidFieldError(ChatkeepError):
-    """Something in the request breaks a rule; each field that does is named."""
+    """The request breaks a rule; every field that does is named."""
 
     status = 422
     code = "invalid_field"
@@ -89,7 +89,7 @@ class InvalidFieldError(ChatkeepError):
 
 
 class IdempotencyKeyReusedError(InvalidFieldError):
-    """The key has already been used for another body."""
+    """The key has already been used with another body."""
 
     code = "idempotency_key_reused"
     title = "The idempotency key was used for another request"
@@ -99,7 +99,7 @@ class IdempotencyKeyReusedError(InvalidFieldError):
 
 
 class ModelNotSupportedError(InvalidFieldError):
-    """The name is of no provider that this deployment can call, or of a model that it does not allow."""
+    """The name belongs to no provider that this deployment can call, or to a model that it does not allow."""
 
     code = "model_not_supported"
     title = "The model cannot be called here"
@@ -109,7 +109,7 @@ class ModelNotSupportedError(InvalidFieldError):
 
 
 class ModelNotFoundError(InvalidFieldError):
-    """The provider does not know the session's model, or no longer."""
+    """The provider does not know the session's model, or no longer offers it."""
 
     code = "model_not_found"
     title = "There is no such model"
@@ -119,7 +119,7 @@ class ModelNotFoundError(InvalidFieldError):
 
 
 class ModelRefusedRequestError(InvalidFieldError):
-    """The provider refused the request for a `reason` that asking again does not change, and may name a `parameter`."""
+    """The provider refused the request for a `reason` that a retry does not change; it may name a `parameter`."""
 
     code = "model_refused_request"
     title = "The model refused the request"
@@ -139,7 +139,7 @@ class ModelRefusedRequestError(InvalidFieldError):
 
 
 class ContextLengthExceededError(InvalidFieldError):
-    """The conversation does not fit into the model's context any more, or the answer asked for does not beside it."""
+    """The conversation, or it and the answer asked for, no longer fits into the model's context."""
 
     code = "context_length_exceeded"
     title = "The conversation is too long for the model"
@@ -149,8 +149,7 @@ class ContextLengthExceededError(InvalidFieldError):
 
 
 class TurnTooLargeError(InvalidFieldError):
-    """What a turn has made is more than the storage takes in one transaction, and will be the next time; its usage is
-    recorded."""
+    """The turn's results exceed one transaction of the storage, and would again on a retry. Its usage is recorded."""
 
     code = "turn_too_large"
     title = "The turn cannot be stored"
@@ -160,7 +159,7 @@ class TurnTooLargeError(InvalidFieldError):
 
 
 class UnauthorizedError(ChatkeepError):
-    """The token is the user pool's, and names nobody who can be a user here."""
+    """The token is from the user pool but names nobody who can be a user here."""
 
     status = 401
     code = "unauthorized"
@@ -176,7 +175,7 @@ class AccessDeniedError(ChatkeepError):
 
 
 class NotFoundError(ChatkeepError):
-    """Unknown to this user; what belongs to somebody else answers the same."""
+    """The thing is unknown to this user. Somebody else's answers the same."""
 
     status = 404
     code = "not_found"
@@ -200,7 +199,7 @@ class MessageNotFoundError(NotFoundError):
 
 
 class ConflictError(ChatkeepError):
-    """The request is well formed and does not go with the state of things."""
+    """The request is well formed but conflicts with the current state."""
 
     status = 409
     code = "conflict"
@@ -283,7 +282,7 @@ class ConcurrentWriteError(ConflictError):
 
 
 class TooManyTurnsError(ChatkeepError):
-    """So many requests of the user run or wait for a turn as this deployment admits at once."""
+    """The user already has as many turns running or waiting as this deployment admits at once."""
 
     status = 429
     code = "too_many_turns"
@@ -295,7 +294,7 @@ class TooManyTurnsError(ChatkeepError):
 
 
 class ModelRateLimitedError(ChatkeepError):
-    """The provider takes no more requests of this deployment for so many seconds."""
+    """The provider takes no more requests from this deployment for some seconds."""
 
     status = 429
     code = "model_rate_limited"
@@ -308,7 +307,7 @@ class ModelRateLimitedError(ChatkeepError):
 
 
 class UnavailableError(ChatkeepError):
-    """Something this request needs does not answer now; trying again later is right."""
+    """Something this request needs does not answer now; a later retry may succeed."""
 
     status = 503
     code = "unavailable"
@@ -322,7 +321,7 @@ class ModelUnavailableError(UnavailableError):
 
 
 class ModelAccountError(UnavailableError):
-    """The provider refuses this deployment's account, which its operator alone can change: trying again is no use."""
+    """The provider refuses this deployment's account. A retry is no use: only the operator can change that."""
 
     code = "model_account"
     title = "The model's provider refuses this deployment"
@@ -338,7 +337,7 @@ class ModelAccessDeniedError(ModelAccountError):
 
 
 class ModelNotEnabledError(ModelAccountError):
-    """The account has not yet subscribed to the model, or not told its maker what for; once somebody has, it works."""
+    """The account has not yet subscribed to the model, or not told its maker the use case."""
 
     code = "model_not_enabled"
     title = "The model has yet to be enabled"
@@ -365,7 +364,7 @@ class StorageUnavailableError(UnavailableError):
 
 
 class LaterFormatError(UnavailableError):
-    """A stored item was written by a later version of Chatkeep, whose format this one does not read."""
+    """A stored item has the format of a later version of Chatkeep, which this one does not read."""
 
     code = "later_format"
     title = "A later version's item"
@@ -377,14 +376,14 @@ class TurnTimedOutError(UnavailableError):
 
 
 class GraphFailedError(ChatkeepError):
-    """The deployment's graph, or a tool of it, raised an error that is no model's."""
+    """The deployment's graph or one of its tools raised an error that did not come from a model."""
 
     code = "graph_failed"
     title = "The graph failed"
 
 
 class BrokenThreadError(ChatkeepError):
-    """A thread's stored history cannot be read whole; it is never shortened to what can be."""
+    """A thread's stored history cannot be read whole. It is never cut down to the readable part."""
 
     code = "broken_thread"
     title = "The thread's history is damaged"

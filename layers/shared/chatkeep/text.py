@@ -1,4 +1,4 @@
-"""Text that every encoding takes: Unicode without halves of surrogate pairs, and JSON of it."""
+"""Text that every encoding takes: Unicode without lone surrogates, and JSON made of it."""
 
 import json
 from typing import Any

@@ -15,7 +15,7 @@ from chatkeep.text import valid
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 LONGEST_USER_BYTES = 1024
-"""Half of what a key of DynamoDB holds, where a user's id stands beside others; OpenID Connect allows 255."""
+"""Half of DynamoDB's limit for a key, in which a user's id stands beside others. OpenID Connect allows 255."""
 GROUPS_CLAIM = "cognito:groups"
 BRACKETED = re.compile(r"\[(.*)\]", re.DOTALL)
 
@@ -29,7 +29,7 @@ def user_id(event: APIGatewayProxyEvent) -> str:
 
 
 def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
-    """The fields of a request's log lines beside its ids: its route and its session; the rest is the caller's."""
+    """The fields of a request's log lines beside its ids: route and session. Everything else is the caller's own."""
     session_id = event.path_parameters.get("session_id", "")
     return {
         "route": f"{event.http_method} {event.resource}",
@@ -40,7 +40,7 @@ def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
 def groups(event: APIGatewayProxyEvent) -> frozenset[str]:
     """The caller's groups in the user pool, whose administrator names them.
 
-    A REST API hands the list on as `a,b`, an HTTP API as `[a b]`; no name has blanks in it.
+    A REST API passes the list as `a,b`, an HTTP API as `[a b]`. No name contains blanks.
     """
     told = event.request_context.authorizer.claims.get(GROUPS_CLAIM) or ()
     if isinstance(told, str):
@@ -50,7 +50,7 @@ def groups(event: APIGatewayProxyEvent) -> frozenset[str]:
 
 
 def require_group(event: APIGatewayProxyEvent, group: str) -> None:
-    """Raises AccessDeniedError where the caller is not in `group`, and for every caller where that is empty."""
+    """Raises AccessDeniedError unless the caller is in `group`; an empty `group` admits nobody."""
     if not group or group not in groups(event):
         raise AccessDeniedError("this route is for a group of the user pool that the caller is not in")
 

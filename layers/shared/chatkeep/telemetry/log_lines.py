@@ -1,4 +1,4 @@
-"""Lines of the log: JSON that any stream takes, with times in RFC 3339 and, of errors, no words on Lambda.
+"""Log lines: JSON that any stream takes, with times in RFC 3339, and on Lambda without the words of errors.
 
 An error's words may quote a conversation, a tool's arguments or a key. Its class, its code and its places do not.
 """
@@ -21,15 +21,15 @@ ON_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
 CODE = re.compile(r"\w{1,60}", re.ASCII)
 
 ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
-"""What JSON leaves as it is, though it ends a line or steers a terminal."""
+"""Characters that JSON does not escape, though they end a line or steer a terminal."""
 
 
 class UnspokenError(Exception):
-    """Stands for an error whose words are not to be logged; says its class and code."""
+    """Replaces an error whose words must not be logged; says its class and code."""
 
 
 class LogLines(LambdaPowertoolsFormatter):
-    """What a log group takes: Lambda reads the level of a line only beside a time in RFC 3339."""
+    """Formats records for log groups. Lambda reads the level of a line only beside a time in RFC 3339."""
 
     def __init__(self, *, wordless: bool) -> None:
         super().__init__(json_serializer=_line, use_rfc3339=True, utc=True, serialize_stacktrace=False)
@@ -47,7 +47,7 @@ class LogLines(LambdaPowertoolsFormatter):
 
 
 class LibraryRecords(logging.Filter):
-    """Takes from a library's record what it has put into its message, and its error's words; adds the request's ids."""
+    """Strips a library's record of its message's arguments and its error's words; adds the request's ids."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = str(record.msg).partition("\n")[0], ()
@@ -70,7 +70,7 @@ def named(error: BaseException) -> str:
 
 
 def _places(error: BaseException, told: frozenset[int] = frozenset()) -> Iterator[str]:
-    """A traceback as Python writes it, of the error and those that led to it, without their words."""
+    """Python's traceback of the error and its causes, without their words."""
     told |= {id(error)}
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     within = getattr(error, "exceptions", ())  # of a group

@@ -1,4 +1,4 @@
-"""Sending spans by OTLP over HTTP, so that whatever the endpoint does costs a request no more than it is told here."""
+"""Sends spans by OTLP over HTTP. A request never waits longer than the limits here, whatever the endpoint does."""
 
 import os
 import threading
@@ -20,25 +20,25 @@ from chatkeep.telemetry.log_lines import named
 from chatkeep.tracing.encoding import bodies
 
 LONGEST_SECONDS = 1.0
-"""That sending may take at the end of a request. The first TLS handshake needs most of it on a small processor."""
+"""Seconds allowed for sending at the end of a request. On a small processor the first TLS handshake needs most."""
 SHORTEST_SECONDS = 0.05
-"""With less left before the deadline it is not tried."""
+"""With fewer seconds left before the deadline, sending is not tried."""
 PAUSE_SECONDS = 30.0
-"""After a failure nothing is sent for so long: an endpoint that hangs delays one request in this time, not each. Nor is
-anything sent while a thread of an earlier request is still at it, so that there is one at most."""
+"""Seconds after a failure in which nothing is sent: an endpoint that hangs delays one request in this time, not each.
+Nor is anything sent while the thread of an earlier request still sends, so at most one such thread exists."""
 SLOW_SECONDS = 0.3
-"""The second sending in a row that takes longer counts as a failure, unless it had to make the connection."""
+"""Seconds; the second slower sending in a row counts as a failure, unless it had to connect first."""
 IDLE_SECONDS = 20.0
-"""A connection that was frozen with the process for longer may lead nowhere, and a new one is made."""
+"""Seconds; a connection that was frozen with the process for longer is replaced, as it may be dead."""
 PATH = "/v1/traces"
 XRAY = "xray"
-"""Stands for X-Ray's endpoint of the region, which wants a signature:
+"""Stands for X-Ray's endpoint in the region, which requires a signature:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html"""
 MOST_ANSWER_BYTES = 65_536
 
 
 class RefusedError(Exception):
-    """The endpoint answered with another status than a success."""
+    """The endpoint answered with a status other than success."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 
 class Sender:
-    """Sends to one address, with `region` signed for X-Ray, in a thread that is left behind where it takes too long."""
+    """Sends to one address, in a thread that is abandoned if it takes too long. With a `region` it signs for X-Ray."""
 
     def __init__(self, url: str, region: str | None = None) -> None:
         self.url = url
@@ -89,9 +89,9 @@ class Sender:
             logger.warning("spans were not sent", extra={**told, "reason": named(failure)})
 
     def _send_within(self, seconds: float, spans: Sequence[ReadableSpan]) -> BaseException | None:
-        """What has kept them from being sent in so many seconds, if anything has."""
+        """Send within so many seconds. Returns the error that prevented it, or None."""
         failure: list[BaseException] = [TimeoutError()]
-        # The socket gives up after the request has, which then always tells the same of an endpoint that is silent.
+        # The socket times out after the request does, so that a silent endpoint always gives the same error.
         sending = partial(copy_context().run, self._try, spans, 2 * seconds, failure)
         self._thread = threading.Thread(target=sending, daemon=True)
         try:
@@ -111,7 +111,7 @@ class Sender:
             failure.clear()
 
     def _post(self, body: bytes, seconds: float) -> None:
-        """Raises RefusedError and what urllib3 raises."""
+        """Raises RefusedError and urllib3's errors."""
         self._connects = time.time() - self._last_used > IDLE_SECONDS
         if self._connects:
             self._pool.clear()

@@ -9,7 +9,7 @@ Attributes = Mapping[str, Value]
 
 
 class Kind(StrEnum):
-    """What a span is at: the request itself, a request to somebody else, or work of our own."""
+    """The kind of a span: the incoming request, a request to another service, or work of our own."""
 
     SERVER = "SERVER"
     CLIENT = "CLIENT"
@@ -17,18 +17,18 @@ class Kind(StrEnum):
 
 
 class Span:
-    """A part of a request; this one is of none and records nothing."""
+    """A part of a request. This base class belongs to none and records nothing."""
 
     trace_id: str | None = None
 
     def tell(self, attributes: Attributes) -> None:
-        """Add to its attributes."""
+        """Add to the span's attributes."""
 
     def fail(self, kind: str) -> None:
-        """Say that it failed, and as what: the class or the code of an error, never its words."""
+        """Mark the span as failed with the class or the code of an error, never its words."""
 
     def end(self) -> None:
-        """Say that it is over; what is told of it later is lost."""
+        """End the span. Anything recorded later is lost."""
 
 
 NOTHING = Span()

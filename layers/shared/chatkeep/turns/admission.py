@@ -1,4 +1,4 @@
-"""The way of a sender to its turn: at once, or by its `strategy`, in LangGraph's own names, after the one that runs."""
+"""A sender's way to its turn: at once, or after the running one by its `strategy`, named as in LangGraph."""
 
 from contextlib import suppress
 from enum import StrEnum
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.3
 
 
 class Strategy(StrEnum):
-    """A sender's wish for the turn that is running."""
+    """A sender's wish for the running turn."""
 
     REJECT = "reject"
     ENQUEUE = "enqueue"
@@ -38,7 +38,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> 
 
     Waiting senders are served in order of arrival; those who cancel the running turn come before those who wait for its
     end. Raises TurnInProgressError, also for a repetition of the running turn itself; TooManyTurnsError;
-    SessionChangedError; and what `lease.acquire` raises, but for TakenError. Then neither lease nor slot is held.
+    SessionChangedError; and the errors of `lease.acquire` except TakenError. Then neither lease nor slot is held.
     """
     refusal: TurnInProgressError | None = None
     for _ in attempts(ATTEMPTS):
@@ -62,9 +62,9 @@ def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> 
 
 
 def wait_for_twin(sender: Sender, until: float, limit: int) -> None:
-    """Return once the sender's turn, which another request runs or waits for, does neither any more.
+    """Return once no other request runs this sender's turn or waits for it.
 
-    Raises TurnInProgressError where it still does at `until`, TooManyTurnsError.
+    Raises TurnInProgressError if one still does at `until`, and TooManyTurnsError.
     """
     slots.take(sender, limit)
     try:
@@ -77,7 +77,7 @@ def wait_for_twin(sender: Sender, until: float, limit: int) -> None:
 
 
 def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
-    """`session`, whose lease the sender has just acquired, once it has a slot too; else the lease is given up."""
+    """`session`, whose lease the sender has just acquired, with a slot too. Without a slot the lease is given up."""
     try:
         slots.take(sender, limit)
     except BaseException:
@@ -99,7 +99,7 @@ def _in_line(sender: Sender, strategy: Strategy, start_by: float, refusal: TurnI
 
 
 def _refusal(session: Session) -> TurnInProgressError | None:
-    """Why a sender who does not wait is refused, if there still is a reason."""
+    """The error that refuses a sender who does not wait, or None if the reason is gone."""
     running = lease.running_turn(session)
     if running is not None:
         remaining = session.lease_expires_at - milliseconds(now())
@@ -124,7 +124,7 @@ def _wait(sender: Sender, ticket: Ticket, cancels: CancelAction | None, start_by
 
 
 def _cancel(session: Session, action: CancelAction) -> None:
-    """Ask for it once; who wants the turn's effects removed overrules who would keep them."""
+    """Ask for it once. A sender who wants the turn's effects removed overrules one who would keep them."""
     if lease.requested_cancel(session) not in (action, CancelAction.ROLL_BACK):
         with suppress(NoTurnRunningError), Transaction() as transaction:
             lease.cancel(transaction, session, action)

@@ -1,4 +1,4 @@
-"""Answers of turns, and those of turns that are recorded already."""
+"""The answers of turns, also of turns recorded earlier."""
 
 from dataclasses import dataclass
 

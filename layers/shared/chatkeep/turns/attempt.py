@@ -32,8 +32,10 @@ class Attempt:
         return self.run.session
 
     def make(self) -> Answer:
-        """Run the turn and store it. Raises what `engine.send` says; then the lease is still held or has moved on, and
-        `billing.settle` is for the models' usage, unless the turn is recorded."""
+        """Run the turn and store it.
+
+        Raises the errors of `engine.send`. Then the lease is still held or has moved on, and `billing.settle` has to
+        record the models' usage unless the turn is recorded."""
         try:
             return self._store(self.run.run())
         except RollBackRequestedError:

@@ -13,8 +13,9 @@ from chatkeep.usage import counters
 
 
 def bill(session: Session, turn: Turn) -> None:
-    """Record the usage of a turn that leaves nothing else, whoever holds the lease by now: in the session and in its
-    user's totals while the session exists, and in the user's day in any case."""
+    """Record the usage of a turn that leaves nothing else, whoever holds the lease by now.
+
+    It counts in the user's day, and while the session exists in the session and the user's totals."""
     at = now()
     try:
         with Transaction() as transaction:

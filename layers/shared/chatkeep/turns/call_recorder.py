@@ -59,7 +59,7 @@ class Running:
             if isinstance(chunk, ReadChunk):
                 self.usage = chunk.so_far or self.usage
             elif message.usage_metadata:
-                # OpenAI's protocol has one usage an answer, which some endpoints tell again and again.
+                # OpenAI's protocol has one usage per answer, which some endpoints repeat in every chunk.
                 again = self.asked.startswith("openai:")
                 self.usage = message.usage_metadata if again else add_usage(self.usage, message.usage_metadata)
 

@@ -31,7 +31,7 @@ class CancelAction(StrEnum):
 
 
 class TakenError(Exception):
-    """The lease cannot be had now; `session` is the header, read after that was so."""
+    """The lease is not available now; `session` is the header, read afterwards."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.session_id)
@@ -53,7 +53,7 @@ class Sender:
 
 
 def holder(session: Session) -> Sender:
-    """The sender that `session`'s lease was acquired for."""
+    """The sender who holds `session`'s lease."""
     expires_at = int(session.lease_expires_at)
     return Sender(session.user_id, session.session_id, session.lease_turn_id, expires_at, session.lease_owner)
 

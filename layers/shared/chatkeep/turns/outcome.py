@@ -1,4 +1,4 @@
-"""The outcomes of a run, of which each is stored in its own way."""
+"""The outcomes of a run; each is stored in its own way."""
 
 from dataclasses import dataclass
 
@@ -32,14 +32,14 @@ class Kept:
 
 @dataclass(frozen=True)
 class TimedOut:
-    """The time was over after the model had been asked."""
+    """The time ran out after the model had been asked."""
 
     addition: Addition
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The run ended with `problem`; `addition` is None where nobody would miss anything of it."""
+    """The run ended with `problem`; `addition` is None if nothing is worth keeping."""
 
     problem: ChatkeepError
     cause: Exception | None = None
@@ -48,7 +48,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """Somebody stopped the run and wants nothing of it but its usage."""
+    """Somebody stopped the run and wants to keep nothing but its usage."""
 
 
 Outcome = Completed | Kept | TimedOut | Failed | RolledBack

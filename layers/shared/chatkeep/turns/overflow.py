@@ -1,7 +1,7 @@
-"""The writes that do not fit into a turn's transaction: stored ahead of it, unseen until it is carried out.
+"""The writes that do not fit into a turn's transaction: stored ahead of it, unseen until it commits.
 
-Nothing reads a payload or a part that nothing names, or a message newer than the session's last. The leavings of a turn
-that died here are removed by the next one, so that they do not become visible with that one's messages.
+Nobody reads a payload or a part to which nothing refers, or a message newer than the session's last. If a turn dies
+here, the next one removes its leftovers, so that they do not become visible with that turn's messages.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ def clear(session: Session) -> None:
 
 
 def size(member: dict[str, Any]) -> int:
-    """About the bytes that DynamoDB counts; an update's values weigh as much as the item they make."""
+    """Roughly the bytes that DynamoDB counts; an update's values weigh as much as the resulting item."""
     (write,) = member.values()
     values = write.get("Item") or write.get("ExpressionAttributeValues", {})
     return sum(len(name) + _bytes(value) for name, value in values.items())

@@ -1,4 +1,4 @@
-"""The progress of a run, made of its events: all there is to keep of it where it is stopped or breaks."""
+"""The progress of a run, built from its events: all that can be kept of a run that is stopped or breaks."""
 
 from dataclasses import dataclass, field
 from operator import is_
@@ -40,7 +40,7 @@ class Progress:
                 self._finish_step(messages)
 
     def _finish_step(self, messages: list[BaseMessage]) -> None:
-        """Where the step has kept all that were there and added some, as most do, only these are looked at."""
+        """If the step only appended messages, as most do, examine just the new ones."""
         appended = len(messages) >= len(self.after) and all(map(is_, self.after, messages))
         known = self.before or set()
         looked_at = messages[len(self.after) :] if appended else messages
@@ -51,7 +51,7 @@ class Progress:
             mend(one)
 
     def has_said_something(self) -> bool:
-        """Whether there is anything that whoever sent the turn would miss: words, or a finished step."""
+        """Whether anything is worth keeping for the turn's sender: words, or a finished step."""
         opened = {one.id for one in self.opening}
         return any(one.id not in opened for one in self.new) or any(map("".join, self.streamed.values()))
 

@@ -1,4 +1,4 @@
-"""A provider's report of an answer, in the API's terms: its usage, held to what can be true, and why it ended."""
+"""A provider's report of an answer in the API's terms: plausible usage, and the reason why it ended."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 MOST_TOKENS = 10_000_000
-"""Of one call, a few times the longest context there is: a larger number was not counted."""
+"""The largest credible count per call: a few times the longest context there is."""
 
 UNKNOWN = "unknown"
 REASONS = {
@@ -35,10 +35,10 @@ KEYS = ("finish_reason", "stopReason", "stop_reason")
 
 
 def believable(usage: Mapping[str, Any]) -> UsageMetadata:
-    """`usage` with counts that can be true.
+    """`usage` with plausible counts.
 
-    One that is negative, no whole number or over `MOST_TOKENS` is 0, which says that it is not known; cached tokens are
-    part of the input and reasoning ones of the output.
+    A count that is negative, not whole or over `MOST_TOKENS` becomes 0, which means unknown. Cached tokens are part of
+    the input, reasoning tokens part of the output.
     """
     given, made = usage.get("input_token_details") or {}, usage.get("output_token_details") or {}
     read, written = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
@@ -59,7 +59,7 @@ def believable(usage: Mapping[str, Any]) -> UsageMetadata:
 
 
 def finish_reason(answer: AIMessage) -> str:
-    """One of the values of REASONS, or `unknown`: also for a stop before the first word, which is no answer's end."""
+    """One of the values of REASONS, or `unknown`. A stop before the first word is unknown too, as nothing was said."""
     given = next((one for key in KEYS if (one := answer.response_metadata.get(key))), "")
     found = REASONS.get(str(given).lower(), UNKNOWN)
     if found == "stop" and answer.tool_calls:

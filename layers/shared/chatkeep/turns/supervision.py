@@ -1,4 +1,4 @@
-"""Work on an event loop that a cancel or a deadline may stop, and the threads that it leaves behind then."""
+"""Work on an event loop that a cancel or a deadline may stop, and the threads it then leaves behind."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from chatkeep.turns.lease import CancelAction
 
 FIRST_LOOK_SECONDS = 0.9
 LOOK_SECONDS = 0.5
-"""A cancel is seen within a second, and a turn that takes less never looks."""
+"""Seconds between looks for a cancel; a shorter turn never looks."""
 
 Result = TypeVar("Result")
 
@@ -22,15 +22,15 @@ class DeadlineError(Exception):
 
 
 class GraphCancelledItselfError(Exception):
-    """The graph's task was cancelled, and not by us."""
+    """The graph's task was cancelled, but not by us."""
 
 
 async def supervise(
     running: Awaitable[None], look: Callable[[], CancelAction | None], seconds: float
 ) -> CancelAction | None:
-    """Await `running` for at most so many `seconds`; return the cancel that ended it, where one did.
+    """Await `running` for at most so many `seconds`. Returns the cancel that ended it, if one did.
 
-    Raises DeadlineError, GraphCancelledItselfError, and what `running` and `look` raise.
+    Raises DeadlineError, GraphCancelledItselfError, and the errors of `running` and `look`.
     """
     task = asyncio.ensure_future(running)
     watch = asyncio.ensure_future(_watch(look))
@@ -69,15 +69,19 @@ _of_thread = threading.local()
 
 
 def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on this thread's event loop, which is kept: the models' connections belong to it, and closing it would
-    wait for whatever a cancelled model still does in a thread."""
+    """Run `work` on this thread's event loop.
+
+    The loop is kept: the models' connections belong to it, and closing it would wait for the threads of cancelled
+    models."""
     result: Result = _loop().run_until_complete(work)
     return result
 
 
 def renew_threads() -> None:
-    """Give a turn threads that no turn before it has used: one that was stopped may have left some behind, which wait
-    for a provider for half a minute, and there are few where there are few processors."""
+    """Give a turn fresh threads.
+
+    A stopped turn may leave threads behind that wait for a provider for half a minute, and a machine with few
+    processors has few of them."""
     if hasattr(_of_thread, "executor"):
         _of_thread.executor.shutdown(wait=False)
     _of_thread.executor = ThreadPoolExecutor(thread_name_prefix="turn")
