@@ -15,7 +15,7 @@ from infra.local.intrinsics import load
 
 @dataclass(frozen=True)
 class Difference:
-    """`here` is the emulator's behaviour; `instead` is the proof that AWS would do right, or a note that there is none."""
+    """`here` is the emulator's behaviour; `instead` is the proof that AWS does right, or a note of its absence."""
 
     here: str
     instead: str

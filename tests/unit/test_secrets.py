@@ -1,4 +1,4 @@
-"""Secrets under rotation and without Secrets Manager: what is read, when, and what holds where it cannot be."""
+"""Secrets under rotation and without Secrets Manager: which version is read when, and which value is used if it cannot be read."""
 
 import json
 from collections.abc import Iterator
