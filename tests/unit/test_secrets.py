@@ -1,4 +1,4 @@
-"""Secrets under rotation and without Secrets Manager: which version is read when, and which value is used if it cannot be read."""
+"""Secrets under rotation and without Secrets Manager: which version is read when, and the fallback."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Rules about the functions' versions: requests reach them by an alias, and each change of a function makes a new one."""
+"""Rules about the functions' versions: requests reach them by an alias, and each change makes a new one."""
 
 import re
 from copy import deepcopy
