@@ -1,4 +1,4 @@
-"""What a benchmark of cold starts found, as the tables of infra/docs/operating.md."""
+"""The results of a benchmark of cold starts, as the tables of infra/docs/operating.md."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -17,7 +17,7 @@ _SHORTENING = ("FilterExpression", "ProjectionExpression", "Select")
 
 @dataclass
 class Usage:
-    """What was asked for: requests by name, capacity units, bytes."""
+    """The usage of a client: requests by name, capacity units, bytes."""
 
     operations: Counter[str] = field(default_factory=Counter)
     wcu: float = 0
@@ -84,7 +84,7 @@ class Meter:
 
     @contextmanager
     def measure(self) -> Iterator[Usage]:
-        """What is used until the end of the block."""
+        """The usage until the end of the block."""
         usage = Usage()
         self._open.append(usage)
         try:
@@ -136,7 +136,7 @@ class Meter:
         return table, self._key(table, item) if item else params["Key"], item
 
     def _read_sizes(self, operation: str, params: Item, parsed: Item) -> Iterator[tuple[float, int]]:
-        """Units and bytes of what an operation read."""
+        """Capacity units and bytes read by an operation."""
         if operation == "GetItem":
             yield _read_units([parsed.get("Item", {})], params)
         elif operation in ("Query", "Scan"):

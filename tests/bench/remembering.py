@@ -36,7 +36,7 @@ class Cached:
 class Remembering(DynamoDBSaver):
     """Gets a thread long in little time: it serializes a message once, and may answer reads from the last put.
 
-    What it writes is what DynamoDBSaver writes.
+    It writes the same items as DynamoDBSaver.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What starts of the built functions cost: CPU of new interpreters that import them, with their bytecode and without.
+"""The cost of starts of the built functions: CPU of new interpreters that import them, with and without bytecode.
 
 The copies without bytecode write none, as on Lambda, where layers and functions are read-only.
 """

@@ -160,7 +160,7 @@ def shares(number: int, ours: Numbers, floor: Numbers) -> Numbers:
 
 
 def over(found: list[Numbers]) -> list[Numbers]:
-    """The rows that take more than they may: some more than the floor, and what the shortest thread takes beside it."""
+    """The rows over the limit: `MOST_OVER_FLOOR` times their floor, plus the overhead of the shortest thread."""
     overhead = found[0]["total"] - found[0]["floor"]
     return [row for row in found if row["total"] > MOST_OVER_FLOOR * row["floor"] + overhead]
 

@@ -1,4 +1,4 @@
-"""Graphs of a deployment, of what LangChain and LangGraph have for agents; run by the built chat function."""
+"""Graphs of a deployment, made of LangChain's and LangGraph's parts for agents; run by the built chat function."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ WORDS = r"\p{L}+|\s+|\p{N}+|[^\s\p{L}\p{N}]+"
 
 
 class Sum(BaseModel):
-    """What the numbers come to."""
+    """The sum of the numbers."""
 
     total: int
 

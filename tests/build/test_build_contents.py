@@ -1,4 +1,4 @@
-"""What is in the build that is deployed, and in the one for this machine: binaries for one processor, and bytecode."""
+"""The contents of the deployed build and of the one for this machine: binaries for one processor, and bytecode."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def files(part: Path) -> dict[str, bytes]:
 
 
 def architectures(build: Path) -> set[str]:
-    """What the built template says of its layers."""
+    """The processors that the built template names for its layers."""
     built = load(build / "template.yaml")["Resources"]
     return {built[layer]["Metadata"]["BuildArchitecture"] for layer in LAYERS.values()}
 

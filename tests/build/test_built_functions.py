@@ -1,4 +1,4 @@
-"""What `make build-host` left in .aws-sam: each function runs on Python 3.13 from its own folder and its layers' alone.
+"""The build of `make build-host`: each function runs on Python 3.13 from its own folder and its layers' alone.
 
 Not part of `make test`, which needs no build. The functions talk to dynoxide.
 """

@@ -1,4 +1,4 @@
-"""The built functions under the runtime client of AWS, at each LogLevel: what they write, and what they never do."""
+"""The built functions under the runtime client of AWS, at each LogLevel: the rules for their logs."""
 
 import shutil
 import subprocess

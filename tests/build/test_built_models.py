@@ -1,4 +1,4 @@
-"""What the built chat function can do without what its layers leave out: a call by each provider, and what graphs use.
+"""The built chat function works without the parts left out of its layers: calls of each provider, graphs' needs.
 
 The providers are those of the other tests, over HTTP.
 """

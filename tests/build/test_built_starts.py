@@ -1,4 +1,4 @@
-"""What bytecode saves of a cold start, in processor time: other work on a machine changes that least."""
+"""The saving of bytecode at a cold start, in processor time, which other work on the machine changes least."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is built for this machine, deployed to the emulator by SAM, and a user's requests through its gateway."""
+"""The build for this machine, deployed to the emulator by SAM, and a user's requests through its gateway."""
 
 import json
 import re
@@ -105,7 +105,7 @@ class Deployment:
         return self._outputs(self.physical(resource))
 
     def physical(self, resource: str) -> str:
-        """What CloudFormation calls a resource of the stack."""
+        """CloudFormation's name of a resource of the stack."""
         cloudformation = self.emulator.client("cloudformation")
         found = cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=resource)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
@@ -159,14 +159,14 @@ class Deployment:
         )
 
     def statements(self, function: str) -> Iterator[dict[str, Any]]:
-        """What the template lets a function do."""
+        """The template's policy statements for a function."""
         iam, role = self.emulator.client("iam"), self.physical(f"{function}Role")
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             yield from iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
 
     @property
     def cursor_secret(self) -> str:
-        """What the sessions function is told of its secret."""
+        """The secret's ARN in the sessions function's environment."""
         return str(self.functions["SessionsFunction"]["Environment"]["Variables"]["CURSOR_SECRET_ARN"])
 
     def grant(self) -> None:

@@ -1,4 +1,4 @@
-"""What the emulator does otherwise than AWS, in one place: what the tests do about it, and what shows it instead.
+"""The emulator's differences from AWS, in one place, with the tests' answer to each and the proof used instead.
 
 `probes.py` tries each one, so that a new version of the emulator that has learnt it is noticed.
 """
@@ -15,7 +15,7 @@ from infra.local.intrinsics import load
 
 @dataclass(frozen=True)
 class Difference:
-    """`here` is what happens on the emulator; `instead` is what shows that AWS would do right, or that nothing does."""
+    """`here` is the emulator's behaviour; `instead` is the proof that AWS does right, or a note of its absence."""
 
     here: str
     instead: str

@@ -58,7 +58,7 @@ class Emulator:
 
 @contextmanager
 def running(log: Path) -> Iterator[Emulator]:
-    """An emulator that has nothing yet. It, its functions and what it kept are gone afterwards; its log stays."""
+    """An empty emulator. Afterwards it, its functions and its data are gone; its log stays."""
     emulator = Emulator(_free_port())
     with tempfile.TemporaryDirectory(prefix="chatkeep-emulator-", ignore_cleanup_errors=True) as folder:
         with log.open("wb") as lines:

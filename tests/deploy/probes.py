@@ -145,7 +145,7 @@ def functions_import_the_emulator(deployment: Deployment, client: httpx.Client) 
 
 
 def run(deployment: Deployment, name: str, expression: str, **configuration: Any) -> Any:
-    """What a new function returns that is nothing but this expression."""
+    """The result of a new function that only evaluates this expression."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("code_of_it.py", f"def handler(event, context):\n    return {expression}\n")

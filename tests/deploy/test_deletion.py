@@ -1,4 +1,4 @@
-"""What the deletion of a stack leaves: in production tables and users, in development nothing.
+"""The leftovers of a stack's deletion: in production tables and users, in development nothing.
 
 The nested stacks stand alone here, as the emulator heeds a nested stack's DeletionPolicy only then.
 """
@@ -16,7 +16,7 @@ PARAMETERS = {"Storage": {}, "Identity": {"SelfSignUp": "false", "Mfa": "OFF"}}
 
 
 def left_by(emulator: Emulator, nested: str, environment: str) -> dict[str, str]:
-    """Create and delete a stack: what is still there of its resources, by type, with CloudFormation's names."""
+    """Create and delete a stack. Returns CloudFormation's names of its remaining resources, by type."""
     cloudformation, name = emulator.client("cloudformation"), f"{nested}-alone-{environment}"
     parameters = PARAMETERS[nested] | {"Environment": environment}
     cloudformation.create_stack(

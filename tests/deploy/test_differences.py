@@ -1,4 +1,4 @@
-"""The list of what the emulator does otherwise is true: what it has learnt since fails here."""
+"""The list of the emulator's differences is true: one that a new version has mended fails here."""
 
 import httpx
 import pytest

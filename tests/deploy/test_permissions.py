@@ -31,7 +31,7 @@ def test_the_sweep_runs_on_its_schedule_and_repairs_a_turn_that_died(
 
 
 def leave_a_lease(deployment: Deployment, session_id: str) -> None:
-    """What a function leaves behind that is killed in the middle of a turn, some time ago."""
+    """Leave an expired lease, like a function that was killed in the middle of a turn."""
     dynamodb, table = deployment.emulator.client("dynamodb"), deployment.nested("Storage")["SessionsTableName"]
     header = {"sk": {"S": f"SESSION#{session_id}"}}
     found = dynamodb.scan(

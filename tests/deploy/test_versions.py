@@ -61,7 +61,7 @@ def failed(packaged: Package, development: Deployment, before: dict[str, list[st
 
 
 def states(deployment: Deployment, resource: str) -> set[str]:
-    """What has become of a resource of the stack, ever."""
+    """All states that a resource of the stack has ever had."""
     events = deployment.emulator.client("cloudformation").describe_stack_events(StackName=deployment.name)
     return {one["ResourceStatus"] for one in events["StackEvents"] if one["LogicalResourceId"] == resource}
 

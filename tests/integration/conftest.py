@@ -1,4 +1,4 @@
-"""What several modules of integration tests start from."""
+"""Fixtures shared by modules of integration tests."""
 
 import sys
 from collections.abc import Iterator

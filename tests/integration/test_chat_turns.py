@@ -1,4 +1,4 @@
-"""A turn over HTTP: its answer, the three views of it, its idempotency, and what refuses it."""
+"""A turn over HTTP: its answer, the three views of it, its idempotency, and its refusals."""
 
 import json
 from collections.abc import Iterator

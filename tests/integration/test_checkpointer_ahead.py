@@ -12,7 +12,7 @@ STEPS = 12
 
 
 def step(thread: Thread, head: str, new: list[str], path: str = "") -> str:
-    """What a node writes, and the checkpoint after it."""
+    """Store a node's writes and the checkpoint after them."""
     thread.saver.put_writes(thread.at(head), [("log", new)], "task", path)
     return thread.put({"log": ...}, head, counters_since_delta_snapshot=PENDING)
 

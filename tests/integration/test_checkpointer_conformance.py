@@ -66,7 +66,7 @@ CALLS: dict[str, dict[str, Any]] = {
 def test_an_async_method_leaves_the_event_loop_to_others(
     saver: DynamoDBSaver, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The method waits for what only another task of the loop can do."""
+    """The method waits for an event that only another task of the loop can set."""
     opened, waited = threading.Event(), []
 
     def wait(*_: Any, **__: Any) -> None:

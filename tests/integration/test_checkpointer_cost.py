@@ -1,4 +1,4 @@
-"""What a turn costs, counted at the client: the benchmark's limits, kept in every test run."""
+"""The cost of a turn, counted at the client: the benchmark's limits, kept in every test run."""
 
 from typing import Any
 

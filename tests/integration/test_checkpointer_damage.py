@@ -1,4 +1,4 @@
-"""Histories of DeltaChannels, and what is missing or damaged: an error that names it, never less than there was."""
+"""Histories of DeltaChannels with missing or damaged parts: an error names the part; none is silently left out."""
 
 import pytest
 from langgraph.checkpoint.serde.types import _DeltaSnapshot

@@ -187,7 +187,7 @@ class Savers(RuleBasedStateMachine):
             self.store_writes(self.ours.staged(), at, tasks)
 
     def messages(self, thread: str, namespace: str) -> list[str] | None:
-        """What the head of a namespace has."""
+        """The messages at the head of a namespace."""
         head = self.memory.get_tuple(self.config(thread, namespace))
         found: list[str] | None = head.checkpoint["channel_values"].get("messages") if head else None
         return found
@@ -207,7 +207,7 @@ class Savers(RuleBasedStateMachine):
 
     @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES), texts=st.lists(texts, min_size=1, max_size=4))
     def add_to_delta(self, data: st.DataObject, namespace: str, texts: list[str]) -> None:
-        """What a step writes to a DeltaChannel: a list of new elements."""
+        """A step writes a list of new elements to a DeltaChannel."""
         thread = data.draw(st.sampled_from(self.threads))
         ids = self.ids(thread, namespace)
         if not ids:
@@ -304,12 +304,12 @@ class Savers(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Another process knows nothing of what this one has read or written."""
+        """A new process continues, which remembers nothing of this one."""
         self.ours = self.process()
 
     @rule()
     def change_places(self) -> None:
-        """Another process knows what it has read or written before, which may not be so any more."""
+        """Another process continues, whose memories may be out of date."""
         self.ours, self.another = self.another, self.ours
 
     @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES))

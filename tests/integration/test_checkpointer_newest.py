@@ -1,4 +1,4 @@
-"""The newest elements of a thread without the others, and what a staged saver tells of what it gives."""
+"""The newest elements of a thread without the others, and a staged saver's report of those it gives."""
 
 from typing import Any
 

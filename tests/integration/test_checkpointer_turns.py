@@ -24,7 +24,7 @@ class State(MessagesState):
 
 
 def edited(state: State) -> Any:
-    """What a node does with the messages: some are changed in place, as a careless one does."""
+    """Edit the messages as a node does; some change in place, as in a careless node."""
     kind, at, length = state["edit"]
     messages = state["messages"]
     chosen = messages[at % len(messages)]
@@ -53,7 +53,7 @@ def graph(saver: Any) -> Any:
 
 @dataclass
 class Step:
-    """One turn: by which process, from which checkpoint back, with which edit, and what happens to it."""
+    """One turn: its process, its starting checkpoint, its edit, and its fate."""
 
     edit: tuple[str, int, int]
     process: int

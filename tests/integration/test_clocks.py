@@ -28,7 +28,7 @@ Session = dict[str, Any]
 
 
 class Watch:
-    """A clock that stands still but for what a test says."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 3, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def is_in_its_place(user_id: str, session_id: str) -> bool:
-    """Whether the session lies where the list has it by what it says of itself."""
+    """Whether the session's place in the list agrees with its own state."""
     header = sessions.header(user_id, session_id)
     return header.place == place(header)
 

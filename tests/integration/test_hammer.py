@@ -28,7 +28,7 @@ AGAIN = {"turn_in_progress": 409, "session_changed": 409, "turn_timed_out": 503}
 
 @dataclass
 class Hammer:
-    """`answers` has what was acknowledged, by the question, which is sent by nobody else."""
+    """`answers` has the acknowledged turns by question; each question has only one sender."""
 
     http: httpx.Client
     session_id: str

@@ -1,4 +1,4 @@
-"""The functions under AWS's own runtime client: what reaches their log groups, and what never does.
+"""The functions under AWS's own runtime client, and the rules for their log groups.
 
 On Linux alone, where the client runs. The built functions are held to the same at every LogLevel, in tests/build.
 """

@@ -1,4 +1,4 @@
-"""How the local runner starts, ends, and what stays when it is ended by force."""
+"""The local runner's start and end, and the data that survives a forced end."""
 
 import socket
 import subprocess

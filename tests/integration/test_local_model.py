@@ -1,4 +1,4 @@
-"""The embedded model's endpoint: answers, streams, refuses, and says what is missing."""
+"""The embedded model's endpoint: answers, streams, refuses, and names missing packages."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Answers that break off, run out of time, or whose session is deleted meanwhile: what is kept and what is billed."""
+"""Answers that break off, run out of time or lose their session: the words kept and the usage billed."""
 
 import json
 import time

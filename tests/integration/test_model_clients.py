@@ -1,4 +1,4 @@
-"""What turns share: a process makes its clients of a provider once, and keeps their connections."""
+"""Clients that turns share: a process makes its clients of a provider once, and keeps their connections."""
 
 from typing import Any
 from unittest import mock

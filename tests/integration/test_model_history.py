@@ -1,4 +1,4 @@
-"""What a model is sent: roles in turn, no blank text, whatever the session has gone through."""
+"""The history sent to a model: alternating roles and no blank text, whatever the session has gone through."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an endpoint takes of a request: by the deployment, by the session, and by what is known of a model."""
+"""The options of a request to an endpoint: the deployment's, the session's, and those known for a model."""
 
 import json
 from typing import Any

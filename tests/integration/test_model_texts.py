@@ -1,4 +1,4 @@
-"""What a model or a tool sends is made such that it can be stored, shown and sent again: text, numbers, structures."""
+"""Output of models and tools is mended so that it can be stored, shown and sent again: text, numbers, structures."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a turn has used: whatever a provider reports, the counts can be true and the price is the right one."""
+"""The usage of a turn: whatever a provider reports, the counts are plausible and the price is right."""
 
 import json
 from typing import Any

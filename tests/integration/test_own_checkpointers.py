@@ -13,7 +13,7 @@ from tests.client import Client
 
 @pytest.fixture
 def checkpointer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the deployment's graph keeps its threads in."""
+    """The checkpointer of the deployment's graph."""
     monkeypatch.setattr(graphs, "own_checkpointer", [request.param])
     with deployment(monkeypatch, {"GRAPH": "tests.graphs:independent"}):
         yield

@@ -29,7 +29,7 @@ def expanded(word: str, variables: dict[str, str]) -> str:
 
 
 def call(api: Client, words: list[str]) -> Response:
-    """What curl does with these arguments."""
+    """Send the request that curl sends with these arguments."""
     options: dict[str, Any] = {}
     headers, path = {}, ""
     rest = iter(words)

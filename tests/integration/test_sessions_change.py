@@ -1,4 +1,4 @@
-"""PATCH and DELETE /sessions/{session_id}: pins, archives, deletes, and what may change meanwhile."""
+"""PATCH and DELETE /sessions/{session_id}: pins, archives, deletes, and concurrent changes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -76,8 +76,10 @@ def test_what_cannot_be_set_is_refused_by_name_and_nothing_is_set(api: Client, p
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What the calls return, made by as many threads. Each function's resolver serves one request at a time, as in
-    Lambda, so that what it calls is called instead."""
+    """The results of the calls, each made in a thread of its own.
+
+    Each function's resolver serves one request at a time, as in Lambda, so the calls go below it.
+    """
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(lambda call: call(), calls))
 

@@ -23,7 +23,7 @@ from tests.session_changes import CHANGES, REPORT, check, create, delete
 
 
 def purge(user_id: str, session_id: str) -> None:
-    """What DynamoDB's own deletion of expired items would do, whatever else is there."""
+    """Delete the session's header alone, as DynamoDB's expiry of items would."""
     delete(user_id, session_id)
     key = Session(user_id, session_id)
     key.delete()
@@ -73,7 +73,7 @@ def test_two_changes_from_two_copies_of_the_same_state_both_hold(
 
 
 def check_both(before: Session, after: Session, names: list[str]) -> None:
-    """Each change has been made, but for what came after a delete."""
+    """Check that each change was made, except one after a delete."""
     assert after.updated_at >= before.updated_at
     assert (after.status is Status.DELETED) == ("delete" in names)
     assert (after.deleted_at, after.purge_at) == (before.deleted_at, before.purge_at) or names[0] != "delete"

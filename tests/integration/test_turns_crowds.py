@@ -1,4 +1,4 @@
-"""Turns with many parallel tasks, and those that nothing can store: what they leave, and what they are billed."""
+"""Turns with many parallel tasks, and those that nothing can store: their leftovers and their bills."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +40,7 @@ LARGE = [(1_000, 10), (200, 40_000)]
 
 
 def log(user_id: str, session_id: str) -> list[str]:
-    """What the tasks of all turns have written, as another process reads it: their numbers, in order."""
+    """The numbers that the tasks of all turns have written, in order, as another process reads them."""
     runtime = saver()
     graph = graph_for(
         sessions.existing(user_id, session_id), Deadline.within(60), type(runtime)(runtime.table_name, runtime.client)

@@ -1,4 +1,4 @@
-"""What turns cost, and what they leave behind when nothing goes wrong."""
+"""The cost of turns, and the items they leave behind when nothing goes wrong."""
 
 from typing import Any
 

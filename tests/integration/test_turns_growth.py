@@ -23,7 +23,7 @@ OURS = str(Path(chatkeep.__file__).parent)
 
 
 class Work:
-    """What is done while it is counted: calls of our functions, what is serialized and what is hashed."""
+    """A count of work: calls of our functions, serializations and hashes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.counts: Counter[str] = Counter()

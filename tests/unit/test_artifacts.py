@@ -1,4 +1,4 @@
-"""How functions and layers are made: what is left out of packages, and what bytecode is put in."""
+"""The making of functions and layers: the parts left out of packages, and the bytecode put in."""
 
 import marshal
 import os

@@ -1,4 +1,4 @@
-"""The build's own decisions: which Python it takes, and what it refuses to let pass."""
+"""The build's own decisions: which Python it takes, and which builds it refuses."""
 
 import os
 import platform

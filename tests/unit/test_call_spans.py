@@ -36,7 +36,7 @@ def research(words: str) -> str:
 
 @tool
 def fail(words: str) -> str:
-    """Fails with what it was told."""
+    """Fails with its argument as the message."""
     raise ValueError(words)
 
 

@@ -1,4 +1,4 @@
-"""What a process remembers takes no more memory than it may, whatever the threads are like."""
+"""The memories of a process stay within their limit, whatever the threads are like."""
 
 import gc
 import random
@@ -25,7 +25,7 @@ turns = st.lists(
 
 
 def taken(fill: Callable[[], object]) -> tuple[object, int]:
-    """What `fill` returns, and the memory that it has taken for good."""
+    """The result of `fill`, and the memory that it keeps."""
     gc.collect()
     tracemalloc.start()
     try:

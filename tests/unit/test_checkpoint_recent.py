@@ -1,4 +1,4 @@
-"""What a saver remembers: bounded, and of namespaces only what lies around or inside."""
+"""A saver's memory: bounded, and limited to a namespace and those around or inside it."""
 
 import pytest
 

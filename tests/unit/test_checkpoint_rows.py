@@ -59,7 +59,7 @@ class Store:
         return self.last
 
     def found(self, stored: StoredList) -> tuple[Stretch, ...]:
-        """Where the list lies by what is stored alone."""
+        """The list's place, computed from the stored rows alone."""
         refs = [piece for piece in stored.pieces if isinstance(piece, Ref)]
         own = {ref: sorted(row for name, row in self.rows if name == ref.generation) for ref in refs}
         reached = {ref: array("I", [row for row in own[ref] if ref.row <= row < ref.stop]) for ref in refs}

@@ -1,4 +1,4 @@
-"""The saver's structure in figures, each bounded, and what importing it loads; as a program it prints the figures."""
+"""The saver's structure in figures, each bounded, and the modules it loads; as a program it prints the figures."""
 
 import ast
 import json

@@ -37,7 +37,7 @@ def said() -> dict[str, Any]:
 
 
 def serve(handler: Callable[[], Any], request_id: str, invocation: str = "an-invocation") -> Any:
-    """What `handler` returns within a request. Raises what it raises."""
+    """The result of `handler` within a request. Raises the errors of `handler`."""
     return invoked(lambda *_: handler())(event(request_id), context(invocation))
 
 

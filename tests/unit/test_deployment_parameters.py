@@ -1,4 +1,4 @@
-"""What a deployment may be told: wrong values are refused by name, and no environment is assumed."""
+"""The parameters of a deployment: wrong values are refused by name, and no environment is assumed."""
 
 import re
 from typing import Any

@@ -62,7 +62,7 @@ class Number(BaseModel):
 
 
 def answer_to(failure: Exception | None) -> dict:  # type: ignore[type-arg]
-    """What the API answers where a route raises `failure`, or answers with something that it should not."""
+    """The API's answer if a route raises `failure`, or without one returns a wrong type."""
     app = APIGatewayRestResolver(enable_validation=True)
     install(app)
 

@@ -1,4 +1,4 @@
-"""What the manuals say of costs is what the benchmarks have found."""
+"""The costs in the manuals are the results of the benchmarks."""
 
 import json
 from pathlib import Path

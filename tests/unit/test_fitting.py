@@ -1,4 +1,4 @@
-"""What a message takes of an answer, and what is shown of one that takes more than there is room."""
+"""The size of a message in an answer, and the cut of one that exceeds the room."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def stored(content: str, tool_calls: Any = None) -> Message:
 
 
 def taken(view: MessageView) -> int:
-    """As Lambda's runtime writes the view in the body of a result."""
+    """The bytes of the view as Lambda's runtime writes it in the body of a result."""
     body = json.dumps(view.model_dump(), ensure_ascii=False, separators=(",", ":"))
     written = json.dumps(body, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return len(written.encode()) - 2

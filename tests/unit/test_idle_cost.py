@@ -1,4 +1,4 @@
-"""What an idle stack costs is counted from what it is made of, and the manual says that sum."""
+"""The cost of an idle stack is computed from its resources, and the manual states that sum."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Rules about imports: they point inward, and a function starts with what it needs and nothing heavy."""
+"""Rules about imports: they point inward, and a function starts with only the packages it needs, none of them heavy."""
 
 import ast
 import json
@@ -66,7 +66,7 @@ SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")
 WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
 LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
-"""The exceptions: what a function needs of turns that cancels them or repairs after them, and runs none."""
+"""The exceptions: modules for functions that cancel turns or repair after them, and run none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",

@@ -1,4 +1,4 @@
-"""Rules about the layers' locks: what is deployed is what is tested, whole, and nothing of it twice."""
+"""Rules about the layers' locks: the tested versions are deployed, all of them, and each once."""
 
 import tomllib
 from functools import cache

@@ -1,4 +1,4 @@
-"""What the local runner unpacks of a package: its own files, executable where they were, and nothing elsewhere."""
+"""The local runner unpacks a package's own files, executable where they were, and nothing elsewhere."""
 
 import io
 import tarfile

@@ -1,4 +1,4 @@
-"""What the local runner makes of a template: intrinsic functions, conditions, nested stacks, events."""
+"""The local runner's reading of a template: intrinsic functions, conditions, nested stacks, events."""
 
 from pathlib import Path
 from typing import Any

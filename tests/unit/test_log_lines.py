@@ -21,7 +21,7 @@ WORDS = st.from_regex(r"walrus[a-z ]{0,30}\.", fullmatch=True)
 
 
 def line(formatter: logging.Formatter, message: str, error: BaseException | None = None, *values: Any) -> str:
-    """What the formatter makes of a record, as it goes over a stream of bytes."""
+    """The formatter's line for a record, after its way over a stream of bytes."""
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     handler = logging.StreamHandler(written)
     handler.setFormatter(formatter)

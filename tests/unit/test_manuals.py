@@ -42,13 +42,13 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """Of the headings, as GitHub makes them."""
+    """The anchors that GitHub makes of the headings."""
     headings = re.findall(r"^#+ (.+)$", CODE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def prose(text: str) -> str:
-    """What is neither in a block of code nor in a table."""
+    """The text outside of code blocks and tables."""
     return "\n".join(line for line in CODE.sub("", text).splitlines() if not line.startswith("|"))
 
 

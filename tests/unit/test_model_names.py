@@ -1,4 +1,4 @@
-"""Which models a deployment allows, by what its operator says or by the model it starts with."""
+"""The models that a deployment allows, by its operator's patterns or by its default model."""
 
 from fnmatch import fnmatchcase
 

@@ -24,11 +24,11 @@ SERVICES = {function.environment["POWERTOOLS_SERVICE_NAME"] for function in FUNC
 SPARSE = {("AWS/DynamoDB", name) for name in ("TransactionConflict", "ReadThrottleEvents", "WriteThrottleEvents")}
 """Metrics that exist only while there is something to count."""
 DOLLARS_A_METRIC = 0.10
-"""A month's price of each metric that an alarm looks at: https://aws.amazon.com/cloudwatch/pricing/"""
+"""The monthly price per metric that an alarm watches: https://aws.amazon.com/cloudwatch/pricing/"""
 
 
 def expression(alarm: str) -> str:
-    """What the alarm makes of its metrics."""
+    """The expression that the alarm computes from its metrics."""
     (found,) = [one["Expression"] for one in ALARMS[alarm]["Metrics"] if "Expression" in one]
     return str(found)
 

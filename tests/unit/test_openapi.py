@@ -1,4 +1,4 @@
-"""Rules about infra/openapi.json: it is what the routes say, all of it, and in words too."""
+"""Rules about infra/openapi.json: it is current and complete, and describes every part in words."""
 
 import importlib
 import json
@@ -50,7 +50,7 @@ def own_schemas(function: str) -> dict[str, Any]:
 
 
 def shape(schema: dict[str, Any]) -> dict[str, Any]:
-    """What kinds of members a schema has; the kind of a problem's code is known only when all functions are."""
+    """The kinds of a schema's members, without a problem's code, which depends on all functions together."""
     members = schema.get("properties", {}).items()
     kinds = ("type", "anyOf", "items", "enum", "format")
     return {name: [member.get(kind) for kind in kinds] for name, member in members if name != "code"}

@@ -36,7 +36,7 @@ def echo(
 
 
 def ask(**query: Any) -> Any:
-    """What the route takes the parameters for, or the names of those that it refuses."""
+    """The parameters' values as the route reads them, or the names of the refused ones."""
     request = Request("GET", "/", urlencode(query, doseq=True))
     event = proxy_event(request, resource="/", path_parameters={}, claims={"sub": "somebody"})
     answer = app.resolve(event, LambdaContext("test", "1", deadline=0))

@@ -1,4 +1,4 @@
-"""Rules about the tracked files: where they lie, and what none of them says."""
+"""Rules about the tracked files: their places, and the words that none may contain."""
 
 import ast
 import re

@@ -146,7 +146,7 @@ def test_what_runs_side_by_side_has_the_deadline_of_the_request_that_it_runs_for
 
 
 def sleeping(source: str) -> list[str]:
-    """What in a module sleeps, or makes up how long."""
+    """The names in a module that sleep or compute a random pause."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

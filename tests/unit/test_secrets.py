@@ -1,4 +1,4 @@
-"""Secrets under rotation and without Secrets Manager: what is read, when, and what holds where it cannot be."""
+"""Secrets under rotation and without Secrets Manager: which version is read when, and the fallback."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""An endpoint for spans that is down, hangs or refuses: what it costs a request, which is never more than is stated."""
+"""An endpoint for spans that is down, hangs or refuses costs a request no more than the stated limit."""
 
 import logging
 import socket
@@ -18,7 +18,7 @@ from infra.local.events import LambdaContext
 from tests.collector import Collector, collecting
 
 BUSY_SECONDS = 1.0
-"""What a busy machine may add."""
+"""Seconds that a busy machine may add."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def seconds_of_a_request(recorder: Recorder) -> float:
-    """How long a request takes that does nothing but to be traced."""
+    """Seconds for sending the spans of an otherwise empty request."""
     with recorder.invocation("GET /", Kind.SERVER, {}), recorder.around("invoke_agent", Kind.INTERNAL, {}):
         pass
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""Settings: a variable that is missing is named, and the rest is what the environment says."""
+"""Settings: a missing variable is named, and all values come from the environment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Estimated token counts: how far they are from counted ones, and what holds for every text and message.
+"""Estimated token counts: their distance from counted ones, and the rules for every text and message.
 
 `token_counts.json` holds texts that the weights were not fitted to. To count them anew:
 `npm install gpt-tokenizer@4.0.0`, then in Node.js `require("gpt-tokenizer/encoding/o200k_base").encode(text).length`.

@@ -1,4 +1,4 @@
-"""What becomes of spans in a process: whose they are, below which they lie, and what of DynamoDB they tell."""
+"""Spans in a process: their traces, their parents, and their attributes of DynamoDB requests."""
 
 import asyncio
 import json
@@ -212,7 +212,7 @@ def test_a_request_that_nobody_answers_is_marked_with_its_class(
 
 @pytest.fixture
 def tracer(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Tracer:
-    """What a graph gets of OpenTelemetry in a process whose provider no other test has set."""
+    """OpenTelemetry's tracer as a graph gets it, in a process whose provider no other test has set."""
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
     assert tracing.recorder()

@@ -1,4 +1,4 @@
-"""What a run has added to the thread, step by step."""
+"""The messages that a run adds to the thread, step by step."""
 
 from hypothesis import given
 from hypothesis import strategies as st

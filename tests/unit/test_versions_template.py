@@ -1,4 +1,4 @@
-"""Rules about the functions' versions: requests reach them by an alias, and what changes a function makes a new one."""
+"""Rules about the functions' versions: requests reach them by an alias, and each change makes a new one."""
 
 import re
 from copy import deepcopy
@@ -29,7 +29,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
 
 
 def versions(template: dict[str, Any], **parameters: Any) -> dict[str, tuple[str, str]]:
-    """What CloudFormation knows each function's version by: other words are another version."""
+    """CloudFormation's identity of each function's version: another text is another version."""
     stack = ExpandedStack(template, parameters)
     (settings,) = stack.of_type("AWS::AppConfig::HostedConfigurationVersion").values()
     published = stack.of_type("AWS::Lambda::Version")
