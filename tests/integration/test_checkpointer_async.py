@@ -29,8 +29,8 @@ def one_node(node: Any, saver: Any) -> Any:
     return graph.compile(checkpointer=saver)
 
 
-def saver_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
+def saver_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("checkpoint")}
 
 
 async def ended(found: Any) -> None:
@@ -120,13 +120,15 @@ async def use(saver: DynamoDBSaver, thread: Thread) -> None:
 
 @pytest.mark.parametrize("end", ["close", "with", "collect"])
 def test_a_savers_threads_end_with_it(dynamodb: Any, user_id: str, end: str) -> None:
-    async def life() -> list[str]:
-        gc.collect()
-        await ended(saver_threads)
-        assert saver_threads() == []
+    others = saver_threads()  # of savers that other tests have not let go of
+
+    def own() -> set[threading.Thread]:
+        return saver_threads() - others
+
+    async def life() -> set[threading.Thread]:
         saver = DynamoDBSaver(TABLE, dynamodb)
         await use(saver, Thread(saver, user_id))
-        assert saver_threads()
+        assert own()
         if end == "close":
             saver.close()
         elif end == "with":
@@ -134,10 +136,10 @@ def test_a_savers_threads_end_with_it(dynamodb: Any, user_id: str, end: str) -> 
                 pass
         del saver
         gc.collect()
-        await ended(saver_threads)
-        return saver_threads()
+        await ended(own)
+        return own()
 
-    assert asyncio.run(life()) == []
+    assert asyncio.run(life()) == set()
 
 
 def test_a_closed_saver_starts_threads_again_when_it_is_used(thread: Thread) -> None:

@@ -14,6 +14,7 @@ from moto import mock_aws
 from tests.cheaper_moto import as_upstream
 
 TABLE = "table"
+SETS = ("SS", "NS", "BS")
 SCALARS = st.one_of(
     st.sampled_from(["", "a", "b", "é\U0001f600"]).map(lambda text: {"S": text}),
     st.sampled_from(["0", "-1", "7", "1.50", "12345678901234567890123456789012345678"]).map(lambda one: {"N": one}),
@@ -171,8 +172,17 @@ def answers(requests: list[tuple[str, dict[str, Any]]]) -> list[Any]:
                 answer = error.response
             except Exception as error:  # a fault of moto's own, which has to be the same one
                 answer = {"fault": repr(error)}
-            found.append({name: value for name, value in answer.items() if name != "ResponseMetadata"})
+            found.append({name: ordered(value) for name, value in answer.items() if name != "ResponseMetadata"})
     return found
+
+
+def ordered(answer: Any) -> Any:
+    """An answer, or a part of it, with the elements of its sets in order: DynamoDB's and moto's have none."""
+    if isinstance(answer, list):
+        return [ordered(one) for one in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {name: sorted(held) if name in SETS else ordered(held) for name, held in answer.items()}
 
 
 @given(st.lists(REQUESTS, min_size=10, max_size=25))

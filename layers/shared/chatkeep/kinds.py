@@ -1,6 +1,6 @@
 """The registry of stored items: each kind, where it lies, and how it is exported, counted and removed.
 
-Purge, erasure, export and the search for orphans walk it. A test fails for a stored item that is of no kind here.
+A test stores items by every route, and fails for one that is of no kind here.
 """
 
 from collections.abc import Callable, Mapping
