@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkeep.checkpointer import lists as rows_of
 from chatkeep.checkpointer.codec import Frame, size
 from chatkeep.checkpointer.lists import (
     INLINE_BYTES,
@@ -16,6 +15,7 @@ from chatkeep.checkpointer.lists import (
     NewRow,
     Stretch,
     append,
+    arrange,
     located,
 )
 from chatkeep.checkpointer.record import Ref, StoredList
@@ -31,8 +31,8 @@ class Arrangement(NamedTuple):
     stored: StoredList
 
 
-def arrange(new: list[Frame], *others: Any, fresh: bool = False) -> Arrangement:
-    rows, known = rows_of.arrange(new, *others, fresh=fresh)
+def arranged(new: list[Frame], *others: Any, fresh: bool = False) -> Arrangement:
+    rows, known = arrange(new, *others, fresh=fresh)
     return Arrangement(rows, known, known.stored(new))
 
 
@@ -50,7 +50,7 @@ class Store:
 
     def put(self, new: list[Frame], *, on: Arrangement | None = None, fresh: bool = False) -> Arrangement:
         before = on or self.last
-        self.last = arrange(new, before.known if before else None, fresh=fresh)
+        self.last = arranged(new, before.known if before else None, fresh=fresh)
         for row in self.last.rows:
             place = (row.ref.generation, row.ref.row)
             assert place not in self.rows or row.claim
@@ -143,20 +143,20 @@ def test_two_branches_never_claim_different_rows_unnoticed() -> None:
     store = Store()
     trunk = store.put(chat(3))
     one = store.put([*chat(3), *frames(["one"], 2_000)], on=trunk)
-    other = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known)
+    other = arranged([*chat(3), *frames(["other"], 2_000)], trunk.known)
     assert [d.ref.row for d in one.rows if d.claim] == [d.ref.row for d in other.rows if d.claim] == [6]
-    fresh = arrange([*chat(3), *frames(["other"], 2_000)], trunk.known, fresh=True)
+    fresh = arranged([*chat(3), *frames(["other"], 2_000)], trunk.known, fresh=True)
     assert not any(row.claim for row in fresh.rows)
 
 
 def test_many_elements_are_spread_over_rows_of_a_bounded_size() -> None:
-    arrangement = arrange(frames([str(number) for number in range(1_000)], 1_000), None)
+    arrangement = arranged(frames([str(number) for number in range(1_000)], 1_000), None)
     assert len(arrangement.rows) > 10
     assert max(size(row.frames) for row in arrangement.rows) <= ROW_BYTES
 
 
 def test_an_element_larger_than_a_row_has_one_of_its_own() -> None:
-    arrangement = arrange(frames(["small", "large", "small too"], 3 * ROW_BYTES), None)
+    arrangement = arranged(frames(["small", "large", "small too"], 3 * ROW_BYTES), None)
     assert [len(row.frames) for row in arrangement.rows] == [1, 1, 1]
 
 
@@ -171,17 +171,17 @@ def test_a_list_that_keeps_being_changed_amid_is_gathered_now_and_then() -> None
 
 
 def test_a_list_without_a_predecessor_shares_what_another_has() -> None:
-    other = arrange(chat(20), None).known
-    unrelated = arrange(frames(["something", "else"], 600), None).known
-    taken = arrange([*chat(20)[5:30], *frames(["new"], 2_000)], None, [unrelated, other])
+    other = arranged(chat(20), None).known
+    unrelated = arranged(frames(["something", "else"], 600), None).known
+    taken = arranged([*chat(20)[5:30], *frames(["new"], 2_000)], None, [unrelated, other])
     assert [len(row.frames) for row in taken.rows] == [1]
     assert [row.claim for row in taken.rows] == [False]
     assert taken.stored.pieces[0] == Ref(other.tail, 0, 5, 30)
 
 
 def test_a_predecessor_that_shares_something_comes_before_any_other_list() -> None:
-    own, other = arrange(chat(3), None).known, arrange(chat(20), None).known
-    taken = arrange(chat(4), own, [other])
+    own, other = arranged(chat(3), None).known, arranged(chat(20), None).known
+    taken = arranged(chat(4), own, [other])
     assert isinstance(taken.stored.pieces[0], Ref)
     assert taken.stored.pieces[0].generation == own.tail
 
@@ -191,11 +191,11 @@ def test_rows_are_appended_without_the_elements_before_them() -> None:
     before = store.put(chat(20))
     rows, longer = append(frames(["a", "b"], 2_000), before.known)
     assert [(row.ref, row.claim) for row in rows] == [(Ref(before.known.tail, 40, 40, 42), True)]
-    after = arrange([*chat(20), *frames(["a", "b"], 2_000)], longer)
+    after = arranged([*chat(20), *frames(["a", "b"], 2_000)], longer)
     assert after.rows == []
     assert after.stored.pieces == (Ref(before.known.tail, 0, 0, 42),)
     assert append(frames(["a"], 2_000), before.known, fresh=True)[0][0].ref.generation != before.known.tail
 
 
 def test_an_empty_list_has_no_pieces() -> None:
-    assert arrange([], KnownList(b"", ())).stored == StoredList("", 0, ())
+    assert arranged([], KnownList(b"", ())).stored == StoredList("", 0, ())

@@ -29,8 +29,8 @@ SOURCES = {
 }
 GROUND = {"batches", "clock", "deadline", "dynamodb", "errors", "retrying"}
 """The modules of the layer's ground that the saver needs, in whichever folder they are."""
-MOST_CHAINED, MOST_CLASSES, MOST_LINES, MOST_LONG_MODULES = 9, 34, 270, 11
-MOST_ENTERED, MOST_CALLS, MOST_CHANGES = 10, 193, 58
+MOST_CHAINED, MOST_CLASSES, MOST_LINES, MOST_LONG_MODULES = 9, 34, 270, 12
+MOST_ENTERED, MOST_CALLS, MOST_CHANGES = 10, 195, 60
 
 
 @cache

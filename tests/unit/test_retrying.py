@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pynamodb.exceptions import TransactWriteError
 
 from chatkeep import deadline, retrying
-from chatkeep.checkpoint_items.requests import get_all, side_by_side
+from chatkeep.checkpoint_items.requests import get_all
+from chatkeep.checkpointer.codec import Codec, strict_serializer
+from chatkeep.checkpointer.storage import PayloadCache, Storage
 from chatkeep.dynamodb import transaction
 from chatkeep.errors import StorageUnavailableError
 from chatkeep.models.preferences import Preferences
@@ -141,7 +143,8 @@ def test_a_rival_that_stays_is_given_up_at_the_deadline_with_its_error(
 
 def test_what_runs_side_by_side_has_the_deadline_of_the_request_that_it_runs_for() -> None:
     with ThreadPoolExecutor(2) as pool, deadline.kept({}, Context(28)):
-        seen = side_by_side(lambda: pool, [deadline.current] * 8)
+        storage = Storage(None, "none", Codec(strict_serializer()), lambda: pool, PayloadCache(0))
+        seen = storage.side_by_side([deadline.current] * 8)
         assert seen == [deadline.current()] * 8
 
 

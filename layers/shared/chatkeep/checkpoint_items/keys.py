@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from chatkeep.checkpoint_items.table import PARTITION, SORT
+from chatkeep.checkpoint_items import table
 
 HEADER, ROW, VALUE, OVERSIZE, GUARD = "H", "R", "V", "X", "G"
 SEPARATOR = "!"
@@ -53,7 +53,7 @@ def texts(values: Any, argument: str, most: int = THREAD_BYTES) -> list[str]:
 
 def primary(thread_id: str, sort_key: str) -> dict[str, Any]:
     """The primary key of an item, as DynamoDB takes it."""
-    return {PARTITION: {"S": thread_id}, SORT: {"S": sort_key}}
+    return {table.PARTITION: {"S": thread_id}, table.SORT: {"S": sort_key}}
 
 
 def partition(thread_id: Any, argument: str = "thread_id") -> str:

@@ -1,16 +1,13 @@
-"""Requests to DynamoDB for many items: in pages, in batches and side by side, unprocessed ones again."""
+"""Requests to DynamoDB for many items: in pages and in batches, unprocessed ones again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
-from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.dynamodb import batches
 
 Item = dict[str, Any]
-T = TypeVar("T")
 FREE = f"attribute_not_exists({PARTITION})"
 """A condition: no item has the key."""
 
@@ -105,11 +102,3 @@ def get_all(client: Any, table: str, thread_id: str, sort_keys: Sequence[str]) -
     wanted = (keys.primary(thread_id, sort_key) for sort_key in dict.fromkeys(sort_keys))
     batches.send_all(send, wanted, batches.READS)
     return found
-
-
-def side_by_side(pool: Callable[[], Executor], jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all jobs in their order; a single one runs in this thread. Raises the first failure."""
-    if len(jobs) < 2:
-        return [job() for job in jobs]
-    contexts = [copy_context() for _ in jobs]  # the request's deadline is in them
-    return list(pool().map(lambda context, job: context.run(job), contexts, jobs))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from chatkeep.checkpoint_items import keys
-from chatkeep.checkpoint_items.requests import query, side_by_side
+from chatkeep.checkpoint_items.requests import query
 from chatkeep.checkpoint_items.table import DATA, SORT
 from chatkeep.checkpointer import large_payloads
 from chatkeep.checkpointer.codec import Digested, digested, unpack
@@ -43,7 +43,7 @@ def read_payloads(storage: Storage, thread_id: str, wanted: Sequence[Wanted], *,
     ]
     if blobs:
         jobs.append(partial(_read_blobs, storage, thread_id, payloads, blobs))
-    side_by_side(storage.pool, jobs)
+    storage.side_by_side(jobs)
     return payloads
 
 

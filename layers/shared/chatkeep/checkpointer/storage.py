@@ -1,4 +1,4 @@
-"""The table of a saver: the client for it, and the payloads from it that this process keeps in memory.
+"""The table of a saver: the client for it, requests side by side, and the payloads from it that stay in memory.
 
 A warm process need not read a whole thread each turn.
 """
@@ -6,11 +6,12 @@ A warm process need not read a whole thread each turn.
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +19,7 @@ from chatkeep.checkpoint_items.table import PARTITION, SORT
 from chatkeep.checkpointer.codec import Codec, Digested, Frame, size
 from chatkeep.checkpointer.forks import renew_in_children
 
+T = TypeVar("T")
 _REQUESTS = {
     "batch_get_item", "batch_write_item", "get_item", "put_item", "query", "scan", "transact_write_items",
     "update_item",
@@ -143,3 +145,10 @@ class Storage:
     codec: Codec
     pool: Callable[[], Executor]
     cache: PayloadCache
+
+    def side_by_side(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of all jobs in their order; a single one runs in this thread. Raises the first failure."""
+        if len(jobs) < 2:
+            return [job() for job in jobs]
+        contexts = [copy_context() for _ in jobs]  # the request's deadline is in them
+        return list(self.pool().map(lambda context, job: context.run(job), contexts, jobs))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatkeep.checkpoint_items.requests import FREE, Item, put_all, side_by_side
+from chatkeep.checkpoint_items.requests import FREE, Item, put_all
 from chatkeep.checkpoint_items.table import DATA
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import KnownCheckpoint, LoadedCheckpoint, NewCheckpoint
@@ -67,11 +67,10 @@ class ThreadStore:
         """A checkpoint as the parent of the next one: from memory, or else from the table."""
         if not checkpoint_id:
             return None
-        known = self.recent.get((thread_id, namespace), checkpoint_id)
-        if known is None:
-            loaded = self.load(thread_id, namespace, checkpoint_id)
-            known = self._known(loaded) if loaded else None
-        return known
+        if known := self.recent.get((thread_id, namespace), checkpoint_id):
+            return known
+        loaded = self.load(thread_id, namespace, checkpoint_id)
+        return self._known(loaded) if loaded else None
 
     def head(self, thread_id: str, namespace: str) -> str | None:
         """The id of the newest checkpoint."""
@@ -117,7 +116,7 @@ class ThreadStore:
         jobs = [partial(self._claim, item) for item in planned.claims]
         if planned.payload:
             jobs.append(partial(put_all, self.storage.client, self.storage.table, planned.payload))
-        return jobs[0]() if len(jobs) == 1 else all(side_by_side(self.storage.pool, jobs))
+        return all(self.storage.side_by_side(jobs))
 
     def _claim(self, item: Item) -> bool:
         """Put an item unless its key is taken; the same item there is ours, put twice."""
@@ -139,7 +138,7 @@ class ThreadStore:
         """Store a task's pending writes, the payload of large ones first."""
         maker = self.maker(thread_id, namespace, task_id)
         requests = task_requests(maker, self.storage.table, checkpoint_id, writes)
-        side_by_side(self.storage.pool, [partial(self._update, *one) for one in requests])
+        self.storage.side_by_side([partial(self._update, *one) for one in requests])
         self.recent.note((thread_id, namespace), checkpoint_id, writes)
 
     def _update(self, request: Item, payload: list[Item]) -> None:
