@@ -12,7 +12,7 @@ MOST_DAYS = 366
 
 
 def of_session(user_id: str, session_id: str) -> SessionStats:
-    """One GetItem, and a second where the title is long. Raises SessionNotFoundError."""
+    """One GetItem, and a BatchGetItem where the title is long. Raises SessionNotFoundError."""
     session = sessions.header(user_id, session_id)
     sessions.load_details([session], ["title"])
     up, down = int(session.thumbs_up), int(session.thumbs_down)

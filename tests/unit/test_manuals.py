@@ -152,3 +152,23 @@ def test_a_command_of_awss_cli_is_one_that_it_has(manual: Path) -> None:
     for service, operation, options in commands(manual.read_text(encoding="utf-8")):
         taken = offered(service)[operation] | OF_EVERY_COMMAND
         assert {one.removeprefix("no-") for one in options} - taken == set(), operation
+
+
+CHANGES = rows(CONTRIBUTING, "The ten changes a newcomer will make")
+"""Change, places before and now, the places, the tests."""
+
+
+@pytest.mark.parametrize("row", CHANGES, ids=lambda row: row[0])
+def test_the_places_and_tests_of_a_change_are_there(row: list[str]) -> None:
+    layer = ROOT / "layers" / "shared" / "chatkeep"
+    homes = [ROOT, layer, layer / "checkpointer", *(ROOT / "functions").iterdir()]
+    places = re.findall(r"`([\w./]+(?:\.(?:py|yaml|md)|/\w+))`", row[3])
+    assert places
+    assert [place for place in places if not any((home / place).exists() for home in homes)] == []
+    tests = {file.stem for file in (ROOT / "tests").rglob("test_*.py")}
+    assert set(re.findall(r"`(test_\w+)`", row[4])) <= tests
+
+
+def test_nine_of_the_ten_changes_take_at_most_four_places() -> None:
+    assert sorted(int(row[2]) for row in CHANGES)[-2:] == [4, 7]
+    assert len(CHANGES) == 10

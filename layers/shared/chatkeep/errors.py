@@ -268,7 +268,7 @@ class TurnRolledBackError(ConflictError):
 
 
 class LeaseLostError(ConflictError):
-    """The turn outlived its lease and another writer took over; nothing of it was stored."""
+    """The turn outlived its lease and another writer took over; nothing of it but its usage was stored."""
 
     code = "lease_lost"
     title = "The turn lost its lease"

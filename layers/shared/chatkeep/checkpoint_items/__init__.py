@@ -1,4 +1,4 @@
-"""The items of CheckpointsTable below LangGraph, which importing it does not load: keys, payloads, requests."""
+"""The items of CheckpointsTable below LangGraph, which importing it does not load: keys, requests, deletion."""
 
 from chatkeep.checkpoint_items.deletion import delete_thread
 from chatkeep.checkpoint_items.table import ATTRIBUTE_DEFINITIONS, KEY_SCHEMA, create_table

@@ -119,7 +119,7 @@ def running_turn(session: Session) -> str | None:
 
 
 def cancel(transaction: Transaction, session: Session, action: CancelAction) -> str:
-    """Ask the turn that runs on `session` to stop, and return its id; it sees that between chunks of the answer.
+    """Ask the turn that runs on `session` to stop, and return its id; it notices that within a second.
 
     Raises NoTurnRunningError, also from the transaction.
     """

@@ -19,7 +19,8 @@ from chatkeep.turns import lease, queue, slots
 
 
 def sweep() -> int:
-    """End every expired lease and return how many there were. Each costs one update; finding them, one Query per shard.
+    """End every expired lease and return how many there were. Each costs a GetItem and two updates; finding
+    them, one Query per shard.
 
     At the deadline it stops; the next sweep finds the others.
     """

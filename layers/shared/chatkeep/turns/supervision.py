@@ -11,8 +11,9 @@ from chatkeep.retrying import sleep_on_loop
 from chatkeep.turns.lease import CancelAction
 
 FIRST_LOOK_SECONDS = 0.9
+"""A shorter turn never looks for a cancel."""
 LOOK_SECONDS = 0.5
-"""Seconds between looks for a cancel; a shorter turn never looks."""
+"""Between looks."""
 
 Result = TypeVar("Result")
 

@@ -29,7 +29,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_a_value_comes_back_from_its_outline_and_its_lists(value: Any) -> None:
+def test_a_value_comes_back_from_its_rest_and_its_lists(value: Any) -> None:
     before, lists = copy.deepcopy(value), lists_in(value)
     hollow = without(value, lists)
     assert value == before
