@@ -142,6 +142,24 @@ def test_a_savers_threads_end_with_it(dynamodb: Any, user_id: str, end: str) -> 
     assert asyncio.run(life()) == set()
 
 
+def test_a_saver_that_is_closed_amid_use_refuses_no_call_and_leaves_no_threads(thread: Thread) -> None:
+    head = thread.put({f"channel-{n}": [noise(9_000) for _ in range(9)] for n in range(3)})
+    others = saver_threads()
+    saver = DynamoDBSaver(TABLE, thread.saver.client)
+
+    async def use_it() -> int:
+        found = [await saver.aget_tuple(thread.at(head)) for _ in range(20)]
+        return sum(one is not None for one in found)
+
+    with ThreadPoolExecutor(4) as users:
+        uses = [users.submit(asyncio.run, use_it()) for _ in range(4)]
+        while not all(one.done() for one in uses):
+            saver.close()
+        assert [one.result() for one in uses] == [20] * 4
+    saver.close()
+    assert saver_threads() <= others
+
+
 def test_a_closed_saver_starts_threads_again_when_it_is_used(thread: Thread) -> None:
     head = thread.put({"messages": [noise(900) for _ in range(9)]})
     for _ in range(3):

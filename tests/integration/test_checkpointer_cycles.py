@@ -40,7 +40,7 @@ def at(thread_id: str, checkpoint_id: str) -> Any:
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": checkpoint_id}}
 
 
-def in_time(work: Callable[[], Any], seconds: float = 60) -> Any:
+def in_time(work: Callable[[], Any], seconds: float = 300) -> Any:
     """The result, or the error; a test that would go on for ever fails instead."""
     found: list[Any] = []
 
@@ -61,6 +61,7 @@ def history(saver: Any, thread_id: str, head: str) -> Any:
     return in_time(lambda: saver.get_delta_channel_history(config=at(thread_id, head), channels=["log"]))
 
 
+@pytest.mark.thorough
 def test_more_parents_than_python_nests_calls_that_sort_after_their_children_are_followed(
     saver: DynamoDBSaver, user_id: str
 ) -> None:

@@ -83,6 +83,7 @@ def grow(saver: DynamoDBSaver, channels: list[str], threads: int, steps: int, wr
                 saver.put_writes(at, [("messages", [noise(400) for _ in range(30)])], f"task-{task}")
 
 
+@pytest.mark.thorough
 @settings(max_examples=12)
 @given(
     channels=st.lists(
@@ -100,6 +101,7 @@ def test_what_is_remembered_of_any_shape_of_checkpoints_is_within_the_bound(
     assert held(saver) <= 1.1 * BOUND
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("checkpoints", "channels"), [(150, 40), (500, 2)])
 def test_a_history_that_is_held_until_it_is_asked_for_is_within_the_bound(
     saver: DynamoDBSaver, user_id: str, checkpoints: int, channels: int

@@ -81,6 +81,7 @@ def put(thread: Thread, root: str | None, **values: Any) -> str:
     return head
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(
     started=st.dictionaries(

@@ -143,7 +143,7 @@ def test_a_rival_that_stays_is_given_up_at_the_deadline_with_its_error(
 
 def test_what_runs_side_by_side_has_the_deadline_of_the_request_that_it_runs_for() -> None:
     with ThreadPoolExecutor(2) as pool, deadline.kept({}, Context(28)):
-        storage = Storage(None, "none", Codec(strict_serializer()), lambda: pool, PayloadCache(0))
+        storage = Storage(None, "none", Codec(strict_serializer()), pool.submit, PayloadCache(0))
         seen = storage.side_by_side([deadline.current] * 8)
         assert seen == [deadline.current()] * 8
 

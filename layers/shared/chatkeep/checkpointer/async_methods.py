@@ -33,7 +33,7 @@ class AsyncMethods(BaseCheckpointSaver[Any]):
     async def _in_thread(self, call: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
         """The result of a call that sees the caller's context, as the deadline is in it."""
         run = partial(copy_context().run, call, *arguments, **named)
-        return await asyncio.get_running_loop().run_in_executor(self.workers.calls(), run)
+        return await asyncio.wrap_future(self.workers.for_call(run))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await self._in_thread(self.get_tuple, config)

@@ -1,7 +1,8 @@
 """The types that a graph's schema declares: LangGraph names them to the graph's saver, which then rebuilds them.
 
-LangGraph does so where LANGGRAPH_STRICT_MSGPACK is set when it is imported; with this module it always does. A saver
-that rebuilds any type, as LangGraph's own do by default, takes no notice.
+LangGraph does so where LANGGRAPH_STRICT_MSGPACK is set when it is imported; with this module it always does, in the
+whole process. A saver that rebuilds any type, as LangGraph's own do by default, takes no notice; one with an allow-list
+of its own rebuilds the declared types too.
 """
 
 from collections.abc import Collection

@@ -112,7 +112,7 @@ class DynamoDBSaver(AsyncMethods):
     @property
     def _threads(self) -> ThreadStore:
         """Made anew for each use, as LangGraph gives a copy of a saver another serializer."""
-        storage = Storage(self._client, self.table_name, Codec(self.serde), self.workers.requests, self._cache)
+        storage = Storage(self._client, self.table_name, Codec(self.serde), self.workers.for_requests, self._cache)
         return ThreadStore(storage, self._recent, self.require_head_parent)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:

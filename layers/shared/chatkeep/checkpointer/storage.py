@@ -7,7 +7,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -143,7 +143,7 @@ class Storage:
     client: Any
     table: str
     codec: Codec
-    pool: Callable[[], Executor]
+    start: Callable[[Callable[[], Any]], "Future[Any]"]
     cache: PayloadCache
 
     def side_by_side(self, jobs: Sequence[Callable[[], T]]) -> list[T]:
@@ -151,4 +151,9 @@ class Storage:
         if len(jobs) < 2:
             return [job() for job in jobs]
         contexts = [copy_context() for _ in jobs]  # the request's deadline is in them
-        return list(self.pool().map(lambda context, job: context.run(job), contexts, jobs))
+        started = [self.start(partial(context.run, job)) for context, job in zip(contexts, jobs, strict=True)]
+        try:
+            return [one.result() for one in started]
+        finally:
+            for one in started:
+                one.cancel()

@@ -1,10 +1,13 @@
 """The threads that a saver works in besides its callers'."""
 
 import threading
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from chatkeep.checkpointer.forks import renew_in_children
 
+T = TypeVar("T")
 _REQUESTS, _CALLS = 8, 16
 
 
@@ -22,21 +25,25 @@ class Workers:
         self._lock = threading.Lock()
         self._executors: dict[str, ThreadPoolExecutor] = {}
 
-    def requests(self) -> Executor:
-        return self._executor("requests", _REQUESTS)
+    def for_requests(self, job: Callable[[], T]) -> "Future[T]":
+        return self._submit("requests", _REQUESTS, job)
 
-    def calls(self) -> Executor:
-        return self._executor("calls", _CALLS)
+    def for_call(self, job: Callable[[], T]) -> "Future[T]":
+        return self._submit("calls", _CALLS, job)
 
-    def _executor(self, kind: str, most: int) -> Executor:
-        with self._lock:
+    def _submit(self, kind: str, most: int, job: Callable[[], T]) -> "Future[T]":
+        with self._lock:  # so that nobody shuts the executor down in between
             if kind not in self._executors:
                 self._executors[kind] = ThreadPoolExecutor(most, thread_name_prefix=f"checkpointer-{kind}")
-            return self._executors[kind]
+            return self._executors[kind].submit(job)
 
     def close(self) -> None:
-        """End the threads once they have done what they were given. A later call starts others."""
-        with self._lock:
-            ended, self._executors = self._executors, {}
-        for executor in ended.values():
-            executor.shutdown()
+        """End the threads once they have done their jobs. A later call starts others.
+
+        The calls' threads end first, as calls that are under way may need threads for requests.
+        """
+        for kind in ("calls", "requests"):
+            with self._lock:
+                executor = self._executors.pop(kind, None)
+            if executor:
+                executor.shutdown()

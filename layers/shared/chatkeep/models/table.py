@@ -72,6 +72,13 @@ class SessionsTable(Examined):
     def update(
         self, actions: list[Action], condition: Condition | None = None, *, add_version_condition: bool = True
     ) -> Any:
+        """Raises UpdateError where `condition` does not hold or the item is of a later format; nothing is written then.
+
+        DynamoDB answers with the item after the update, when it is too late to refuse its format.
+        """
+        stored = type(self).stored_format
+        readable: Condition = stored.does_not_exist() | (stored <= self.FORMAT)
+        condition = readable if condition is None else condition & readable
         return super().update(self._formatted(actions), condition, add_version_condition=add_version_condition)
 
     def get_update_kwargs_from_instance(self, actions: list[Action], *arguments: Any, **options: Any) -> dict[str, Any]:

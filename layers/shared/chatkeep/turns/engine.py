@@ -8,7 +8,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import ids
 from chatkeep.deadline import Deadline
-from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError, TurnInProgressError
+from chatkeep.errors import IdempotencyKeyReusedError, LaterFormatError, SessionNotFoundError, TurnInProgressError
 from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
 from chatkeep.telemetry import logger
@@ -115,7 +115,7 @@ def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> An
     except STORAGE:
         billing.log(attempt)
         raise
-    except IdempotencyKeyReusedError:
+    except (IdempotencyKeyReusedError, LaterFormatError):  # a record of a later format is another version's
         billing.settle(attempt)
         raise
     its_own = recorded is not None and recorded.fence == session.lease_fence

@@ -19,7 +19,7 @@ from pynamodb.expressions.update import Action
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.transaction import Transaction, update_if
-from chatkeep.errors import LeaseLostError, NoTurnRunningError, StorageUnavailableError
+from chatkeep.errors import LaterFormatError, LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models.session import OF_A_TURN, Session, lease_shard
 
 
@@ -71,7 +71,7 @@ def acquire(sender: Sender, admitted: Condition, more: Sequence[Action] = ()) ->
             if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
         sessions.load_details([session], OF_A_TURN)
-    except (PynamoDBException, BotoCoreError, StorageUnavailableError):
+    except (PynamoDBException, BotoCoreError, StorageUnavailableError, LaterFormatError):
         # The lease may have been taken all the same; nobody would use it.
         with suppress(PynamoDBException, BotoCoreError):
             mine: Condition = Session.lease_owner == sender.owner

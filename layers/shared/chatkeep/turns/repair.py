@@ -12,7 +12,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import deadline, sessions
 from chatkeep.clock import milliseconds, now
-from chatkeep.errors import SessionNotFoundError
+from chatkeep.errors import LaterFormatError, SessionNotFoundError
 from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
 from chatkeep.telemetry import logger
 from chatkeep.turns import lease, queue, slots
@@ -46,6 +46,6 @@ def _repair(found: Session) -> bool:
         return lease.release(session)
     except SessionNotFoundError:  # the index lags behind a purge
         return False
-    except (PynamoDBException, BotoCoreError):
+    except (PynamoDBException, BotoCoreError, LaterFormatError):
         logger.warning("a lease was not ended; the next sweep tries again", exc_info=True)
         return False
