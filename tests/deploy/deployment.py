@@ -154,9 +154,11 @@ class Deployment:
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         hooks = {"response": [lambda response: REQUESTS.update([str(response.status_code)])]}
         url = f"{self.emulator.url}/{stage}"
-        return httpx.Client(
+        made = httpx.Client(
             base_url=url, headers=headers, event_hooks=hooks, timeout=SECONDS_TO_ANSWER, transport=Patient()
         )
+        self.emulator.closing.callback(made.close)
+        return made
 
     def statements(self, function: str) -> Iterator[dict[str, Any]]:
         """The template's policy statements for a function."""

@@ -9,8 +9,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,11 @@ SECONDS_TO_ANSWER = 300
 
 @dataclass(frozen=True)
 class Emulator:
-    """An emulator that answers at `port`."""
+    """An emulator that answers at `port`; `closing` ends the connections to it."""
 
     port: int
+    closing: ExitStack = field(default_factory=ExitStack, compare=False)
+    clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def url(self) -> str:
@@ -45,15 +47,18 @@ class Emulator:
         return plain | ROOT_CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str) -> Any:
-        """A client of one of AWS's services, as the account's root."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            config=Config(read_timeout=SECONDS_TO_ANSWER, retries={"total_max_attempts": 1}),
-            aws_access_key_id=ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        """The client of one of AWS's services, as the account's root."""
+        if service not in self.clients:
+            self.clients[service] = made = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name=REGION,
+                config=Config(read_timeout=SECONDS_TO_ANSWER, retries={"total_max_attempts": 1}),
+                aws_access_key_id=ROOT_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=ROOT_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+            self.closing.callback(made.close)
+        return self.clients[service]
 
 
 @contextmanager
@@ -67,7 +72,10 @@ def running(log: Path) -> Iterator[Emulator]:
             _wait_for(emulator, process, log)
             yield emulator
         finally:
+            emulator.closing.close()
             _end(process)
+            if process.stdin:
+                process.stdin.close()
 
 
 def _variables(emulator: Emulator, folder: Path) -> list[str]:
