@@ -72,13 +72,19 @@ class Family:
         self.thread.saver.close()
 
     def live(self, acts: list[str]) -> None:
-        """The rest of its life: the child of a fork has the same still to do, in a copy of all there is."""
+        """The rest of its life: the child of a fork has the same still to do."""
         for at, act in enumerate(acts):
             if act == "fork":
-                self.statuses.append(in_a_child(lambda rest=acts[at + 1 :]: Family.live(self, ["read", *rest])))
+                self.statuses.append(in_a_child(lambda rest=acts[at + 1 :]: self.live_as_a_child(rest)))
                 assert self.statuses[-1] == 0
             else:
                 getattr(self, act)()
+
+    def live_as_a_child(self, acts: list[str]) -> None:
+        """Read the parent's thread, and go on in one of its own, as both would write to the same table."""
+        self.read()
+        self.thread, self.head = Thread(self.thread.saver, f"{self.thread.thread_id}-{uuid4()}"), None
+        self.live(acts)
 
 
 @settings(max_examples=15)

@@ -81,19 +81,26 @@ STEPS: dict[str, Callable[[Client, str, str], Any]] = {
 def test_an_item_counts_where_the_registry_says(name: str, api: Client, engine: Engine) -> None:
     session = f"/sessions/{api.post('/sessions', json={}).json['session_id']}"
     answer = api.post(f"{session}/messages", json={"content": "hello"}).json["message"]["message_id"]
-    before = counters(engine)
+    before = counters(engine, str(api.user_id))
     assert STEPS[name](api, session, answer).status in (200, 201)
-    changed = {key[0] for key, count in counters(engine).items() if key in before and count != before[key]}
+    changed = {
+        key[0] for key, count in counters(engine, str(api.user_id)).items() if key in before and count != before[key]
+    }
     (kind,) = (one for one in KINDS if one.name == name)
     assert changed == {model.__name__ for model in kind.counted_in}
 
 
-def counters(engine: Engine) -> dict[tuple[str, str, str], str]:
-    """The numbers of every counting item, by its model, its key and their name."""
+def counters(engine: Engine, user_id: str) -> dict[tuple[str, str, str], str]:
+    """The numbers of every counting item of a user, by its model, its key and their name."""
     counting = {kind.model for kind in KINDS if kind.name in ("session", "totals", "day")}
+    of_user = {
+        "TableName": "chatkeep-SessionsTable",
+        "KeyConditionExpression": "pk = :user",
+        "ExpressionAttributeValues": {":user": {"S": f"USER#{user_id}"}},
+    }
     return {
         (kind.model.__name__, one["sk"]["S"], name): value["N"]
-        for one in engine.client.scan(TableName="chatkeep-SessionsTable")["Items"]
+        for one in engine.client.query(**of_user)["Items"]
         if (kind := kind_of(Table.SESSIONS, one)).model in counting and kind.model
         for name, value in one.items()
         if "N" in value
