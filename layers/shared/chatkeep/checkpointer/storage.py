@@ -24,7 +24,11 @@ _REQUESTS = {
     "batch_get_item", "batch_write_item", "get_item", "put_item", "query", "scan", "transact_write_items",
     "update_item",
 }  # fmt: skip
-_ABOUT_KEYS = re.compile("key schema|the schema|missing the key|key condition not supported|no sort key", re.IGNORECASE)
+_ABOUT_KEYS = re.compile(
+    "key schema|the schema|missing the key|key condition not supported|no sort key"
+    "|required keys was not given|number of conditions on the keys",
+    re.IGNORECASE,
+)
 _NAME_BYTES, _ROW_BYTES, _FRAME_BYTES = 500, 350, 130  # of memory for each besides its content
 
 
