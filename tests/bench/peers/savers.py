@@ -4,6 +4,7 @@ Each is imported only in its own environment: see `environments`.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -79,15 +80,14 @@ SAVERS: dict[str, Callable[[str | None], tuple[Any, Meter]]] = {
 
 
 def create_table(client: Any, name: str, partition_key: str, sort_key: str) -> None:
-    if name in client.list_tables()["TableNames"]:
-        return
-    client.create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": partition_key, "KeyType": "HASH"},
-            {"AttributeName": sort_key, "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (partition_key, sort_key)],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    with suppress(client.exceptions.ResourceInUseException):  # a saver that is tried at the same time made it
+        client.create_table(
+            TableName=name,
+            KeySchema=[
+                {"AttributeName": partition_key, "KeyType": "HASH"},
+                {"AttributeName": sort_key, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (partition_key, sort_key)],
+            BillingMode="PAY_PER_REQUEST",
+        )
     client.get_waiter("table_exists").wait(TableName=name)
