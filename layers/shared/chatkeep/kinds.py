@@ -1,4 +1,4 @@
-"""The registry of stored items: each kind, where it lies, and how it is exported, counted and removed.
+"""The registry of stored items: each kind, where it lies, whose it is to remove and to show, and what counts it.
 
 A test stores items by every route, and fails for one that is of no kind here.
 """
@@ -39,7 +39,7 @@ class Removal(StrEnum):
 class Kind:
     """`model` is None in CheckpointsTable, where `has` tells by the sort key whether an item is of this kind.
 
-    `exported` says whether a user's export has it, `counted_in` whose counters change with it.
+    `exported` says whether it holds a user's own data, for an export; `counted_in` whose counters change with it.
     """
 
     name: str
