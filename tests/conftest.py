@@ -3,7 +3,8 @@
 import gc
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -92,6 +93,12 @@ def dynamodb(engine: Engine) -> Any:
 
 
 @pytest.fixture
+def empty_tables(engine: Engine) -> None:
+    """For what looks at all that is stored, or counts leases: other tests have left items on a server."""
+    engine.empty(STACK)
+
+
+@pytest.fixture
 def user_id() -> str:
     return f"user-{uuid.uuid4()}"
 
@@ -100,3 +107,14 @@ def user_id() -> str:
 def api(engine: Engine, user_id: str) -> Client:
     """The API as `user_id` sees it."""
     return Client(user_id)
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Sets the clock ahead, or back, of where it is by then."""
+    from chatkeep import clock
+
+    passed: list[timedelta] = []
+    real = clock.read
+    monkeypatch.setattr(clock, "read", lambda: real() + sum(passed, timedelta()))
+    return passed.append

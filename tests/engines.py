@@ -74,6 +74,13 @@ class Engine:
             create_missing_tables(stack, self.client)
             yield
 
+    def empty(self, stack: Stack) -> None:
+        """Leave the stack's tables as they are when new. Costs a tenth of a second on a server."""
+        if self.endpoint is not None:
+            for name, _ in stack.tables():
+                self.client.delete_table(TableName=name)
+            create_missing_tables(stack, self.client)
+
 
 def start_engine(name: str) -> Engine:
     """`moto`, `dynoxide` or `dynamodb-local`. Raises EngineError or FetchError if its program is not available."""

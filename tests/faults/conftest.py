@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 
-from chatkeep import clock
-
 
 @pytest.fixture
-def pass_an_hour(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def pass_an_hour(pass_time: Callable[[timedelta], None]) -> Callable[[], None]:
     """Sets the clock an hour ahead, so that each lease has expired."""
-    hours: list[timedelta] = []
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + sum(hours, timedelta()))
-    return lambda: hours.append(timedelta(hours=1))
+    return lambda: pass_time(timedelta(hours=1))
 
 
 @pytest.fixture

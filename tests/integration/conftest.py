@@ -2,13 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from chatkeep import clock
 from chatkeep.checkpointer import DynamoDBSaver
 from tests import graphs
 from tests.chat import deployment
@@ -26,17 +24,6 @@ def own_table(dynamodb: Any) -> Iterator[str]:
     DynamoDBSaver.create_table(dynamodb, name)
     yield name
     dynamodb.delete_table(TableName=name)
-
-
-@pytest.fixture
-def no_leases(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what counts leases: other tests have left some on an engine that they share."""
-    from chatkeep.turns import repair  # the models read the engine's address at import
-
-    real = clock.read
-    with monkeypatch.context() as tomorrow:
-        tomorrow.setattr(clock, "read", lambda: real() + timedelta(days=1))
-        repair.sweep()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def stored(dynamodb: Any, story: Story) -> Iterator[tuple[Kind, dict[str, Any]]]
                     yield kind_of(table, item), item
 
 
-@pytest.mark.usefixtures("tooled")
+@pytest.mark.usefixtures("empty_tables", "tooled")
 @given(data=st.data())
 @settings(max_examples=8)
 def test_every_item_of_a_story_is_of_a_known_kind_and_in_its_format(dynamodb: Any, data: st.DataObject) -> None:
@@ -88,7 +88,7 @@ def test_every_item_of_a_story_is_of_a_known_kind_and_in_its_format(dynamodb: An
     assert {"session", "totals"} <= {kind.name for kind, _ in found}
 
 
-@pytest.mark.usefixtures("tooled")
+@pytest.mark.usefixtures("empty_tables", "tooled")
 def test_the_routes_leave_every_kind_of_the_sessions_table(dynamodb: Any) -> None:
     story = Story(lambda _: None)
     api, session = story.api, f"/sessions/{story.session_id}"

@@ -1,12 +1,12 @@
 """Items of a later version's format, as two versions meet during a rollout: the older one leaves nothing of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chatkeep import clock, ids
+from chatkeep import ids
 from chatkeep.deadline import Deadline
 from chatkeep.errors import LaterFormatError
 from chatkeep.idempotency import Claim
@@ -64,15 +64,9 @@ def test_a_turn_that_cannot_read_an_item_takes_neither_lease_nor_slot(
     sent(api, session_id, "hello")
 
 
-@pytest.fixture
-def tomorrow(no_leases: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    real = clock.read
-    with monkeypatch.context() as patch:
-        yield lambda: patch.setattr(clock, "read", lambda: real() + timedelta(days=1))
-
-
+@pytest.mark.usefixtures("empty_tables")
 def test_a_sweep_passes_over_a_session_that_it_cannot_read(
-    api: Client, user_id: str, make_later: Any, tomorrow: Callable[[], None]
+    api: Client, user_id: str, make_later: Any, pass_time: Callable[[timedelta], None]
 ) -> None:
     dead = [new_session(api) for _ in range(6)]
     for session_id in dead:
@@ -80,7 +74,7 @@ def test_a_sweep_passes_over_a_session_that_it_cannot_read(
         lease.acquire(Sender(user_id, session_id, ids.new(), expires_at), Session.sk.exists())
     for session_id in dead[::2]:
         make_later(Session.KEY.of(user_id, session_id))
-    tomorrow()
+    pass_time(timedelta(days=1))
     assert repair.sweep() == 3
     for session_id in dead[::2]:
         make_later(Session.KEY.of(user_id, session_id), 1)

@@ -110,7 +110,7 @@ def put(key: tuple[str, str], number: int) -> dict[str, Any]:
     return put_of(answer(key)[0])
 
 
-@pytest.mark.usefixtures("no_leases")
+@pytest.mark.usefixtures("empty_tables")
 def test_who_was_swept_can_do_nothing_though_nobody_has_taken_over(key: tuple[str, str]) -> None:
     lost = outlived(key)
     assert repair.sweep() == 1
@@ -119,7 +119,7 @@ def test_who_was_swept_can_do_nothing_though_nobody_has_taken_over(key: tuple[st
     assert not lease.release(lost)
 
 
-@pytest.mark.usefixtures("no_leases")
+@pytest.mark.usefixtures("empty_tables")
 def test_a_sweep_from_a_copy_leaves_whoever_has_taken_over(key: tuple[str, str], monkeypatch: Any) -> None:
     outlived(key)
     copy = sessions.header(*key)
@@ -130,7 +130,7 @@ def test_a_sweep_from_a_copy_leaves_whoever_has_taken_over(key: tuple[str, str],
     assert lease.release(holds)
 
 
-@pytest.mark.usefixtures("no_leases")
+@pytest.mark.usefixtures("empty_tables")
 def test_a_sweep_whose_index_is_behind_leaves_whoever_has_taken_over(key: tuple[str, str], monkeypatch: Any) -> None:
     found = outlived(key)
     holds = take(key)
@@ -149,7 +149,7 @@ def test_a_message_by_a_clock_that_is_behind_is_not_the_last_one_in_time(key: tu
     assert sessions.header(*key).last_message_at > stamp(now() - MINUTE / 2)
 
 
-@pytest.mark.usefixtures("no_leases")
+@pytest.mark.usefixtures("empty_tables")
 def test_a_lease_outlasts_its_deadline_by_two_seconds_and_not_by_a_moment_more(
     key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """One user's share: how many of their turns run or wait at once, over all their sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, as_completed
 from datetime import timedelta
 from itertools import islice
@@ -139,13 +139,14 @@ def test_a_turn_that_fails_gives_its_slot_back(
     views(dynamodb, str(api.user_id), session_id).check_nothing_is_pending()
 
 
-def test_the_slots_of_senders_that_died_end_with_their_leases(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slots_of_senders_that_died_end_with_their_leases(
+    crowd: Crowd, pass_time: Callable[[timedelta], None]
+) -> None:
     later = timedelta(minutes=1)
     dead = {f"owner-{number}@{clock.milliseconds(clock.now() + later)}" for number in range(LIMIT)}
     Totals(str(crowd.api.user_id)).update([Totals.slots.add(dead)])
     session_id = new_session(crowd.api)
     assert refused(crowd.send(session_id, "quick"))
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + 2 * later)
+    pass_time(2 * later)
     assert crowd.send(session_id, "quick").result().turn.status == "completed"
     assert crowd.slots() == set()

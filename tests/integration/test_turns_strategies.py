@@ -1,7 +1,7 @@
 """Several senders on one session: who runs, who waits, who is cancelled, and that the views agree afterwards."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chatkeep import clock, ids, sessions
+from chatkeep import ids, sessions
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline
@@ -318,11 +318,12 @@ def test_a_sender_that_waits_gives_up_when_the_session_is_archived(room: Room) -
     room.settled()
 
 
-def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_that_lost_its_lease_can_write_nothing_more(
+    room: Room, monkeypatch: pytest.MonkeyPatch, pass_time: Callable[[timedelta], None]
+) -> None:
     monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     late = room.running()
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    pass_time(10 * MINUTE)
     assert room.send("quick second").result().turn.status == "completed"
     before = room.settled()
     room.gate.set()
@@ -334,12 +335,11 @@ def test_a_turn_that_lost_its_lease_can_write_nothing_more(room: Room, monkeypat
 
 @pytest.mark.parametrize("body", ["first", "another"])
 def test_a_turn_that_lost_its_lease_to_a_repetition_pays_for_itself(
-    room: Room, monkeypatch: pytest.MonkeyPatch, body: str
+    room: Room, monkeypatch: pytest.MonkeyPatch, pass_time: Callable[[timedelta], None], body: str
 ) -> None:
     monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 60)
     late = room.running(key="k")
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    pass_time(10 * MINUTE)
     graphs.meanwhile[:] = [lambda: None]
     again = room.send(body, key="k").result()
     room.gate.set()
@@ -384,11 +384,10 @@ def test_a_cancel_is_seen_while_the_models_packages_are_still_imported(room: Roo
 
 
 def test_a_clock_that_is_set_back_while_a_turn_runs_makes_no_negative_time(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: Room, pass_time: Callable[[timedelta], None]
 ) -> None:
     first = room.running()
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() - 60 * MINUTE)
+    pass_time(-60 * MINUTE)
     room.gate.set()
     assert 0 <= first.result().turn.response_time_ms < 20_000
     stats = room.api.get(f"/sessions/{room.session_id}/stats").json
@@ -396,13 +395,12 @@ def test_a_clock_that_is_set_back_while_a_turn_runs_makes_no_negative_time(
     assert stats["updated_at"] >= stats["created_at"]
 
 
-@pytest.mark.usefixtures("no_leases")
-def test_the_sweep_ends_expired_leases_and_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("empty_tables")
+def test_the_sweep_ends_expired_leases_and_no_others(room: Room, pass_time: Callable[[timedelta], None]) -> None:
     first = room.running()
     assert repair.sweep() == 0
     assert room.header().lease_turn_id is not None
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + 10 * MINUTE)
+    pass_time(10 * MINUTE)
     assert repair.sweep() == 1
     assert repair.sweep() == 0
     room.gate.set()

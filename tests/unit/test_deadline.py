@@ -1,7 +1,7 @@
 """The deadline: whoever waits knows how long the caller does, whatever the clocks say."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -85,10 +85,11 @@ def test_what_no_gateway_sent_has_its_functions_time(event: Any) -> None:
     assert made(event, 900).seconds_left() == pytest.approx(900 - RESERVE_SECONDS, abs=NEARLY)
 
 
-def test_a_clock_that_is_set_while_a_request_runs_moves_its_deadline_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_while_a_request_runs_moves_its_deadline_nowhere(
+    pass_time: Callable[[timedelta], None],
+) -> None:
     one = made(received(0))
-    real = clock.read
-    monkeypatch.setattr(clock, "read", lambda: real() + timedelta(hours=1))
+    pass_time(timedelta(hours=1))
     assert one.seconds_left() == pytest.approx(28 - RESERVE_SECONDS, abs=NEARLY)
     lived = deadline.time_of_day(one.dies) - clock.read()
     assert lived.total_seconds() == pytest.approx(28, abs=NEARLY)

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import (
     BrokenThreadError,
     ChatkeepError,
@@ -86,7 +87,7 @@ def install(app: APIGatewayRestResolver) -> None:
     paths.install(app)
     app.exception_handler(ChatkeepError)(partial(answer, app))
     app.exception_handler(RequestValidationError)(partial(_answer_invalid, app))
-    app.exception_handler([PynamoDBException, ClientError, BotoCoreError])(partial(_answer_storage, app))
+    app.exception_handler([*STORAGE_ERRORS])(partial(_answer_storage, app))
     app.exception_handler(Exception)(partial(_fail, app))
     app.not_found(partial(_answer_no_route, app))
 

@@ -3,12 +3,10 @@
 from contextlib import suppress
 from enum import StrEnum
 
-from botocore.exceptions import BotoCoreError
-from pynamodb.exceptions import PynamoDBException
-
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import time_of_day
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ChatkeepError, NoTurnRunningError, SessionChangedError, TurnInProgressError
 from chatkeep.models.session import Session
@@ -81,7 +79,7 @@ def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
     try:
         slots.take(sender, limit)
     except BaseException:
-        with suppress(PynamoDBException, BotoCoreError):  # else it expires by itself
+        with suppress(*STORAGE_ERRORS):  # else it expires by itself
             lease.release(session)
         raise
     return session
@@ -93,7 +91,7 @@ def _in_line(sender: Sender, strategy: Strategy, start_by: float, refusal: TurnI
     try:
         return _wait(sender, ticket, CANCELS.get(strategy), start_by)
     except BaseException:
-        with suppress(ChatkeepError, PynamoDBException, BotoCoreError):  # else the ticket expires by itself
+        with suppress(ChatkeepError, *STORAGE_ERRORS):  # else the ticket expires by itself
             queue.leave(sender, ticket)
         raise
 

@@ -2,13 +2,13 @@
 
 from chatkeep import ids
 from chatkeep.clock import now
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionNotFoundError
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns.attempt import Attempt
-from chatkeep.turns.failure import STORAGE
 from chatkeep.usage import counters
 
 
@@ -43,7 +43,7 @@ def settle(attempt: Attempt) -> None:
         attempt.run.tools.meter(turn)
         try:
             bill(attempt.session, turn)
-        except STORAGE:
+        except STORAGE_ERRORS:
             log(attempt)
 
 

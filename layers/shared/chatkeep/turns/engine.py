@@ -3,11 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError
-from pynamodb.exceptions import PynamoDBException
-
 from chatkeep import ids
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import IdempotencyKeyReusedError, LaterFormatError, SessionNotFoundError, TurnInProgressError
 from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session
@@ -18,7 +16,6 @@ from chatkeep.turns.answers import Answer
 from chatkeep.turns.attempt import Attempt
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.events import Listener
-from chatkeep.turns.failure import STORAGE
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.tools import Tools
@@ -112,7 +109,7 @@ def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> An
     try:
         unrecorded = ended_here and not isinstance(error, TurnRecordedError)
         recorded = None if unrecorded else answers.recorded(session, request.claim)
-    except STORAGE:
+    except STORAGE_ERRORS:
         billing.log(attempt)
         raise
     except (IdempotencyKeyReusedError, LaterFormatError):  # a record of a later format is another version's
@@ -144,6 +141,6 @@ def _release_if_possible(session: Session) -> bool:
     """End the lease, and say whether it was there to end."""
     try:
         return lease.release(session)
-    except (PynamoDBException, BotoCoreError):
+    except STORAGE_ERRORS:
         logger.warning("lease not released; it expires by itself", exc_info=True)
         return False

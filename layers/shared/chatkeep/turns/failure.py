@@ -2,9 +2,6 @@
 
 from http import HTTPStatus
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
-
 from chatkeep.errors import (
     ChatkeepError,
     GraphFailedError,
@@ -20,8 +17,6 @@ from chatkeep.turns.tools import Explain
 GRAPH_FAILED = "the graph of this deployment failed; its operator finds the reason in the log"
 LOST = (SessionDeletedError, SessionNotFoundError, LeaseLostError)
 """The session is no longer this turn's."""
-STORAGE = (PynamoDBException, BotoCoreError, ClientError)
-"""Errors of the storage's clients, those of the sessions and of the thread."""
 
 
 def problem_of(error: Exception, session: Session, recorder: CallRecorder, explain: Explain) -> ChatkeepError:

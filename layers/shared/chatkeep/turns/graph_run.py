@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import tracing
 from chatkeep.checkpointer import StagedSaver
 from chatkeep.deadline import Deadline
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
 from chatkeep.models.session import Session
 from chatkeep.telemetry import correlation, logger
@@ -20,7 +19,7 @@ from chatkeep.turns import failure, lease, thread
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
 from chatkeep.turns.events import Event, Listener, Opened
-from chatkeep.turns.failure import GRAPH_FAILED, LOST, STORAGE
+from chatkeep.turns.failure import GRAPH_FAILED, LOST
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
@@ -103,7 +102,7 @@ class GraphRun:
         """Raises LeaseLostError, SessionNotFoundError."""
         try:
             return lease.requested_cancel(lease.still_held(self.session))
-        except (PynamoDBException, BotoCoreError):
+        except STORAGE_ERRORS:
             logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
             return None
 
@@ -139,7 +138,7 @@ class GraphRun:
         staged = self._staged()
         try:
             return Addition(on_loop(self._append_kept(staged)), staged)
-        except (ChatkeepError, *STORAGE):
+        except (ChatkeepError, *STORAGE_ERRORS):
             raise
         except Exception as error:
             logger.warning("what was said could not be kept", exc_info=True)

@@ -11,13 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from botocore.exceptions import BotoCoreError
-from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction, update_if
 from chatkeep.errors import LaterFormatError, LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models.session import OF_A_TURN, Session, lease_shard
@@ -71,9 +70,9 @@ def acquire(sender: Sender, admitted: Condition, more: Sequence[Action] = ()) ->
             if session.lease_owner != sender.owner:  # else it was this update, whose first answer was lost
                 raise TakenError(session)
         sessions.load_details([session], OF_A_TURN)
-    except (PynamoDBException, BotoCoreError, StorageUnavailableError, LaterFormatError):
+    except (*STORAGE_ERRORS, StorageUnavailableError, LaterFormatError):
         # The lease may have been taken all the same; nobody would use it.
-        with suppress(PynamoDBException, BotoCoreError):
+        with suppress(*STORAGE_ERRORS):
             mine: Condition = Session.lease_owner == sender.owner
             update_if(Session(sender.user_id, sender.session_id), giving_up(), mine)
         raise

@@ -7,11 +7,9 @@ roll forward or back: only its lease remains, and senders that died while they w
 from collections.abc import Iterator
 from itertools import takewhile
 
-from botocore.exceptions import BotoCoreError
-from pynamodb.exceptions import PynamoDBException
-
 from chatkeep import deadline, sessions
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import LaterFormatError, SessionNotFoundError
 from chatkeep.models.session import LEASE_SHARDS, LeasesIndex, Session
 from chatkeep.telemetry import logger
@@ -46,6 +44,6 @@ def _repair(found: Session) -> bool:
         return lease.release(session)
     except SessionNotFoundError:  # the index lags behind a purge
         return False
-    except (PynamoDBException, BotoCoreError, LaterFormatError):
+    except (*STORAGE_ERRORS, LaterFormatError):
         logger.warning("a lease was not ended; the next sweep tries again", exc_info=True)
         return False

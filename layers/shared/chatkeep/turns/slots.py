@@ -5,12 +5,11 @@ many try at once. Giving it back costs nothing where the turn is stored, as that
 The slot of a request that died stops counting when the lease that the request could have had expires.
 """
 
-from botocore.exceptions import BotoCoreError
-from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import update_if
 from chatkeep.errors import TooManyTurnsError
 from chatkeep.models.totals import Totals
@@ -28,7 +27,7 @@ def take(sender: Sender, limit: int) -> None:
     """
     try:
         _take(sender.user_id, _slot(sender), limit)
-    except (PynamoDBException, BotoCoreError):  # it may be taken all the same
+    except STORAGE_ERRORS:  # it may be taken all the same
         release(sender)
         raise
 
@@ -42,7 +41,7 @@ def release(sender: Sender) -> None:
     """Give back the sender's slot, or leave it to expire where the storage does not answer."""
     try:
         update_if(Totals(sender.user_id), [giving_back(sender)], Totals.slots.contains(_slot(sender)))
-    except (PynamoDBException, BotoCoreError):
+    except STORAGE_ERRORS:
         logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
 
 
