@@ -11,14 +11,21 @@ def cases(every: Iterable[Any], *, thorough: Collection[Any]) -> list[Any]:
 
     Raises ValueError where a thorough one is no case.
     """
-    named = every if isinstance(every, Mapping) else {case: case for case in every}
-    if unknown := set(thorough) - named.keys():
+    names = list(every)
+    if unknown := [one for one in thorough if one not in names]:
         raise ValueError(f"no cases: {unknown}")
-    return [
-        pytest.param(
-            *(values if isinstance(values, tuple) else (values,)),
-            id=name if isinstance(every, Mapping) else None,
-            marks=[pytest.mark.thorough] if name in thorough else [],
-        )
-        for name, values in named.items()
-    ]
+    return [_case(every, name, name in thorough) for name in names]
+
+
+def one_in(number: int, every: Iterable[Any]) -> list[Any]:
+    """Parameters as those of `cases`, for many alike: each `number`th one, from the first; the others are thorough."""
+    return [_case(every, name, at % number != 0) for at, name in enumerate(every)]
+
+
+def _case(every: Iterable[Any], name: Any, thorough: bool) -> Any:
+    values = every[name] if isinstance(every, Mapping) else name
+    return pytest.param(
+        *(values if isinstance(values, tuple) else (values,)),
+        id=name if isinstance(every, Mapping) else None,
+        marks=[pytest.mark.thorough] if thorough else [],
+    )

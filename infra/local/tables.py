@@ -37,8 +37,9 @@ def create_missing_tables(stack: Stack, client: Any) -> list[str]:
     for name, properties in stack.tables():
         definition: dict[str, Any] = {key: properties[key] for key in _CREATED_WITH if key in properties}
         try:
-            client.create_table(TableName=name, **definition)
-            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+            made = client.create_table(TableName=name, **definition)["TableDescription"]
+            if made["TableStatus"] != "ACTIVE":
+                client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceInUseException":
                 continue

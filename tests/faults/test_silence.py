@@ -14,7 +14,7 @@ import pytest
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions
 from tests import graphs
-from tests.cases import cases
+from tests.cases import cases, one_in
 from tests.chat import deployment, new_session, send
 from tests.client import STACK, Client
 from tests.faults.injector import FOR_GOOD, NOT_YET, Fault, outage
@@ -39,7 +39,7 @@ def within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - began < seconds
 
 
-@pytest.mark.parametrize("function", ROUTES)
+@pytest.mark.parametrize("function", one_in(3, ROUTES.keys()))
 def test_a_silent_storage_is_told_well_within_the_functions_time(api: Client, function: str) -> None:
     timeout = FUNCTIONS[f"{function.capitalize()}Function"].timeout_seconds
     with outage(Fault.SILENT), within(timeout - 2):

@@ -30,8 +30,9 @@ def turns(metered: tuple[DynamoDBSaver, Meter], user_id: str, durability: Any, m
     return used
 
 
-USUAL = [("MessagesState", "async", 30, 8, 12), ("MessagesState", "exit", 30, 5, 5), ("subgraph", "exit", 30, 5, 5)]
+USUAL = [("MessagesState", "async", 30, 8, 12), ("MessagesState", "exit", 30, 5, 5)]
 THOROUGH = [
+    ("subgraph", "exit", 30, 5, 5),
     ("DeltaChannel", "async", 60, 8, 12),  # a snapshot at the 50th
     ("DeltaChannel", "exit", 60, 6, 5),
     ("subgraph", "async", 30, 15, 14),

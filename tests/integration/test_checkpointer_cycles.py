@@ -76,6 +76,7 @@ def test_more_parents_than_python_nests_calls_that_sort_after_their_children_are
     assert [value for _, _, value in found["log"]["writes"]] == ids[:-1]
 
 
+@pytest.mark.thorough
 @settings(max_examples=20)
 @given(st.permutations(list(range(9))), st.integers(0, 9))
 def test_ids_in_any_order_give_the_history_in_the_order_of_parents(

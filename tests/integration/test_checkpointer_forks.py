@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ class Family:
         self.live(acts)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15)
 @given(st.lists(st.sampled_from(["put", "read", "read_in_async", "stage", "close", "fork"]), min_size=2, max_size=7))
 def test_parent_and_child_go_on_in_whatever_order_they_fork_and_use_a_saver(

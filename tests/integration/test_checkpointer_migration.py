@@ -61,6 +61,7 @@ def past(saver: Any, config: Any) -> list[Any]:
     return [(s.values, s.next, s.metadata, s.config["configurable"]) for s in chat(saver).get_state_history(config)]
 
 
+@pytest.mark.thorough
 def test_a_migrated_thread_has_the_same_past_and_goes_on(source: Any, dynamodb: Any, user_id: str) -> None:
     config: Any = {"configurable": {"thread_id": user_id}}
     talk(source, config, 4)

@@ -31,6 +31,7 @@ def test_a_list_over_many_rows_and_pages_comes_back(thread: Thread) -> None:
     assert another(thread).values() == {"messages": messages}
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_with_five_hundred_channels_comes_back(thread: Thread) -> None:
     values = {f"channel {number}": noise(700) for number in range(500)}
     first = thread.put(values)
@@ -81,6 +82,7 @@ def test_the_first_regular_write_stays_and_the_last_special_one(thread: Thread) 
     assert found.pending_writes == [("task", INTERRUPT, "last"), ("task", "a", "first"), ("task", "a", "third")]
 
 
+@pytest.mark.thorough
 def test_large_pending_writes_come_back(thread: Thread) -> None:
     head = thread.put({"a": 1})
     writes = [("a", noise(size)) for size in (700_000, 40_000, 3_000, 100) * 20]

@@ -43,6 +43,7 @@ def test_a_turn_that_nobody_could_get_the_answer_of_asks_no_model(api: Client, e
     assert len(endpoint.asked) == 1
 
 
+@pytest.mark.thorough
 def test_a_thread_that_waits_for_bedrock_is_not_left_behind_for_long(api: Client, bedrock: Bedrock) -> None:
     session_id = new_session(api, model_name=SONNET)
     sent(api, session_id, "what is imported first takes its time")

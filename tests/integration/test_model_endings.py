@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import one_in
 from tests.chat import new_session, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
@@ -32,7 +33,7 @@ ENDINGS: dict[str, tuple[Reply, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", ENDINGS)
+@pytest.mark.parametrize("case", one_in(3, ENDINGS.keys()))
 @in_each_form(thorough=["whole"])
 def test_an_answer_tells_why_it_ended(api: Client, endpoint: Endpoint, case: str, as_sent: Any) -> None:
     reply, content, reason = ENDINGS[case]

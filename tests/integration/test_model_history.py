@@ -9,7 +9,7 @@ import pytest
 
 from chatkeep.turns import supervision
 from functions.sessions import cancelling
-from tests.cases import cases
+from tests.cases import cases, one_in
 from tests.chat import deployment, meanwhile, new_session, sent
 from tests.client import Client
 from tests.provider.bedrock import Bedrock
@@ -33,7 +33,7 @@ WITHOUT_WORDS = {
 }
 
 
-@pytest.mark.parametrize("case", WITHOUT_WORDS)
+@pytest.mark.parametrize("case", one_in(2, WITHOUT_WORDS.keys()))
 @pytest.mark.parametrize("strict", cases({"alternating": STRICT, "mistral": MISTRAL}, thorough=["mistral"]))
 def test_a_turn_without_words_does_not_stand_in_the_way_of_the_next(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str, strict: Strict

@@ -7,6 +7,7 @@ import pytest
 
 from functions.chat.models.options import Wire
 from functions.chat.settings import ChatSettings
+from tests.cases import one_in
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider.bedrock import Bedrock
@@ -37,7 +38,7 @@ REFUSED: dict[str, tuple[Strict, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@pytest.mark.parametrize("by", ["session", "deployment"])
+@pytest.mark.parametrize("by", one_in(2, ["session", "deployment"]))
 def test_what_an_endpoint_refuses_can_be_left_out_or_named_otherwise(
     api: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, case: str, by: str
 ) -> None:

@@ -12,6 +12,7 @@ from chatkeep.turns import supervision
 from functions.chat.models import failures
 from functions.chat.models.redaction import HIDDEN, redacted
 from functions.sessions import cancelling
+from tests.cases import one_in
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client, Response
 from tests.provider import bedrock_refusals, openai_refusals
@@ -73,7 +74,7 @@ def told(response: Response) -> tuple[int, str, str | None]:
     return response.status, response.json["code"], fields[0]
 
 
-@pytest.mark.parametrize("case", FOR_GOOD)
+@pytest.mark.parametrize("case", one_in(3, FOR_GOOD.keys()))
 def test_what_repeating_does_not_change_has_a_code_of_its_own_and_no_time_to_try_again(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str
 ) -> None:
@@ -123,7 +124,7 @@ PASSING: dict[str, tuple[Any, tuple[int, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", PASSING)
+@pytest.mark.parametrize("case", one_in(3, PASSING.keys()))
 def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
@@ -144,7 +145,7 @@ def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
 
 
 @pytest.mark.parametrize(
-    "refused", [Refusal(429, "", {"retry-after-ms": "50"}), openai_refusals.server_error(), HangUp()]
+    "refused", one_in(3, [Refusal(429, "", {"retry-after-ms": "50"}), openai_refusals.server_error(), HangUp()])
 )
 def test_a_short_wait_is_waited_out_once_and_billed_once(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, refused: Any
@@ -206,7 +207,7 @@ BEDROCK = {
 }
 
 
-@pytest.mark.parametrize("refused", BEDROCK, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("refused", one_in(3, BEDROCK.keys()), ids=lambda one: one.__name__)
 def test_bedrocks_refusals_are_told_apart_alike(
     api: Client, dynamodb: Any, user_id: str, bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch, refused: Any
 ) -> None:
@@ -236,7 +237,7 @@ def test_a_model_that_bedrock_has_by_a_profile_alone_names_its_field_and_says_so
     assert "inference profile" in refused.json["detail"]
 
 
-@pytest.mark.parametrize("streams", [None, False])
+@pytest.mark.parametrize("streams", one_in(2, [None, False]))
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

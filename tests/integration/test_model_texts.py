@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests import graphs
+from tests.cases import one_in
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
@@ -28,7 +29,7 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize(("pieces", "text"), PIECES)
+@pytest.mark.parametrize(("pieces", "text"), one_in(2, PIECES))
 @in_each_form()
 def test_halves_of_surrogate_pairs_are_joined_and_lone_ones_replaced(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, pieces: list[str], text: str, as_sent: Any
@@ -43,7 +44,7 @@ def test_halves_of_surrogate_pairs_are_joined_and_lone_ones_replaced(
     views(dynamodb, user_id, session_id).check()
 
 
-@pytest.mark.parametrize(("pieces", "text"), PIECES)
+@pytest.mark.parametrize(("pieces", "text"), one_in(2, PIECES))
 @in_each_form()
 def test_a_refusal_is_made_valid_to_its_end_too(
     api: Client, endpoint: Endpoint, pieces: list[str], text: str, as_sent: Any

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests import graphs
+from tests.cases import one_in
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider import bedrock_replies
@@ -59,7 +60,7 @@ MADE = {
 """The tool is called with these, and not at all in the other cases."""
 
 
-@pytest.mark.parametrize("case", CALLS)
+@pytest.mark.parametrize("case", one_in(3, CALLS.keys()))
 @in_each_form(thorough=["whole"])
 def test_an_agent_makes_the_calls_that_can_be_made_and_the_session_goes_on(
     api: Client, dynamodb: Any, user_id: str, tools: Endpoint, case: str, as_sent: Any
@@ -89,7 +90,7 @@ def test_an_endpoint_that_does_not_stream_may_call_tools_too(
     views(dynamodb, user_id, session_id).check()
 
 
-@pytest.mark.parametrize("case", CALLS)
+@pytest.mark.parametrize("case", one_in(3, CALLS.keys()))
 def test_a_graph_without_tools_shows_the_calls_and_sends_none_to_the_model(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str
 ) -> None:

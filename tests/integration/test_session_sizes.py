@@ -78,6 +78,7 @@ def read_all(api: Client, query: str) -> list[str]:
         cursor = page.json["next_cursor"]
 
 
+@pytest.mark.thorough
 @example(prompt="\x01", metadata='"', title="\x01")
 @given(prompt=fillings, metadata=fillings, title=fillings)
 @settings(max_examples=2, phases=UNSHRUNK, suppress_health_check=list(HealthCheck))

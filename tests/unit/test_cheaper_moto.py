@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,6 +186,7 @@ def ordered(answer: Any) -> Any:
     return {name: sorted(held) if name in SETS else ordered(held) for name, held in answer.items()}
 
 
+@pytest.mark.thorough
 @given(st.lists(REQUESTS, min_size=10, max_size=25))
 @settings(max_examples=10)
 def test_requests_of_any_kind_are_answered_as_by_moto_itself(requests: list[tuple[str, dict[str, Any]]]) -> None:

@@ -53,6 +53,7 @@ class Count:
         self.now += timedelta(seconds=seconds)
 
 
+@pytest.mark.thorough
 @settings(max_examples=50)  # each count has a user of its own
 @given(limit=st.integers(1, 4), steps=st.lists(st.one_of(TAKE, TAKE, RELEASE, WAIT), max_size=30))
 def test_as_many_senders_as_the_limit_hold_slots_at_any_time(
