@@ -68,12 +68,12 @@ test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Pytho
 	cd .venv/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Not pinned: a checkout names what it needs, and of the packages beside it those that it has.
+# Not pinned: a checkout names what it needs. Packages beside it may be older than the saver takes: all come from PyPI.
 test-langgraph: $(SETUP) ## the tests of a LangGraph checkout with this saver; LANGGRAPH=folder, ARGS for pytest
 	@test -d "$(LANGGRAPH)/libs/langgraph/tests" || { echo "name a checkout: make $@ LANGGRAPH=folder" >&2; exit 1; }
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/langgraph
-	$(BIN)/uv pip install --quiet --python .venv/langgraph/bin/python $(if $(wildcard $(LANGGRAPH)/libs/checkpoint),,--no-sources) \
-		-e "$(LANGGRAPH)/libs/langgraph" --group "$(LANGGRAPH)/libs/langgraph/pyproject.toml:test" boto3 'moto[dynamodb]'
+	$(BIN)/uv pip install --quiet --python .venv/langgraph/bin/python --no-sources -e "$(LANGGRAPH)/libs/langgraph" \
+		--group "$(LANGGRAPH)/libs/langgraph/pyproject.toml:test" boto3 'langgraph-checkpoint>=4.3.2,<5' 'moto[dynamodb]'
 	cd "$(LANGGRAPH)/libs/langgraph" && NO_DOCKER=true PYTHONPATH="$(CURDIR)/layers/shared:$(CURDIR)/tests/langgraph" \
 		"$(CURDIR)/.venv/langgraph/bin/python" -m pytest -p dynamodb_savers -o addopts= -n auto --tb=short -q tests $(ARGS)
 
