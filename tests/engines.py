@@ -75,7 +75,7 @@ class Engine:
             yield
 
     def empty(self, stack: Stack) -> None:
-        """Leave the stack's tables as they are when new. Costs a tenth of a second on a server."""
+        """Leave the stack's tables as they are when new. Costs 0.03 to 0.06 s on a server."""
         if self.endpoint is not None:
             for name, _ in stack.tables():
                 self.client.delete_table(TableName=name)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -15,15 +14,6 @@ from tests.provider import bedrock as bedrock_runtime
 from tests.provider import openai
 
 collect_ignore = [] if sys.platform == "linux" else ["test_lambda_runtime.py"]
-
-
-@pytest.fixture
-def own_table(dynamodb: Any) -> Iterator[str]:
-    """For what scans: the engine's own table may hold all that other tests have left."""
-    name = f"checkpoints-{uuid4()}"
-    DynamoDBSaver.create_table(dynamodb, name)
-    yield name
-    dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture

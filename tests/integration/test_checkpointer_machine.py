@@ -15,6 +15,7 @@ from langgraph.types import Send
 
 from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, strict_serializer
 from chatkeep.errors import BrokenThreadError
+from tests.checkpoint_threads import TABLE
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)  # what LangGraph's own serializer takes
 NAMESPACES = ["", "child:task-1"]  # what task-1 writes to the outer one shares rows with the inner one
@@ -66,7 +67,6 @@ def comparable(found: CheckpointTuple | None, *, parents: bool) -> Any:
 
 class Savers(RuleBasedStateMachine):
     client: Any = None
-    table = ""
 
     @initialize(cache_bytes=st.sampled_from([0, 10_000, 10_000_000]))
     def start(self, cache_bytes: int) -> None:
@@ -79,7 +79,7 @@ class Savers(RuleBasedStateMachine):
         self.incomplete: set[str] = set()  # threads whose ancestors were pruned or deleted
 
     def process(self) -> DynamoDBSaver:
-        return DynamoDBSaver(self.table, self.client, cache_bytes=self.cache_bytes)
+        return DynamoDBSaver(TABLE, self.client, cache_bytes=self.cache_bytes)
 
     def teardown(self) -> None:
         for thread in getattr(self, "threads", []):
@@ -349,5 +349,5 @@ class TestSavers(Savers.TestCase):  # type: ignore[misc,name-defined]
     )
 
     @pytest.fixture(autouse=True)
-    def _client(self, dynamodb: Any, own_table: str) -> None:
-        Savers.client, Savers.table = dynamodb, own_table
+    def _client(self, dynamodb: Any, empty_tables: None) -> None:
+        Savers.client = dynamodb

@@ -10,10 +10,7 @@ from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import Thread, another, noise
 
-
-@pytest.fixture
-def saver(dynamodb: Any, own_table: str) -> DynamoDBSaver:
-    return DynamoDBSaver(own_table, dynamodb)
+pytestmark = pytest.mark.usefixtures("empty_tables")
 
 
 def prune_keeps(found: CheckpointTuple | None) -> Any:

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ TRACKED = [
     .split("\0")
     if (ROOT / name).is_file()
 ]
+PARTS = {"unit", "integration", "faults"}
+"""Of the tests: those that `make test` takes from, and CI takes all of."""
 FOLDERS = {"functions", "infra", "layers", "tests"}
 FILES = {
     "CHANGELOG.md",
@@ -64,3 +67,19 @@ def test_the_name_of_a_test_is_a_sentence(file: Path) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     assert [name for name in names if name.startswith("test_") and name.count("_") < 3] == []
+
+
+def test_ci_runs_every_thorough_test() -> None:
+    """`make test-engines` runs all that it does not ignore; the rest `.ci/run` names."""
+    engines = (ROOT / "Makefile").read_text().partition("PER_ENGINE =")[2].partition("dynamodb-local")[0]
+    (named,) = re.findall(r"ARGS='-q (tests/faults .*)'", (ROOT / ".ci/run").read_text())
+    ignored = [*re.findall(r"--ignore-glob='(.*?)'", engines), "tests/faults/*"]
+    thorough = [
+        str(file)
+        for file in TRACKED
+        if file.is_relative_to("tests") and file.name.startswith("test_") and file.parent.name in PARTS
+        if re.search(r"mark\.thorough|thorough=|one_in\(", (ROOT / file).read_text(encoding="utf-8"))
+    ]
+    left_out = [one for one in thorough if any(fnmatch(one, glob) for glob in ignored)]
+    assert {one.split("/")[1] for one in thorough} == PARTS
+    assert [one for one in left_out if not any(fnmatch(one, f"{path}*") for path in named.split())] == []
