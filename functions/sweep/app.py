@@ -1,18 +1,32 @@
-"""The sweep: on a schedule, repairs sessions whose turn died and that nobody returned to."""
+"""The sweep: on a schedule, repairs sessions whose turn died, and has jobs carried out that are due."""
 
+import random
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep.http.invocation import invoked
+from chatkeep.jobs.due import waiting
+from chatkeep.jobs.nudging import nudge
+from chatkeep.models.session import Session
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import repair
+
+MOST_JOBS = 1_000
+"""In ten invocations at once at most, so that many sessions which expire together do not take the account's
+concurrency. They are drawn, so that jobs which cannot be carried out do not keep others waiting for good."""
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics(raise_on_empty_metrics=False)
 @invoked
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    repaired = repair.sweep()
+    due = dict(waiting())
+    jobs = [keys for keys in due if not Session.KEY.matches(*keys)]
+    nudge(random.sample(jobs, min(len(jobs), MOST_JOBS)))
+    repaired = repair.end_leases(due)
     metrics.add_metric(name="LeasesRepaired", unit="Count", value=repaired)
-    return {"repaired": repaired}
+    if jobs:  # each metric is paid for in the hours in which it is sent
+        metrics.add_metric(name="JobsDue", unit="Count", value=len(jobs))
+        metrics.add_metric(name="LongestDueSeconds", unit="Seconds", value=max(map(due.__getitem__, jobs)))
+    return {"repaired": repaired, "due": len(jobs)}

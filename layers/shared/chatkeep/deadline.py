@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,6 +98,17 @@ def current() -> Deadline:
 def kept(event: Mapping[str, Any], context: Any) -> Iterator[None]:
     """Hold the code within to the deadline of a Lambda invocation."""
     token = _current.set(Deadline.within(context.get_remaining_time_in_millis() / 1000, _patience(event)))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def earlier(seconds: float) -> Iterator[None]:
+    """Hold the code within to a deadline that comes so many seconds before the request's own."""
+    present = current()
+    token = _current.set(replace(present, answer_by=present.answer_by - seconds))
     try:
         yield
     finally:

@@ -10,13 +10,16 @@ from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.models.day import Day
+from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 from chatkeep.models.preferences import Preferences
+from chatkeep.models.scan import Scan
 from chatkeep.models.session import Session
 from chatkeep.models.table import SessionsTable
+from chatkeep.models.timer import Timer
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 
@@ -32,6 +35,7 @@ class Table(StrEnum):
 class Removal(StrEnum):
     WITH_SESSION = "with its session"
     WITH_USER = "with its user"
+    NEVER = "never: it names nobody"
     BY_TIME = "by the table's time to live, else with its user"
 
 
@@ -39,7 +43,8 @@ class Removal(StrEnum):
 class Kind:
     """`model` is None in CheckpointsTable, where `has` tells by the sort key whether an item is of this kind.
 
-    `exported` says whether it holds a user's own data, for an export; `counted_in` whose counters change with it.
+    `exported` says whether it holds a user's own data, for an export; `counted_in` whose counters change with it;
+    `removed_as` which number of a receipt counts it.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Kind:
     counted_in: tuple[type[SessionsTable], ...] = ()
     model: type[SessionsTable] | None = None
     has: Callable[[str], bool] | None = None
+    removed_as: str | None = None
 
     @property
     def table(self) -> Table:
@@ -75,20 +81,27 @@ KINDS = (
     Kind("preferences", Removal.WITH_USER, exported=True, model=Preferences),
     Kind("totals", Removal.WITH_USER, exported=True, model=Totals),
     Kind("day", Removal.WITH_USER, exported=True, model=Day),
+    # With the session that it tells of.
     Kind("answer", Removal.BY_TIME, model=Answer),
+    Kind("receipt of a deletion", Removal.WITH_USER, model=Deletion),
+    Kind("receipt of an erasure", Removal.NEVER, model=Erasure),
+    Kind("position of a scan", Removal.NEVER, model=Scan),
     Kind("session", Removal.WITH_SESSION, exported=True, counted_in=(Totals,), model=Session),
+    Kind("timer", Removal.WITH_SESSION, model=Timer),
     Kind("details", Removal.WITH_SESSION, exported=True, model=Details),
-    Kind("turn", Removal.WITH_SESSION, exported=True, counted_in=(Session, Totals, Day), model=Turn),
+    Kind(
+        "turn", Removal.WITH_SESSION, exported=True, counted_in=(Session, Totals, Day), model=Turn, removed_as="turns"
+    ),
     # By its rating; the turn's record counts the message itself.
-    Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message),
+    Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
     # None of these is exported: a thread repeats its session's messages.
-    Kind("checkpoint", Removal.WITH_SESSION, has=_header),
-    Kind("pending writes", Removal.WITH_SESSION, has=_writes),
-    Kind("row", Removal.WITH_SESSION, has=_under(keys.ROW)),
-    Kind("value", Removal.WITH_SESSION, has=_under(keys.VALUE)),
-    Kind("oversize payload", Removal.WITH_SESSION, has=_under(keys.OVERSIZE)),
-    Kind("head", Removal.WITH_SESSION, has=_under(keys.GUARD)),
+    Kind("checkpoint", Removal.WITH_SESSION, has=_header, removed_as="checkpoint_items"),
+    Kind("pending writes", Removal.WITH_SESSION, has=_writes, removed_as="checkpoint_items"),
+    Kind("row", Removal.WITH_SESSION, has=_under(keys.ROW), removed_as="checkpoint_items"),
+    Kind("value", Removal.WITH_SESSION, has=_under(keys.VALUE), removed_as="checkpoint_items"),
+    Kind("oversize payload", Removal.WITH_SESSION, has=_under(keys.OVERSIZE), removed_as="checkpoint_items"),
+    Kind("head", Removal.WITH_SESSION, has=_under(keys.GUARD), removed_as="checkpoint_items"),
 )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 PARTITION = "pk"
 SORT = "sk"
 DATA, PAYLOAD, RUN, PRUNED = "d", "x", "r", "q"  # attributes of the items
+OWNER = "u"
+"""Of a head: whose thread it is. An orphan is told from another application's thread by it alone."""
 KEY_SCHEMA = [{"AttributeName": PARTITION, "KeyType": "HASH"}, {"AttributeName": SORT, "KeyType": "RANGE"}]
 ATTRIBUTE_DEFINITIONS = [
     {"AttributeName": PARTITION, "AttributeType": "S"},

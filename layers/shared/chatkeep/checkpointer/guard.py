@@ -4,6 +4,7 @@ from typing import Any
 
 from chatkeep.checkpoint_items import keys
 from chatkeep.checkpoint_items.requests import Item
+from chatkeep.checkpoint_items.table import OWNER
 from chatkeep.checkpointer import finding
 from chatkeep.checkpointer.checkpoint import NewCheckpoint
 from chatkeep.checkpointer.items import ItemMaker
@@ -15,9 +16,18 @@ HEAD = "n"  # the attribute with the id of the namespace's head
 _GUARD_ATTEMPTS = 3
 
 
-def guard_update(maker: ItemMaker, table: str, checkpoint_id: str, seen: str | None) -> dict[str, Any]:
-    """A transaction's member that moves the head of a namespace from `seen`, or from nothing, to a checkpoint."""
+def guard_update(
+    maker: ItemMaker, table: str, checkpoint_id: str, seen: str | None, owner: str | None = None
+) -> dict[str, Any]:
+    """A transaction's member that moves the head of a namespace from `seen`, or from nothing, to a checkpoint.
+
+    It marks the head as `owner`'s, who stays it when others move the head.
+    """
     values = {":new": {"S": checkpoint_id}}
+    changes = f"SET {HEAD} = :new"
+    if owner is not None:
+        changes += f", {OWNER} = :owner"
+        values[":owner"] = {"S": owner}
     unmoved = f"attribute_not_exists({HEAD})"
     if seen:
         unmoved = f"{HEAD} = :seen"
@@ -25,7 +35,7 @@ def guard_update(maker: ItemMaker, table: str, checkpoint_id: str, seen: str | N
     update: dict[str, Any] = {
         "TableName": table,
         "Key": keys.primary(maker.thread_id, keys.guard(maker.namespace)),
-        "UpdateExpression": f"SET {HEAD} = :new",
+        "UpdateExpression": changes,
         "ConditionExpression": f"{unmoved} OR {HEAD} = :new",  # the latter when a request is sent twice
         "ExpressionAttributeValues": values,
     }

@@ -102,12 +102,13 @@ class DynamoDBSaver(AsyncMethods):
         other.serde = serde
         return other
 
-    def staged(self, mend: Mend | None = None) -> StagedSaver:
+    def staged(self, mend: Mend | None = None, owner: str | None = None) -> StagedSaver:
         """A saver for one turn that keeps all writes until the caller commits `writes()` in a transaction.
 
-        `mend` is for values that cannot be serialized: see `Codec`.
+        `mend` is for values that cannot be serialized: see `Codec`. Where the head is required as parent, the item that
+        names it is marked as `owner`'s.
         """
-        return StagedSaver(self._threads, self.serde, self.workers, mend)
+        return StagedSaver(self._threads, self.serde, self.workers, mend, owner)
 
     @property
     def _threads(self) -> ThreadStore:

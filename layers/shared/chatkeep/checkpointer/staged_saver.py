@@ -54,11 +54,17 @@ class StagedSaver(AsyncMethods):
     """
 
     def __init__(
-        self, threads: ThreadStore, serde: SerializerProtocol, workers: Workers, mend: Mend | None = None
+        self,
+        threads: ThreadStore,
+        serde: SerializerProtocol,
+        workers: Workers,
+        mend: Mend | None = None,
+        owner: str | None = None,
     ) -> None:
         super().__init__(serde=serde)
         self.workers = workers
         self._mend = mend
+        self._owner = owner
         self._codec = Codec(serde, mend)
         self.hear: Heard | None = None
         self._threads = threads
@@ -226,7 +232,7 @@ class StagedSaver(AsyncMethods):
         somebody else may have taken, and where the head is required as parent it is looked at. Raises
         ConcurrentWriteError if it is another one.
         """
-        members = StagedWrites(self._threads.storage, self._threads.guarded, fresh)
+        members = StagedWrites(self._threads.storage, self._threads.guarded, fresh, self._owner)
         with self._lock:
             # A graph comes before its subgraphs.
             for (thread_id, namespace), staged in sorted(self._staged.items(), key=itemgetter(0)):

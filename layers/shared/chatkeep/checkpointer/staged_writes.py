@@ -30,6 +30,7 @@ class StagedWrites:
     storage: Storage = field(repr=False)
     guarded: bool
     fresh: bool
+    owner: str | None = None
     payload: list[dict[str, Any]] = field(default_factory=list)
     heads: list[dict[str, Any]] = field(default_factory=list)
     plans: list[tuple[str, Plan]] = field(default_factory=list)
@@ -79,7 +80,8 @@ class StagedWrites:
             parent_id = new.checkpoint_id
         if self.guarded:
             seen = stale_guard(self.storage, maker, first) if self.fresh else first
-            self.heads.append(guard_update(maker, self.storage.table, needed[-1].checkpoint_id, seen))
+            head = needed[-1].checkpoint_id
+            self.heads.append(guard_update(maker, self.storage.table, head, seen, self.owner))
 
     def _add_checkpoint(self, thread_id: str, planned: Callable[..., Plan]) -> KnownCheckpoint:
         chosen = planned(fresh=self.fresh)

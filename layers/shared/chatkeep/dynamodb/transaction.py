@@ -5,6 +5,7 @@ from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
+from pynamodb.attributes import Attribute
 from pynamodb.exceptions import TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -45,6 +46,11 @@ class Transaction(Writes):
     def put(self, item: Model, condition: Condition | None = None, otherwise: Exception | None = None) -> None:
         self._otherwise["put"].append(otherwise)
         self.save(item, condition=condition)
+
+    def discard(self, item: Model, condition: Condition | None = None, otherwise: Exception | None = None) -> None:
+        """Delete the item, or do nothing where there is none."""
+        self._otherwise["delete"].append(otherwise)
+        self.delete(item, condition=condition)
 
     def add(self, request: dict[str, Any], otherwise: Exception) -> None:
         """Add a low-level write, as TransactWriteItems has it: `{"Put": …}` or `{"Update": …}`."""
@@ -94,6 +100,12 @@ def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:
             return False
         raise
     return True
+
+
+def as_read(attribute: Attribute[Any], value: Any) -> Condition:
+    """The attribute still has the value with which it was read; None where there was none."""
+    condition: Condition = attribute.does_not_exist() if value is None else attribute == value
+    return condition
 
 
 def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], None] = lambda _: None) -> Result:

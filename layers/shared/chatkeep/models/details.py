@@ -17,3 +17,4 @@ class Details(SessionsTable):
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
     model_options = JSONAttribute(null=True)
+    tags = JSONAttribute(null=True)

@@ -7,7 +7,10 @@ from chatkeep.models.table import IN_USER, SessionsTable
 
 
 class Preferences(SessionsTable):
-    """An attribute that is absent was never chosen: the deployment's default stands."""
+    """An attribute that is absent was never chosen: the deployment's default stands.
+
+    `default_expire_after_days` is 0 where the user chose that sessions never expire.
+    """
 
     KEY = Key(IN_USER, "PREFERENCES")
 
@@ -16,3 +19,4 @@ class Preferences(SessionsTable):
     default_max_tokens = NumberAttribute(null=True)
     enable_auto_summarization = BooleanAttribute(null=True)
     custom_system_prompt = UnicodeAttribute(null=True)
+    default_expire_after_days = NumberAttribute(null=True)

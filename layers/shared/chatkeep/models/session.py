@@ -1,20 +1,18 @@
 """A session: its settings, state, counters, and the lease of the turn that runs on it."""
 
-import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
+from chatkeep.models.due import DueIndex
 from chatkeep.models.keys import LAST, Id, Key, KeyText
 from chatkeep.models.table import IN_USER, SessionsTable
 
 PLACE = KeyText("{status}#{position}")
 POSITION = KeyText("{is_pinned:d}#{updated_at}#{session_id}")
-LEASE_SHARDS = 8
-"""Spreads the index of leases over as many partitions: 1,000 writes per second each."""
 
 
 class Status(StrEnum):
@@ -26,7 +24,8 @@ class Status(StrEnum):
 class ActivityIndex(GlobalSecondaryIndex["Session"]):
     """A user's sessions by status and, read backwards, pinned ones first and then the latest changed.
 
-    Its partitions are the table's own, so that a header holds its user's id once.
+    Its partitions are the table's own, so that a header holds its user's id once. Pin and last change are in `place`:
+    an index takes 20 attributes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html).
     """
 
     class Meta:
@@ -34,8 +33,8 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
         projection = IncludeProjection(
             [
                 "title", "model_name", "temperature", "max_tokens", "enable_summarization", "custom_system_prompt",
-                "metadata", "model_options", "is_archived", "is_pinned", "deleted_at", "purge_at", "created_at",
-                "updated_at", "last_message_at", "message_count", "total_tokens", "total_cost", "v",
+                "metadata", "model_options", "is_archived", "deleted_at", "purge_at", "created_at", "last_message_at",
+                "message_count", "total_tokens", "total_cost", "tags", "client_id", "keep_days", "v",
             ]
         )  # fmt: skip
 
@@ -43,30 +42,22 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
     place = UnicodeAttribute(range_key=True)
 
 
-class LeasesIndex(GlobalSecondaryIndex["Session"]):
-    """The leases in force by the time they end: only sessions with a turn running are in it."""
-
-    class Meta:
-        index_name = "LeasesIndex"
-        projection = KeysOnlyProjection()
-
-    lease_shard = UnicodeAttribute(hash_key=True)
-    lease_expires_at = NumberAttribute(range_key=True)
-
-
 class Session(SessionsTable):
     """The header of a session, kept under 1 KB: each write of a turn pays for all of it.
 
-    The fields of `Details` are None here when there is no room for them and they lie there.
+    The fields of `Details` are None here when there is no room for them and they lie there. `client_id` is the id that
+    the session's client chose, where it did. A temporary session has no `place` in any list. One with a `deletion_id`
+    is gone for everybody but who removes its contents: its tombstone.
     """
 
     KEY = Key(IN_USER, "SESSION#{session_id}")
     user_id, session_id = Id(), Id()
 
     activity = ActivityIndex()
-    leases = LeasesIndex()
+    due = DueIndex()
 
-    place = UnicodeAttribute()
+    place = UnicodeAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
 
     title = UnicodeAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
@@ -76,10 +67,14 @@ class Session(SessionsTable):
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
     model_options = JSONAttribute(null=True)
+    tags = JSONAttribute(null=True)
+    expire_after_days = NumberAttribute(attr_name="keep_days", null=True)
+    is_temporary = BooleanAttribute(null=True)
     is_archived = BooleanAttribute()
     is_pinned = BooleanAttribute()
     deleted_at = UnicodeAttribute(null=True)
     purge_at = UnicodeAttribute(null=True)
+    deletion_id = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     updated_at = UnicodeAttribute()
     last_message_at = UnicodeAttribute(null=True)
@@ -96,8 +91,8 @@ class Session(SessionsTable):
     lease_turn_id = UnicodeAttribute(null=True)
     lease_owner = UnicodeAttribute(null=True)
     lease_fence = NumberAttribute(default=0)
-    lease_expires_at = NumberAttribute(null=True)
-    lease_shard = UnicodeAttribute(null=True)
+    lease_expires_at = NumberAttribute(attr_name="due_at", null=True)
+    lease_shard = UnicodeAttribute(attr_name="due_shard", null=True)
     cancel_turn_id = UnicodeAttribute(null=True)
     cancel_action = UnicodeAttribute(null=True)
     interrupting: ListAttribute[Any] = ListAttribute(null=True)
@@ -122,15 +117,28 @@ class Session(SessionsTable):
         most = None if limit is None else limit + bool(after)
         partition = cls.KEY.partition.of(user_id=user_id)
         found = cls.activity.query(partition, within, scan_index_forward=False, limit=most)
-        return (one for one in found if one.position != after)
+        return (one._as_placed() for one in found if one.position != after)
+
+    @property
+    def shown_id(self) -> str:
+        """The session's id as its client knows it."""
+        return str(self.client_id or self.session_id)
+
+    def _as_placed(self) -> "Session":
+        """The same, with what its place says of it."""
+        placed = POSITION.read(self.position)
+        self.is_pinned, self.updated_at = placed["is_pinned"] == "1", placed["updated_at"]
+        return self
 
     @property
     def position(self) -> str:
         """The session's place in the list of its status."""
         return PLACE.read(self.place)["position"]
 
-    def place_at(self, updated_at: str) -> str:
-        """The key of the activity index where `updated_at` is the session's last change."""
+    def place_at(self, updated_at: str) -> str | None:
+        """The key of the activity index where `updated_at` is the session's last change; None for a temporary one."""
+        if self.is_temporary:
+            return None
         position = POSITION.of(is_pinned=self.is_pinned, updated_at=updated_at, session_id=self.session_id)
         return PLACE.of(status=self.status, position=position)
 
@@ -139,12 +147,7 @@ class Session(SessionsTable):
         self.place = self.place_at(self.updated_at)
 
 
-LONG = ("model_name", "title", "model_options", "custom_system_prompt", "metadata")
+LONG = ("model_name", "title", "tags", "model_options", "custom_system_prompt", "metadata")
 """The settings that may lie in the details; the first are the last to."""
 OF_A_TURN = ("model_name", "model_options", "custom_system_prompt")
 """Those of them that a turn needs."""
-
-
-def lease_shard(session_id: str) -> str:
-    """The partition of the index of leases that a session's lease is in."""
-    return str(hashlib.sha256(session_id.encode()).digest()[0] % LEASE_SHARDS)

@@ -1,13 +1,17 @@
 """A user's totals over the sessions that exist."""
 
-from pynamodb.attributes import NumberAttribute, UnicodeSetAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from chatkeep.models.keys import Key
 from chatkeep.models.table import IN_USER, SessionsTable
 
 
 class Totals(SessionsTable):
-    """The number of sessions per status, their usage together, and the slots that are taken."""
+    """The number of sessions per status, their usage together, and the slots that are taken.
+
+    `created_at` is that of the user's first session, since the last erasure. With an `erasure_id`, the user is being
+    erased and gets no new session; `erasure_digest` is what stands for the user in the erasure's key.
+    """
 
     KEY = Key(IN_USER, "TOTALS")
 
@@ -18,3 +22,6 @@ class Totals(SessionsTable):
     total_tokens = NumberAttribute(default=0)
     total_cost = NumberAttribute(default=0)
     slots = UnicodeSetAttribute(null=True)
+    created_at = UnicodeAttribute(null=True)
+    erasure_id = UnicodeAttribute(null=True)
+    erasure_digest = UnicodeAttribute(null=True)

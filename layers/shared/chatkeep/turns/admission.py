@@ -48,7 +48,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> 
             break
         # The turn ended meanwhile, or only senders who had died were waiting.
     if refusal is None:
-        raise SessionChangedError(sender.session_id)
+        raise SessionChangedError()
     if strategy is Strategy.REJECT or refusal.turn_id == sender.turn_id:
         raise refusal
     slots.take(sender, limit)

@@ -50,7 +50,9 @@ def look_up(user_id: str, session_id: str, claim: Claim) -> Turn | Session:
     try:
         header = sessions.get()
     except Session.DoesNotExist:
-        raise SessionNotFoundError(session_id) from None
+        raise SessionNotFoundError() from None
+    if header.deletion_id is not None:  # the turn is still there, until the purge comes to it
+        raise SessionNotFoundError()
     try:
         found = turns.get()
     except Turn.DoesNotExist:

@@ -1,35 +1,50 @@
 """Bills: the usage of turns that leave nothing else."""
 
+from contextlib import suppress
+
+from pynamodb.expressions.condition import Condition
+
 from chatkeep import ids
 from chatkeep.clock import now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionNotFoundError
 from chatkeep.models.session import Session
+from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import logger
 from chatkeep.turns.attempt import Attempt
 from chatkeep.usage import counters
 
 
+class _ErasedError(Exception):
+    """The session's user is erased, or was."""
+
+
 def bill(session: Session, turn: Turn) -> None:
     """Record the usage of a turn that leaves nothing else, whoever holds the lease by now.
 
-    It counts in the user's day, and while the session exists in the session and the user's totals."""
+    It counts in the user's day, unless the user is erased, and while the session exists in the session and the user's
+    totals.
+    """
     at = now()
+    # Another session may have the same id by now, where its client chose it.
+    same: Condition = (Session.created_at == session.created_at) & Session.deletion_id.does_not_exist()
     try:
         with Transaction() as transaction:
             transaction.put(turn, condition=Turn.sk.does_not_exist())
             transaction.change(
                 session,
                 *counters.session_additions(turn),
-                condition=Session.sk.exists(),
-                otherwise=SessionNotFoundError(session.session_id),
+                condition=same,
+                otherwise=SessionNotFoundError(),
             )
             counters.add_to_totals(transaction, session.user_id, turn)
             counters.add_to_day(transaction, session.user_id, turn, at)
     except SessionNotFoundError:  # purged meanwhile
-        with Transaction() as transaction:
+        same_user: Condition = Totals.erasure_id.does_not_exist() & (Totals.created_at <= session.created_at)
+        with suppress(_ErasedError), Transaction() as transaction:
+            transaction.check(Totals, Totals.KEY.of(session.user_id), same_user, _ErasedError())
             counters.add_to_day(transaction, session.user_id, turn, at)
 
 

@@ -56,11 +56,11 @@ class _MovedError(Exception):
 def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: CheckpointWrites) -> None:
     """Store the turn, end the lease that `session` was acquired with and give back its slot.
 
-    Raises LeaseLostError or SessionDeletedError where the session is no longer this turn's, TurnRecordedError,
-    RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
+    Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
+    TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        writes = overflow.store(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
@@ -68,6 +68,15 @@ def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: Ch
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
+
+
+def _ahead(session: Session, writes: Writes, heads: Sequence[dict[str, Any]]) -> Writes:
+    """Store what does not fit into the turn's transaction, and return the rest. Raises as `commit` does."""
+    try:
+        return overflow.store(session, writes, heads)
+    except LeaseLostError:
+        lease.still_held(session)  # where the session itself is gone, that is the error
+        raise
 
 
 def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Writes) -> None:
@@ -102,7 +111,7 @@ def _items(messages: list[Message]) -> Writes:
 def _still_ours(session: Session, turn: Turn) -> Session:
     present = lease.still_held(session)
     if present.status is Status.DELETED:
-        raise SessionDeletedError(session.session_id)
+        raise SessionDeletedError()
     if lease.requested_cancel(present) is CancelAction.ROLL_BACK and turn.status != TurnStatus.ROLLED_BACK:
         raise RollBackRequestedError
     return present

@@ -48,7 +48,7 @@ def send(request: Request, tools: Tools) -> Answer:
     After any of them the transcript and the thread are as they were.
     """
     if not ids.is_id(request.session_id):
-        raise SessionNotFoundError(request.session_id)
+        raise SessionNotFoundError()
     claim = request.claim
     if claim is None:
         return _attempt(request, tools, _acquire(request, tools, ids.new()))

@@ -70,7 +70,7 @@ class GraphRun:
         return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
 
     def _staged(self) -> StagedSaver:
-        return self.tools.saver.staged(mend_within)
+        return self.tools.saver.staged(mend_within, self.session.user_id)
 
     def _supervised(self, staged: StagedSaver) -> CancelAction | None:
         self._check_time()

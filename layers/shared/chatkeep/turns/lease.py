@@ -1,15 +1,16 @@
 """The lease on a session: who may run a turn on it, and until when.
 
 A lease is a conditional update of the session's header, so that taking it brings the settings along. Its fence grows by
-one with each holder; whatever a turn writes, it writes in a transaction that requires its own turn id and fence to be
-the lease's still. A holder that died is taken over once its lease has expired; what it had not committed was never
-visible, so that taking over is all the repair there is.
+one with each holder; whatever a turn writes, it writes in a transaction that requires the lease to be its own still: by
+turn id, fence and owner. A holder that died is taken over once its lease has expired; what it had not committed was
+never visible, so that taking over is all the repair there is.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -17,9 +18,10 @@ from pynamodb.expressions.update import Action
 from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
-from chatkeep.dynamodb.transaction import Transaction, update_if
+from chatkeep.dynamodb.transaction import Transaction, as_read, update_if
 from chatkeep.errors import LaterFormatError, LeaseLostError, NoTurnRunningError, StorageUnavailableError
-from chatkeep.models.session import OF_A_TURN, Session, lease_shard
+from chatkeep.models import due
+from chatkeep.models.session import OF_A_TURN, Session
 
 
 class CancelAction(StrEnum):
@@ -83,7 +85,9 @@ def held(session: Session) -> Condition:
     """The session's lease is still the one that `session` was acquired with."""
     same_turn: Condition = Session.lease_turn_id == session.lease_turn_id
     same_fence: Condition = Session.lease_fence == session.lease_fence
-    condition: Condition = same_turn & same_fence
+    # Of another session that has the same id by now, turn and fence may be the same.
+    same_owner = as_read(Session.lease_owner, session.lease_owner)
+    condition: Condition = same_turn & same_fence & same_owner
     return condition
 
 
@@ -124,13 +128,13 @@ def cancel(transaction: Transaction, session: Session, action: CancelAction) -> 
     """
     turn_id = running_turn(session)
     if turn_id is None:
-        raise NoTurnRunningError(session.session_id)
+        raise NoTurnRunningError()
     transaction.change(
         session,
         Session.cancel_turn_id.set(turn_id),
         Session.cancel_action.set(action),
         condition=Session.lease_turn_id == turn_id,
-        otherwise=NoTurnRunningError(session.session_id),
+        otherwise=NoTurnRunningError(),
     )
     return turn_id
 
@@ -145,9 +149,13 @@ def requested_cancel(session: Session) -> CancelAction | None:
 def still_held(session: Session) -> Session:
     """`session`'s header, read anew. Raises LeaseLostError, SessionNotFoundError."""
     present = sessions.header(session.user_id, session.session_id)
-    if (present.lease_turn_id, present.lease_fence) != (session.lease_turn_id, session.lease_fence):
+    if _lease_of(present) != _lease_of(session):
         raise LeaseLostError(f"turn {session.lease_turn_id} no longer holds the session")
     return present
+
+
+def _lease_of(session: Session) -> tuple[Any, ...]:
+    return session.lease_turn_id, session.lease_fence, session.lease_owner
 
 
 def follows(session: Session, before: Session) -> bool:
@@ -162,7 +170,7 @@ def _taking(sender: Sender) -> list[Action]:
         Session.lease_owner.set(sender.owner),
         Session.lease_fence.add(1),
         Session.lease_expires_at.set(sender.expires_at),
-        Session.lease_shard.set(lease_shard(sender.session_id)),
+        Session.lease_shard.set(due.shard(sender.session_id)),
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),
     ]

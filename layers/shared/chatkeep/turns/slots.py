@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import update_if
-from chatkeep.errors import TooManyTurnsError
+from chatkeep.errors import SessionNotFoundError, TooManyTurnsError
 from chatkeep.models.totals import Totals
 from chatkeep.retrying import attempts
 from chatkeep.telemetry import logger
@@ -23,7 +23,8 @@ ATTEMPTS = 8
 def take(sender: Sender, limit: int) -> None:
     """Take a slot for `sender`, who may have it already.
 
-    Costs one request and 1 WCU where there is room. Raises TooManyTurnsError while `limit` slots are taken.
+    Costs one request and 1 WCU where there is room. Raises TooManyTurnsError while `limit` slots are taken, and
+    SessionNotFoundError where the user was erased meanwhile.
     """
     try:
         _take(sender.user_id, _slot(sender), limit)
@@ -46,11 +47,14 @@ def release(sender: Sender) -> None:
 
 
 def _take(user_id: str, wanted: str, limit: int) -> None:
-    room: Condition = Totals.slots.does_not_exist() | (size(Totals.slots) < limit)
+    free = Totals.slots.does_not_exist() | (size(Totals.slots) < limit)
+    room: Condition = Totals.sk.exists() & free  # else an erased user would get totals again
     for _ in attempts(ATTEMPTS):
         if update_if(Totals(user_id), [Totals.slots.add({wanted})], room):
             return
         taken = _taken(user_id)
+        if taken is None:
+            raise SessionNotFoundError
         if wanted in taken:  # by this very update, whose first answer was lost
             return
         dead = {one for one in taken if _expires_at(one) < milliseconds(now())}
@@ -65,9 +69,10 @@ def _slot(sender: Sender) -> str:
     return f"{sender.owner}@{sender.expires_at}"
 
 
-def _taken(user_id: str) -> set[str]:
+def _taken(user_id: str) -> set[str] | None:
+    """None for a user without totals, who has no sessions either."""
     totals = Totals.find(user_id)
-    return set(totals.slots or ()) if totals else set()
+    return set(totals.slots or ()) if totals else None
 
 
 def _expires_at(taken: str) -> int:

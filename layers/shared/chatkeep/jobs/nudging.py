@@ -1,0 +1,43 @@
+"""Nudging the function that carries out jobs, so that they begin at once and not with the next schedule."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+from chatkeep.aws import punctual
+from chatkeep.aws.punctual import CONNECT_SECONDS
+from chatkeep.jobs.due import Keys
+from chatkeep.settings import settings
+from chatkeep.telemetry import logger
+
+READ_SECONDS = 2.0
+CONFIG = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
+MOST_KEYS = 100
+"""One invocation works through as many, so that a user with many jobs takes one function of the account's."""
+
+
+def nudge(due: Iterable[Keys]) -> None:
+    """Have jobs carried out by asynchronous invocations. Never raises: else the schedule comes for them."""
+    function = settings().jobs_function
+    keys = list(due)
+    if not function:
+        return
+    for start in range(0, len(keys), MOST_KEYS):
+        event = {"jobs": [list(one) for one in keys[start : start + MOST_KEYS]]}
+        try:
+            _client().invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("jobs were not nudged; the schedule comes for them", exc_info=error)
+            return
+
+
+@cache
+def _client() -> Any:
+    client = get_session().create_client("lambda", config=CONFIG)
+    punctual.limit_attempts(client, "lambda", READ_SECONDS)
+    return client
