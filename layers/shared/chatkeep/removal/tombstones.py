@@ -1,0 +1,102 @@
+"""The tombstone of a session: what one transaction makes of its header, before anything is removed.
+
+From then on no turn, report, rating or setting can be stored, as each of them needs the header in a state that it is
+not in any more; the session is in no list and in no total. The header itself goes last.
+"""
+
+from pynamodb.expressions.condition import Condition
+
+from chatkeep import ids
+from chatkeep.clock import milliseconds, now, stamp
+from chatkeep.dynamodb.transaction import Transaction, as_read
+from chatkeep.errors import SessionNotFoundError
+from chatkeep.models import due
+from chatkeep.models.deletion import Deletion, DeletionKind
+from chatkeep.models.session import Session
+from chatkeep.models.totals import Totals
+from chatkeep.sessions.activity import MovedError
+from chatkeep.sessions.counts import COUNTS
+from chatkeep.turns import lease
+
+
+def bury(session: Session, kind: DeletionKind, only_if: Condition | None = None) -> Deletion:
+    """Delete the session for good as `session`, its header, was read; return the job that is to remove its contents.
+
+    Raises MovedError where the header is not like that any more or `only_if` does not hold, SessionNotFoundError where
+    it is gone.
+    """
+    deletion = _deletion(session, kind)
+    try:
+        with Transaction() as transaction:
+            lay(transaction, session, deletion.deletion_id, otherwise=MovedError(), only_if=only_if)
+            transaction.put(deletion)
+    except MovedError:
+        present = Session.find(session.user_id, session.session_id)
+        if present is None:
+            raise SessionNotFoundError() from None
+        if present.deletion_id is None:
+            raise
+        return buried(present)  # by somebody else, or by this very transaction, whose answer was lost
+    return deletion
+
+
+def buried(tombstone: Session) -> Deletion:
+    """The deletion of a session that has its tombstone. Raises SessionNotFoundError where it is part of an erasure."""
+    deletion = Deletion.find(tombstone.user_id, tombstone.deletion_id)
+    if deletion is None:
+        raise SessionNotFoundError()
+    return deletion
+
+
+def lay(
+    transaction: Transaction,
+    session: Session,
+    deletion_id: str,
+    otherwise: Exception,
+    only_if: Condition | None = None,
+) -> None:
+    """Make a tombstone of the header and take its counts from its user's totals; the days keep what was spent."""
+    transaction.change(
+        session,
+        Session.deletion_id.set(deletion_id),
+        Session.deleted_at.set(session.deleted_at or stamp(now())),
+        Session.place.remove(),
+        *lease.giving_up(),
+        Session.interrupting.remove(),
+        Session.waiting.remove(),
+        condition=_unchanged(session) if only_if is None else _unchanged(session) & only_if,
+        otherwise=otherwise,
+    )
+    transaction.change(
+        Totals(session.user_id),
+        COUNTS[session.status].add(-1),
+        Totals.total_messages.add(-session.message_count),
+        Totals.total_tokens.add(-session.total_tokens),
+        Totals.total_cost.add(-session.total_cost),
+    )
+
+
+def _unchanged(session: Session) -> Condition:
+    """The header exists with the state and the counters that `session` was read with."""
+    still_there: Condition = Session.deletion_id.does_not_exist() & (Session.created_at == session.created_at)
+    as_deleted = as_read(Session.deleted_at, session.deleted_at)
+    as_archived: Condition = Session.is_archived == session.is_archived
+    condition: Condition = still_there & as_deleted & as_archived
+    for counter in (Session.message_count, Session.total_tokens, Session.total_cost):
+        same: Condition = counter == getattr(session, counter.attr_name)
+        condition &= same
+    return condition
+
+
+def _deletion(session: Session, kind: DeletionKind) -> Deletion:
+    deletion_id, at = ids.new(), now()
+    return Deletion(
+        session.user_id,
+        deletion_id,
+        kind=kind,
+        session_id=session.session_id,
+        shown_id=session.client_id,
+        requested_at=stamp(at),
+        due_at=milliseconds(at),
+        due_shard=due.shard(deletion_id),
+    )
