@@ -1,7 +1,9 @@
-"""Sessions: POST, GET /sessions; GET, PATCH, DELETE /sessions/{session_id}; GET .../messages, .../thread-config;
-GET .../messages/{message_id}; POST .../usage, .../cancel; GET, PUT /preferences."""
+"""Sessions: POST, GET /sessions; POST /sessions/bulk; GET, PATCH, DELETE /sessions/{session_id}; POST .../restore,
+.../usage, .../cancel; GET .../messages, .../messages/{message_id}, .../thread-config; GET /deletions,
+/deletions/{deletion_id}; DELETE /me; GET, PUT /preferences."""
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -10,31 +12,28 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import messages, sessions
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.http.bodies import LONGEST_NAME
 from chatkeep.http.caller import claim, require_group, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
+from chatkeep.idempotency import Claim
 from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing, creating, soft_deletion
+from chatkeep.sessions.tagging import MOST_TAGS
 from chatkeep.sessions.views import SessionView, view
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.usage import reporting
-from functions.sessions import cancelling, pages, preferences
-from functions.sessions.schemas import (
-    CancelView,
-    MessagePage,
-    NewPreferences,
-    NewSession,
-    NewUsage,
-    PreferencesView,
-    SessionChanges,
-    SessionPage,
-    ThreadConfig,
-    ThreadView,
-    UsageRecordView,
-)
+from functions.sessions import bulk, cancelling, deletions, pages, preferences
+from functions.sessions.schemas.bulk import BulkChange, BulkView
+from functions.sessions.schemas.deletions import Confirmation, DeletionPage, DeletionView
+from functions.sessions.schemas.fields import Tag
+from functions.sessions.schemas.messages import CancelView, MessagePage
+from functions.sessions.schemas.preferences import NewPreferences, PreferencesView
+from functions.sessions.schemas.sessions import NewSession, SessionChanges, SessionPage, ThreadConfig, ThreadView
+from functions.sessions.schemas.usage import NewUsage, UsageRecordView
 from functions.sessions.settings import settings
 
 STATUSES = "^(all|(active|archived|deleted)(,(active|archived|deleted))*)$"
@@ -44,16 +43,18 @@ app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=seria
 install(app)
 
 
-@app.post("/sessions", responses=documented(success=201), status_code=201)
-def create_session(new: Annotated[NewSession, Body()]) -> SessionView:
+@app.post("/sessions", responses=documented(409, bodies={201: SessionView, 200: SessionView}), status_code=201)
+def create_session(new: Annotated[NewSession, Body()]) -> tuple[SessionView, int]:
     """Create a session.
 
-    A field that is left out comes from the caller's preferences, else from the deployment's defaults.
+    A field that is left out comes from the caller's preferences, else from the deployment's defaults. With a
+    `session_id` that the caller has used before, nothing is created, and 200 answers with that session as it is.
     """
-    chosen = preferences.for_session(caller(), new)
-    created = writing.create(caller(), chosen, claim(app.current_event, app.current_event.json_body))
-    metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
-    return created
+    chosen, are_preferred = preferences.for_session(caller(), new)
+    created, is_new = creating.create(caller(), chosen, claimed(), new.session_id, are_preferred)
+    if is_new:
+        metrics.add_metric(name="SessionsCreated", unit="Count", value=1)
+    return created, HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
 @app.get("/sessions", responses=documented())
@@ -68,6 +69,13 @@ def list_sessions(
     q: Annotated[
         str, Query(max_length=200, description="Part of a title or a metadata value, in whatever case and spacing")
     ] = "",
+    tag: Annotated[
+        list[Tag] | None,
+        Query(
+            max_length=MOST_TAGS,
+            description="A tag that they carry, exactly as it is; given several times, all of them",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="The most sessions of a page")] = 50,
     cursor: Annotated[str | None, Query(description=CURSOR)] = None,
 ) -> SessionPage:
@@ -75,7 +83,7 @@ def list_sessions(
 
     A page is full unless the list ends or the page would exceed 5 MB.
     """
-    return pages.of_sessions(caller(), statuses(status), q, limit, cursor)
+    return pages.of_sessions(caller(), statuses(status), q, tag or [], limit, cursor)
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))
@@ -93,20 +101,64 @@ def update_session(session_id: str, changes: Annotated[SessionChanges, Body()]) 
     given = changes.given()
     if "model_name" in given:
         settings().allowed_models.check(given["model_name"])
-    return view(writing.change(caller(), session_id, given))
+    return view(changing.change(caller(), session_id, given))
 
 
-@app.delete("/sessions/<session_id>", responses=documented(404, 409))
+@app.delete("/sessions/<session_id>", responses=documented(404, 409, bodies={200: SessionView, 202: DeletionView}))
 def delete_session(
-    session_id: str, permanent: Annotated[bool, Query(description="Only false: this deployment deletes softly")] = False
-) -> SessionView:
-    """Delete a session softly.
+    session_id: str,
+    permanent: Annotated[bool, Query(description="Whether the session goes for good, with all that it holds")] = False,
+) -> tuple[SessionView | DeletionView, int]:
+    """Delete a session.
 
-    It can be read until `purge_at` and takes no turns. Deleting it again changes nothing.
+    Softly, it can be read and restored until `purge_at`, and takes no turns. For good, it is gone at once, and 202
+    answers with the receipt of what is removed. Deleting again changes nothing, and answers the same.
     """
+    if unknown := (app.current_event.query_string_parameters or {}).keys() - {"permanent"}:  # `permament=true`, say
+        raise InvalidFieldError(*(FieldProblem(name[:LONGEST_NAME], "is unknown") for name in sorted(unknown)))
     if permanent:
-        raise InvalidFieldError(FieldProblem("permanent", "this deployment deletes sessions softly only"))
-    return view(writing.delete(caller(), session_id, timedelta(days=settings().retention_days)))
+        return deletions.of_session(caller(), session_id), HTTPStatus.ACCEPTED
+    return view(soft_deletion.delete(caller(), session_id, timedelta(days=settings().retention_days))), HTTPStatus.OK
+
+
+@app.post("/sessions/<session_id>/restore", responses=documented(404, 409))
+def restore_session(session_id: str) -> SessionView:
+    """Undo a soft delete."""
+    return soft_deletion.restore(caller(), session_id, claimed())
+
+
+@app.post("/sessions/bulk", responses=documented())
+def change_sessions(wanted: Annotated[BulkChange, Body()]) -> BulkView:
+    """Do one thing to many sessions.
+
+    Each succeeds or fails on its own, with the status that it alone would have been answered with.
+    """
+    return bulk.carry_out(caller(), wanted, claimed())
+
+
+@app.get("/deletions", responses=documented())
+def list_deletions(
+    limit: Annotated[int, Query(ge=1, le=100, description="The most receipts of a page")] = 50,
+    cursor: Annotated[str | None, Query(description=CURSOR)] = None,
+) -> DeletionPage:
+    """List the receipts of the caller's deletions for good, newest first."""
+    return deletions.page(caller(), limit, cursor)
+
+
+@app.get("/deletions/<deletion_id>", responses=documented(404))
+def get_deletion(deletion_id: str) -> DeletionView:
+    """Show the receipt of a deletion for good."""
+    return deletions.one(caller(), deletion_id)
+
+
+@app.delete("/me", responses=documented(409, success=202), status_code=202)
+def erase_user(confirmed: Annotated[Confirmation, Body()]) -> DeletionView:
+    """Erase the caller.
+
+    All sessions, preferences, statistics and receipts go, and turns that run. Until the receipt is `done`, nothing new
+    can be made.
+    """
+    return deletions.of_user(caller(), confirmed.confirm)
 
 
 @app.get("/sessions/<session_id>/messages", responses=documented(404, 500))
@@ -162,7 +214,7 @@ def report_usage(session_id: str, used: Annotated[NewUsage, Body()]) -> UsageRec
     """
     require_group(app.current_event, settings().usage_group)
     report = reporting.Report(used.message_count, used.tokens_used, used.cost)
-    turn = reporting.record(caller(), session_id, report, claim(app.current_event, app.current_event.json_body))
+    turn = reporting.record(caller(), session_id, report, claimed())
     return UsageRecordView.of(turn)
 
 
@@ -181,13 +233,18 @@ def get_preferences() -> PreferencesView:
     return preferences.get(caller())
 
 
-@app.put("/preferences", responses=documented())
+@app.put("/preferences", responses=documented(409))
 def put_preferences(new: Annotated[NewPreferences, Body()]) -> PreferencesView:
     """Replace the caller's preferences.
 
     A field that is left out falls back to the deployment's default.
     """
     return preferences.put(caller(), new)
+
+
+def claimed() -> Claim | None:
+    """The claim that the request makes with an idempotency key."""
+    return claim(app.current_event, app.current_event.json_body if app.current_event.body else None)
 
 
 def caller() -> str:

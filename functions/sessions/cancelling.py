@@ -5,7 +5,7 @@ from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.idempotency import AlreadyAnsweredError, Claim, recall, remember
 from chatkeep.turns import lease
 from chatkeep.turns.lease import CancelAction
-from functions.sessions.schemas import CancelView
+from functions.sessions.schemas.messages import CancelView
 
 
 def cancel(user_id: str, session_id: str, claim: Claim | None) -> CancelView:
@@ -13,14 +13,14 @@ def cancel(user_id: str, session_id: str, claim: Claim | None) -> CancelView:
 
     Raises SessionNotFoundError, NoTurnRunningError, IdempotencyKeyReusedError.
     """
+    session = sessions.header(user_id, session_id)  # one that is removed for good has no answers any more
     if claim and (first := recall(user_id, claim, CancelView)):
         return first
-    session = sessions.header(user_id, session_id)
     try:
         with Transaction() as transaction:
             view = CancelView(turn_id=lease.cancel(transaction, session, CancelAction.KEEP))
             if claim:
-                remember(transaction, user_id, claim, view)
+                remember(transaction, user_id, claim, view, session_id)
     except AlreadyAnsweredError:  # by a repetition at the same moment
         return cancel(user_id, session_id, claim)
     return view

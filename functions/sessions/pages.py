@@ -1,27 +1,38 @@
 """Pages of lists, each with the cursor of the next one."""
 
+import json
+
 from chatkeep import sessions
 from chatkeep.messages import fitting
 from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
 from chatkeep.sessions import listing
 from chatkeep.sessions.folding import folded
+from chatkeep.sessions.listing import Wanted
 from chatkeep.sessions.views import view
 from functions.sessions.cursor import open_sealed, seal
-from functions.sessions.schemas import MessagePage, SessionPage
+from functions.sessions.schemas.messages import MessagePage
+from functions.sessions.schemas.sessions import SessionPage
 
 
-def of_sessions(user_id: str, statuses: list[Status], q: str, limit: int, cursor: str | None) -> SessionPage:
+def of_sessions(
+    user_id: str, statuses: list[Status], q: str, tags: list[str], limit: int, cursor: str | None
+) -> SessionPage:
     """Up to `limit` sessions, fewer where they are long. A `q` that is blank is none.
 
     Raises InvalidFieldError for a cursor of another list.
     """
-    needle = folded(q)
-    listed = ("sessions", user_id, ",".join(statuses), needle)
-    found, more = listing.page(user_id, statuses, needle, limit, open_sealed(cursor, *listed) or "")
+    wanted = Wanted(folded(q), frozenset(tags))
+    listed = ("sessions", user_id, ",".join(statuses), wanted.needle, *_one_text(wanted.tags))
+    found, more = listing.page(user_id, statuses, wanted, limit, open_sealed(cursor, *listed) or "")
     shown = fitting.first([view(one) for one in found])
     more = more or len(shown) < len(found)
     return SessionPage(sessions=shown, next_cursor=seal(found[len(shown) - 1].position, *listed) if more else None)
+
+
+def _one_text(tags: frozenset[str]) -> list[str]:
+    """The tags as a part of a cursor's list, which separates its parts by a character that a tag may hold."""
+    return [json.dumps(sorted(tags))] if tags else []
 
 
 def of_messages(user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool) -> MessagePage:

@@ -2,9 +2,18 @@
 
 from typing import Any
 
+from pynamodb.expressions.condition import Condition
+
+from chatkeep.dynamodb.transaction import Transaction
+from chatkeep.errors import UserBeingErasedError
 from chatkeep.models.preferences import Preferences
-from functions.sessions.schemas import NewPreferences, NewSession, PreferencesView
+from chatkeep.models.totals import Totals
+from chatkeep.sessions.timers import TEMPORARY_DAYS
+from functions.sessions.schemas.preferences import NewPreferences, PreferencesView
+from functions.sessions.schemas.sessions import NewSession
 from functions.sessions.settings import settings
+
+EXPIRY, NEVER = "default_expire_after_days", 0
 
 
 def get(user_id: str) -> PreferencesView:
@@ -15,23 +24,30 @@ def get(user_id: str) -> PreferencesView:
 def put(user_id: str, preferences: NewPreferences) -> PreferencesView:
     """Replace all preferences; a field that is left out falls back to the deployment's default.
 
-    Raises ModelNotSupportedError.
+    Raises ModelNotSupportedError, UserBeingErasedError.
     """
     if preferences.default_model is not None:
         settings().allowed_models.check(preferences.default_model, field="default_model")
-    chosen = Preferences(user_id, **preferences.given())
-    chosen.save()
+    given = preferences.given()
+    if given.get(EXPIRY, 0) is None:
+        given[EXPIRY] = NEVER
+    chosen = Preferences(user_id, **given)
+    with Transaction() as transaction:
+        transaction.put(chosen)
+        not_erased: Condition = Totals.erasure_id.does_not_exist()
+        transaction.check(Totals, Totals.KEY.of(user_id), not_erased, UserBeingErasedError())
     return _over_defaults(chosen)
 
 
-def for_session(user_id: str, new: NewSession) -> dict[str, Any]:
+def for_session(user_id: str, new: NewSession) -> tuple[dict[str, Any], bool]:
     """The settings of a new session: those that are given, the user's preferences, the deployment's defaults.
 
-    Raises ModelNotSupportedError.
+    Also whether the user has any preferences. Raises ModelNotSupportedError.
     """
     if new.model_name is not None:
         settings().allowed_models.check(new.model_name)
-    chosen = get(user_id)
+    stored = Preferences.find(user_id)
+    chosen = _over_defaults(stored or Preferences(user_id))
     starting = {
         "model_name": chosen.default_model,
         "temperature": chosen.default_temperature,
@@ -39,7 +55,12 @@ def for_session(user_id: str, new: NewSession) -> dict[str, Any]:
         "enable_summarization": chosen.enable_auto_summarization,
         "custom_system_prompt": chosen.custom_system_prompt,
     }
-    return starting | {name: value for name, value in new if value is not None}
+    given = {name: value for name, value in new if value is not None and name != "session_id"}
+    if new.is_temporary:
+        given["expire_after_days"] = TEMPORARY_DAYS
+    elif "expire_after_days" not in new.model_fields_set:
+        given["expire_after_days"] = chosen.default_expire_after_days
+    return starting | given, stored is not None
 
 
 def _over_defaults(chosen: Preferences) -> PreferencesView:
@@ -51,8 +72,12 @@ def _over_defaults(chosen: Preferences) -> PreferencesView:
         "custom_system_prompt": settings().default_system_prompt,
     }
     values = {name: getattr(chosen, name) for name in defaults}
+    days = settings().default_expire_after_days if (known := getattr(chosen, EXPIRY)) is None else int(known)
     if chosen.default_model is not None and not settings().allowed_models.allows(chosen.default_model):
         values["default_model"] = None
     return PreferencesView.model_validate(
-        {name: defaults[name] if value is None else value for name, value in values.items()}
+        {
+            **{name: defaults[name] if value is None else value for name, value in values.items()},
+            EXPIRY: days or None,
+        }
     )

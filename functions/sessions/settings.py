@@ -12,8 +12,9 @@ from chatkeep.settings import required
 
 @dataclass(frozen=True)
 class SessionsSettings:
-    """The defaults of new sessions, the days that a deleted one is kept, and the key of cursors.
+    """The defaults of new sessions, the days that a deleted one is kept, and the keys of cursors and of erased users.
 
+    `default_expire_after_days` is 0 for never.
     `usage_group` are the users who may report usage; empty is nobody.
     """
 
@@ -23,8 +24,10 @@ class SessionsSettings:
     default_max_tokens: int
     default_enable_summarization: bool
     default_system_prompt: str
+    default_expire_after_days: int
     retention_days: int
     cursor_secret: Secret
+    erasure_secret: Secret
     usage_group: str
 
     @classmethod
@@ -38,8 +41,10 @@ class SessionsSettings:
             default_max_tokens=int(required(environment, "DEFAULT_MAX_TOKENS")),
             default_enable_summarization=required(environment, "DEFAULT_ENABLE_SUMMARIZATION") == "true",
             default_system_prompt=environment.get("DEFAULT_SYSTEM_PROMPT", ""),
+            default_expire_after_days=int(required(environment, "DEFAULT_EXPIRE_AFTER_DAYS")),
             retention_days=int(required(environment, "RETENTION_DAYS")),
             cursor_secret=_required_secret(environment, "CURSOR_SECRET"),
+            erasure_secret=_required_secret(environment, "ERASURE_SECRET"),
             usage_group=environment.get("USAGE_GROUP", ""),
         )
 

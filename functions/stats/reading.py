@@ -17,7 +17,7 @@ def of_session(user_id: str, session_id: str) -> SessionStats:
     sessions.load_details([session], ["title"])
     up, down = int(session.thumbs_up), int(session.thumbs_down)
     return SessionStats(
-        session_id=session.session_id,
+        session_id=session.shown_id,
         title=session.title,
         created_at=session.created_at,
         updated_at=session.updated_at,

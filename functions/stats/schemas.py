@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel, Field
 
-from chatkeep.formats import Day, Id, Instant
+from chatkeep.formats import Day, Instant, SessionId
 
 
 class SessionStats(BaseModel):
     """The usage of one session, and its user's ratings of the answers."""
 
-    session_id: Id = Field(description="The session")
+    session_id: SessionId = Field(description="The session")
     title: str = Field(description="The session's title")
     created_at: Instant = Field(description="When the session was created")
     updated_at: Instant = Field(description="When the session, or its transcript, last changed")

@@ -19,12 +19,15 @@ SESSION = "019aa3c4-7c1e-7a52-9d0e-2f6b8c1d4e5f"
 TURN = "019aa3c5-0b7d-7f31-8e64-90ab12cd34ef"
 QUESTION = "019aa3c5-0b7e-7c22-b1d5-3e4f5a6b7c8d"
 ANSWER = "019aa3c5-0e90-7ad4-a7f3-6c5b4a392817"
+DELETION = "019ab8a0-41d2-7b36-8f0c-5a6b7c8d9e0f"
 TRACE = "6925c4a87d3f0e1b2c4d5e6f708192a3"
 USER = "b4c8f4d8-9021-70c1-2f4e-5d6c7b8a9f01"
 MODEL = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
 CREATED_AT = "2026-11-20T09:15:00.000000Z"
 ASKED_AT = "2026-11-20T09:15:36.125000Z"
 ANSWERED_AT = "2026-11-20T09:15:37.500000Z"
+DELETED_AT = "2026-11-24T17:40:02.000000Z"
+REMOVED_AT = "2026-11-24T17:40:03.250000Z"
 CONTENT = "In winter? Tromsø, for the northern lights."
 USAGE = {"input_tokens": 46, "output_tokens": 14, "total_tokens": 60, "cost": 0.000116, "estimated": False}
 
@@ -33,7 +36,7 @@ PROBLEMS: list[ChatkeepError] = [
     InvalidFieldError(FieldProblem("temperature", "Input should be less than or equal to 2")),
     ModelRateLimitedError(MODEL),
     ModelUnavailableError(f"the model {MODEL!r} did not answer"),
-    SessionNotFoundError(SESSION),
+    SessionNotFoundError(),
     TurnInProgressError(TURN),
 ]
 
@@ -48,8 +51,8 @@ def _examples() -> dict[str, Any]:
     session, question, answer = _session(), _message(), _answer()
     used = {"message_count": 2, "tokens_used": 60, "cost": 0.000116}
     return {
-        "NewSession": {"title": "Holidays", "model_name": MODEL, "metadata": {"team": "Nordics"}},
-        "SessionChanges": {"title": "Winter holidays", "is_pinned": True},
+        "NewSession": {"title": "Holidays", "model_name": MODEL, "metadata": {"team": "Nordics"}, "tags": ["travel"]},
+        "SessionChanges": {"title": "Winter holidays", "is_pinned": True, "expire_after_days": 90},
         "SessionView": session,
         "SessionPage": {"sessions": [session], "next_cursor": None},
         "NewMessage": {"content": question["content"], "strategy": "enqueue"},
@@ -67,7 +70,17 @@ def _examples() -> dict[str, Any]:
         "NewFeedback": {"rating": "thumbs_up", "comment": "Just what I needed"},
         "NewUsage": used,
         "UsageRecordView": {"turn_id": TURN, **used},
-        "NewPreferences": {"default_model": MODEL, "default_temperature": 0.2},
+        "NewPreferences": {"default_model": MODEL, "default_temperature": 0.2, "default_expire_after_days": 365},
+        "BulkChange": {"session_ids": [SESSION, "trip-7"], "action": "tag", "tag": "travel"},
+        "BulkView": {
+            "results": [
+                {"session_id": SESSION, "status": 200, "code": None},
+                {"session_id": "trip-7", "status": 404, "code": SessionNotFoundError.code},
+            ]
+        },
+        "Confirmation": {"confirm": USER},
+        "DeletionView": _receipt(),
+        "DeletionPage": {"deletions": [_receipt()], "next_cursor": None},
         "UserStats": _user_stats(),
     }
 
@@ -82,6 +95,7 @@ def _session() -> dict[str, Any]:
         max_tokens=4096,
         enable_summarization=True,
         metadata={"team": "Nordics"},
+        tags=["travel"],
         is_archived=False,
         is_pinned=False,
         created_at=CREATED_AT,
@@ -127,6 +141,25 @@ def _answer() -> dict[str, Any]:
         "finish_reason": "stop",
         "response_time_ms": 1375,
         "trace_id": TRACE,
+    }
+
+
+def _receipt() -> dict[str, Any]:
+    return {
+        "deletion_id": DELETION,
+        "kind": "session",
+        "session_id": SESSION,
+        "status": "done",
+        "requested_at": DELETED_AT,
+        "finished_at": REMOVED_AT,
+        "removed": {
+            "checkpoint_items": 3,
+            "messages": 2,
+            "turns": 1,
+            "events": 0,
+            "attachments": 0,
+            "sessions": 1,
+        },
     }
 
 

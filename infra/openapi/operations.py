@@ -5,6 +5,7 @@ import inspect
 import re
 from typing import Any
 
+from chatkeep.formats import SESSION_ID
 from chatkeep.http.caller import KEY_HEADER, LONGEST_KEY
 from infra.local.template import load_functions, load_routes
 from infra.openapi.stack import STACK
@@ -13,13 +14,26 @@ TAGS = {
     "sessions": "Conversations with their settings",
     "messages": "Turns, and the transcript they make",
     "feedback": "Ratings of answers",
+    "deletions": "What goes for good, and the receipts of it",
     "usage": "Usage of agents that run elsewhere",
     "preferences": "The settings that new sessions start with",
     "stats": "Counters of a session, a user and a day",
 }
-_TAG_OF = {"cancel": "messages", "daily": "stats", "thread-config": "sessions"} | {name: name for name in TAGS}
+_TAG_OF = {
+    **{name: name for name in TAGS},
+    "bulk": "sessions",
+    "cancel": "messages",
+    "daily": "stats",
+    "me": "deletions",
+    "restore": "sessions",
+    "thread-config": "sessions",
+}
 """By the last fixed part of a path."""
-_PATH_PARAMETERS = {"message_id": "The message's id", "session_id": "The session's id"}
+_PATH_PARAMETERS = {
+    "deletion_id": ("The deletion's id", {"format": "uuid"}),
+    "message_id": ("The message's id", {"format": "uuid"}),
+    "session_id": ("The session's id: a UUID, or what its client chose", {"pattern": SESSION_ID}),
+}
 IDEMPOTENCY_KEY = {
     "name": KEY_HEADER,
     "in": "header",
@@ -63,8 +77,8 @@ def _complete_parameters(operation: dict[str, Any], method: str) -> None:
     for parameter in parameters:
         parameter["schema"] = _plain(parameter["schema"])
         if parameter["in"] == "path":
-            parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
-            parameter["schema"]["format"] = "uuid"
+            parameter["description"], form = _PATH_PARAMETERS[parameter["name"]]
+            parameter["schema"] |= form
     if method == "post":
         operation["parameters"] = [*parameters, IDEMPOTENCY_KEY]
 

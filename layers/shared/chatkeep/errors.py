@@ -13,10 +13,15 @@ ChatkeepError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
+        DeletionNotFoundError
     ConflictError
         SessionDeletedError
+        SessionNotDeletedError
+        UserBeingErasedError
+        TooManyTagsError
         SessionArchivedError
         SessionChangedError
+        NotReachedError
         TurnInProgressError
         NoTurnRunningError
         TurnRolledBackError
@@ -186,8 +191,8 @@ class SessionNotFoundError(NotFoundError):
     code = "session_not_found"
     title = "No such session"
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"there is no session {session_id}")
+    def __init__(self) -> None:
+        super().__init__("there is no such session")
 
 
 class MessageNotFoundError(NotFoundError):
@@ -196,6 +201,14 @@ class MessageNotFoundError(NotFoundError):
 
     def __init__(self, message_id: str) -> None:
         super().__init__(f"there is no message {message_id} in this session")
+
+
+class DeletionNotFoundError(NotFoundError):
+    code = "deletion_not_found"
+    title = "The deletion was not found"
+
+    def __init__(self, deletion_id: str) -> None:
+        super().__init__(f"there is no deletion {deletion_id}")
 
 
 class ConflictError(ChatkeepError):
@@ -210,16 +223,42 @@ class SessionDeletedError(ConflictError):
     code = "session_deleted"
     title = "The session is deleted"
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} is deleted")
+    def __init__(self) -> None:
+        super().__init__("the session is deleted")
+
+
+class SessionNotDeletedError(ConflictError):
+    code = "session_not_deleted"
+    title = "The session is not deleted"
+
+    def __init__(self) -> None:
+        super().__init__("the session is not deleted: there is nothing to restore")
+
+
+class UserBeingErasedError(ConflictError):
+    """Nothing new is made for a user until all of the old is removed."""
+
+    code = "user_being_erased"
+    title = "The user is being erased"
+
+    def __init__(self) -> None:
+        super().__init__("all of this user's data is being removed; what is new can be made when that is done")
+
+
+class TooManyTagsError(ConflictError):
+    code = "too_many_tags"
+    title = "The session has too many tags"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the session has {most} tags already, and may have no more")
 
 
 class SessionArchivedError(ConflictError):
     code = "session_archived"
     title = "The session is archived"
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} is archived; unarchive it first")
+    def __init__(self) -> None:
+        super().__init__("the session is archived; unarchive it first")
 
 
 class SessionChangedError(ConflictError):
@@ -229,8 +268,19 @@ class SessionChangedError(ConflictError):
     title = "The session changed meanwhile"
     retry_after_seconds = 1
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} kept changing while this request tried to change it")
+    def __init__(self) -> None:
+        super().__init__("the session kept changing while this request tried to change it")
+
+
+class NotReachedError(ConflictError):
+    """One request was to change many sessions, and had no time left for this one."""
+
+    code = "not_reached"
+    title = "There was no time for the session"
+    retry_after_seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__("nothing of the session is changed; name it in another request")
 
 
 class TurnInProgressError(ConflictError):
@@ -253,8 +303,8 @@ class NoTurnRunningError(ConflictError):
     code = "no_turn_running"
     title = "No turn is running"
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"no turn is running on session {session_id}")
+    def __init__(self) -> None:
+        super().__init__("no turn is running on this session")
 
 
 class TurnRolledBackError(ConflictError):

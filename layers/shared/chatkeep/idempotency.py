@@ -32,12 +32,16 @@ class AlreadyAnsweredError(Exception):
     """The claim was taken before; `recall` has its answer."""
 
 
-def remember(transaction: Transaction, user_id: str, claim: Claim, body: BaseModel) -> None:
-    """Keep the answer in the transaction that makes it true. That raises AlreadyAnsweredError for a repetition."""
+def remember(transaction: Transaction, user_id: str, claim: Claim, body: BaseModel, session_id: str | None) -> None:
+    """Keep the answer in the transaction that makes it true. That raises AlreadyAnsweredError for a repetition.
+
+    An answer that tells of a session, even by its id, names it as `session_id`: it goes when the session goes.
+    """
     seconds = milliseconds(now()) // 1000
     answer = Answer(
         user_id,
         claim.id,
+        session_id=session_id,
         fingerprint=claim.fingerprint,
         body=body.model_dump_json(),
         expires_at=seconds + KEPT_SECONDS,

@@ -34,6 +34,11 @@ def derived(*parts: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def of_session(user_id: str, given: str) -> str:
+    """The stored id of a session that a request names: by that id itself, or by one that the user's client chose."""
+    return given if is_id(given) else derived("session", user_id, given)
+
+
 def is_id(text: str) -> bool:
     """Whether `text` has the form of an id that Chatkeep gives out."""
     return UUID.fullmatch(text) is not None

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import re
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
@@ -29,12 +31,15 @@ def user_id(event: APIGatewayProxyEvent) -> str:
 
 
 def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:
-    """The fields of a request's log lines beside its ids: route and session. Everything else is the caller's own."""
-    session_id = event.path_parameters.get("session_id", "")
-    return {
-        "route": f"{event.http_method} {event.resource}",
-        "session_id": session_id if ids.is_id(session_id) else None,
-    }
+    """The fields of a request's log lines beside its ids: the route, and the session by its stored id.
+
+    Everything else is the caller's own, an id that the caller chose included.
+    """
+    told: dict[str, str | None] = {"route": f"{event.http_method} {event.resource}", "session_id": None}
+    with suppress(UnauthorizedError):
+        if named := event.path_parameters.get("session_id"):
+            told["session_id"] = ids.of_session(user_id(event), unquote(named))
+    return told
 
 
 def groups(event: APIGatewayProxyEvent) -> frozenset[str]:

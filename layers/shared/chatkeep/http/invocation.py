@@ -42,6 +42,8 @@ def _described(event: Mapping[str, Any], context: Any) -> tuple[str, Kind, dict[
     https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/
     """
     attributes = {"faas.invocation_id": str(context.aws_request_id), "faas.coldstart": next(_colds)}
+    if "jobs" in event:
+        return "jobs", Kind.INTERNAL, {**attributes, "faas.trigger": "other"}
     if "httpMethod" not in event:
         return "scheduled run", Kind.INTERNAL, {**attributes, "faas.trigger": "timer"}
     method, route = event["httpMethod"], event["resource"]

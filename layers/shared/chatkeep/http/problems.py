@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem+json, for every function's resolver."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -23,7 +24,8 @@ from chatkeep.errors import (
     StorageUnavailableError,
 )
 from chatkeep.formats import Id
-from chatkeep.http import bodies, paths
+from chatkeep.http import bodies as http_bodies
+from chatkeep.http import paths
 from chatkeep.http.caller import about
 from chatkeep.telemetry import logger, metrics
 from chatkeep.telemetry.log_lines import UnspokenError, named
@@ -69,9 +71,19 @@ class Problem(BaseModel):
     turn_id: Id | None = Field(default=None, description="The turn that is running, for `turn_in_progress`")
 
 
-def documented(*errors: int, success: int = 200) -> dict[int, OpenAPIResponse]:
-    """The `responses` of a route for the OpenAPI document: its result with the status `success`, and problems."""
+def documented(
+    *errors: int, success: int = 200, bodies: Mapping[int, type[BaseModel]] | None = None
+) -> dict[int, OpenAPIResponse]:
+    """The `responses` of a route for the OpenAPI document: its result with the status `success`, and problems.
+
+    A route that succeeds in several ways has `bodies`, by their status, instead.
+    """
     returned: dict[int, OpenAPIResponse] = {success: {"description": REASONS[success]}}
+    if bodies:
+        returned = {
+            status: {"description": REASONS[status], "content": {"application/json": {"model": body}}}
+            for status, body in bodies.items()
+        }
     return returned | {
         status: {"description": REASONS[status], "content": {CONTENT_TYPE: {"model": Problem}}}
         for status in sorted({401, 422, 429, 503, *errors})
@@ -83,7 +95,7 @@ def install(app: APIGatewayRestResolver) -> None:
 
     Each is a line of the log. Where it is no fault of the caller's, that line is at ERROR and tells the operator more.
     """
-    bodies.install(app)
+    http_bodies.install(app)
     paths.install(app)
     app.exception_handler(ChatkeepError)(partial(answer, app))
     app.exception_handler(RequestValidationError)(partial(_answer_invalid, app))
@@ -124,7 +136,7 @@ def _answer_invalid(app: APIGatewayRestResolver, error: RequestValidationError) 
 
 def _field_problem(error: dict[str, Any]) -> FieldProblem:
     path = [str(part) for part in error["loc"]]
-    name = (".".join(path[1:]) or (path[0] if path else "body"))[: bodies.LONGEST_NAME]
+    name = (".".join(path[1:]) or (path[0] if path else "body"))[: http_bodies.LONGEST_NAME]
     if error["type"] == "extra_forbidden":
         return FieldProblem(name, "is unknown or cannot be set")
     return FieldProblem(name, error["msg"].removeprefix("Value error, "))

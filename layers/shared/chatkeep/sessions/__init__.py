@@ -19,10 +19,10 @@ def get(user_id: str, session_id: str) -> Session:
 def header(user_id: str, session_id: str) -> Session:
     """The session without its details: a setting that lies there is None. Raises SessionNotFoundError."""
     if not ids.is_id(session_id):
-        raise SessionNotFoundError(session_id)
+        raise SessionNotFoundError()
     session = Session.find(user_id, session_id)
-    if session is None:
-        raise SessionNotFoundError(session_id)
+    if session is None or session.deletion_id is not None:
+        raise SessionNotFoundError()
     return session
 
 
@@ -30,7 +30,7 @@ def existing(user_id: str, session_id: str) -> Session:
     """The header of a session that is not deleted. Raises SessionNotFoundError, SessionDeletedError."""
     session = header(user_id, session_id)
     if session.status is Status.DELETED:
-        raise SessionDeletedError(session_id)
+        raise SessionDeletedError()
     return session
 
 
@@ -38,7 +38,7 @@ def ready(user_id: str, session_id: str) -> Session:
     """The header of a session that takes turns. Raises as `existing` does, and SessionArchivedError."""
     session = existing(user_id, session_id)
     if session.status is Status.ARCHIVED:
-        raise SessionArchivedError(session_id)
+        raise SessionArchivedError()
     return session
 
 

@@ -34,7 +34,9 @@ def touch(session: Session, at: str) -> tuple[list[Action], Condition]:
         return [], exists
     updated_at = at if at > session.updated_at else _beyond(session.updated_at, at)
     not_later: Condition = Session.updated_at <= updated_at
-    return [Session.updated_at.set(updated_at), Session.place.set(session.place_at(updated_at))], not_later
+    place = session.place_at(updated_at)
+    moves = [] if place is None else [Session.place.set(place)]
+    return [Session.updated_at.set(updated_at), *moves], not_later
 
 
 def _beyond(latest: str, at: str) -> str:
@@ -57,6 +59,15 @@ def unmoved(session: Session) -> Condition:
     return condition
 
 
+def idle(session: Session) -> Condition:
+    """Nobody has changed the session, begun a turn on it or made another with its id since `session` was read."""
+    same_change: Condition = Session.updated_at == session.updated_at
+    same_session: Condition = Session.created_at == session.created_at
+    same_fence: Condition = Session.lease_fence == session.lease_fence
+    condition: Condition = same_change & same_session & same_fence
+    return condition
+
+
 class MovedError(Exception):
     """The session's pin, state or last change is no longer the one that was read: read it again."""
 
@@ -73,4 +84,4 @@ def until_unmoved(user_id: str, session_id: str, change: Callable[[Session, str]
         at = at or after(session.updated_at, now())
         with suppress(MovedError):
             return change(session, at)
-    raise SessionChangedError(session_id)
+    raise SessionChangedError()

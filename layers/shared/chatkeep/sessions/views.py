@@ -5,14 +5,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chatkeep import money
-from chatkeep.formats import Id, Instant
+from chatkeep.formats import Instant, SessionId
 from chatkeep.models.session import Session, Status
 
 
 class SessionView(BaseModel):
     """A session as the API shows it; `total_cost` is in US dollars, times are ISO 8601 in UTC."""
 
-    session_id: Id = Field(description="Identifies the session, and names its LangGraph thread")
+    session_id: SessionId = Field(description="Identifies the session to its user: as the client chose, else a UUID")
     title: str = Field(description="What lists show")
     model_name: str = Field(description="The model that answers, as `provider:model`")
     temperature: float = Field(description="How freely the model chooses its words")
@@ -21,10 +21,13 @@ class SessionView(BaseModel):
     custom_system_prompt: str = Field(description="What the model is told before the conversation; empty for nothing")
     metadata: dict[str, Any] = Field(description="The client's own data, kept as it was sent")
     model_options: dict[str, Any] = Field(description="Further fields of the request to the model")
+    tags: list[str] = Field(description="The session's tags, each once", json_schema_extra={"maxItems": 20})
     status: Literal["active", "archived", "deleted"] = Field(description="Only an active session takes turns")
     is_active: bool = Field(description="Whether `status` is `active`")
     is_archived: bool = Field(description="Whether the session was archived, which a deleted one may have been too")
     is_pinned: bool = Field(description="Whether lists show the session before those that are not pinned")
+    is_temporary: bool = Field(description="Whether no list shows it, and a day without a change ends it for good")
+    expire_after_days: int | None = Field(description="Days without a change after which it is deleted; null for never")
     created_at: Instant = Field(description="When the session was created")
     updated_at: Instant = Field(description="When the session, or its transcript, last changed; lists are in its order")
     last_message_at: Instant | None = Field(description="When the last turn was stored; null before the first")
@@ -37,7 +40,7 @@ class SessionView(BaseModel):
 def view(session: Session) -> SessionView:
     """`session` as the API shows it; its details must be loaded."""
     return SessionView(
-        session_id=session.session_id,
+        session_id=session.shown_id,
         title=session.title,
         model_name=session.model_name,
         temperature=session.temperature,
@@ -46,10 +49,13 @@ def view(session: Session) -> SessionView:
         custom_system_prompt=session.custom_system_prompt or "",
         metadata=session.metadata or {},
         model_options=session.model_options or {},
+        tags=session.tags or [],
         status=session.status.value,
         is_active=session.status is Status.ACTIVE,
         is_archived=session.is_archived,
         is_pinned=session.is_pinned,
+        is_temporary=bool(session.is_temporary),
+        expire_after_days=None if session.expire_after_days is None else int(session.expire_after_days),
         created_at=session.created_at,
         updated_at=session.updated_at,
         last_message_at=session.last_message_at,

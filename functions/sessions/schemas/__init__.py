@@ -1,0 +1,1 @@
+"""Bodies of the routes, one module for each noun."""
