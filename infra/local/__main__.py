@@ -14,12 +14,15 @@ from pathlib import Path
 
 from infra.local import engine, model
 from infra.local.app import App
-from infra.local.environment import aws_variables, worker_environment
+from infra.local.environment import aws_variables, proxy_exceptions, worker_environment
 from infra.local.errors import LocalError
 from infra.local.folder import ROOT, data_folder, locked, secret
+from infra.local.functions import Functions
 from infra.local.gateway import Gateway
+from infra.local.invoking import invoke_server
 from infra.local.pool import Pool
-from infra.local.server import end_quietly, listen, serve
+from infra.local.server import Server, address, listen
+from infra.local.service import Service, end_quietly, serve
 from infra.local.stack import Stack
 from infra.local.tables import create_missing_tables, table_client
 from infra.local.template import load_api, load_functions, load_routes, load_schedules
@@ -36,6 +39,7 @@ def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -
         "CURSOR_SECRET": secret(folder, "cursor-secret"),
         "DEFAULT_MAX_TOKENS": "200",  # what the embedded model says well within a turn's time
         "DEFAULT_MODEL": f"local:{model.NAME}",
+        "ERASURE_SECRET": secret(folder, "erasure-secret"),
         "USAGE_GROUP": "reporters",
     }
     if not caller.get("DYNAMODB_ENDPOINT"):
@@ -52,21 +56,25 @@ def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -
 def run(template: Path, port: int, workers: int) -> None:
     """Serve the template's API until asked to end. Raises LocalError."""
     stack = Stack(template.resolve(), {})
-    functions, api, routes = load_functions(stack), load_api(stack), load_routes(stack)
-    os.environ |= aws_variables(os.environ)
+    declared, api, routes, scheduled = load_functions(stack), load_api(stack), load_routes(stack), load_schedules(stack)
+    os.environ |= aws_variables(os.environ) | proxy_exceptions(os.environ)
     caller = dict(os.environ)
     with ExitStack() as cleanup:
-        listener = cleanup.enter_context(listen(port))
+        listener, invoking = cleanup.enter_context(listen(port)), cleanup.enter_context(listen(0))
         folder = data_folder()
         cleanup.enter_context(locked(folder))
         local = _local_values(folder, cleanup, caller)
         create_missing_tables(stack, table_client(caller.get("DYNAMODB_ENDPOINT") or local["DYNAMODB_ENDPOINT"]))
-        pools = {
-            name: Pool(function, worker_environment(function, local, caller), stack.path.parent, workers)
-            for name, function in functions.items()
+        environments = {
+            name: worker_environment(one, local, caller, address(invoking)) for name, one in declared.items()
         }
-        gateway = Gateway(api, routes, partial(authorize, secret(folder, KEY)))
-        serve(App(gateway, pools, load_schedules(stack)), listener, api.stage)
+        functions = Functions(
+            {name: Pool(one, environments[name], stack.path.parent, workers) for name, one in declared.items()}
+        )
+        app = App(Gateway(api, routes, partial(authorize, secret(folder, KEY))), functions)
+        service = Service(Server(app, listener), invoke_server(functions, invoking), functions, scheduled)
+        print(f"Lambda's Invoke is at {address(invoking)}", file=sys.stderr)
+        serve(service, f"Chatkeep is ready at {address(listener)}/{api.stage}")
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ import uuid
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Protocol
 
 import h11
 
-from infra.local.app import App
-from infra.local.events import Answer
+from infra.local.events import Answer, Request
 from infra.local.gateway import RefusedError
 from infra.local.reception import Patience, Reception
 
@@ -21,11 +21,21 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
+class Application(Protocol):
+    """Whatever is behind a server's connections."""
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a whole request."""
+
+    def refuse(self, kind: str, request_id: str) -> Answer:
+        """The answer to one that is not carried out; `kind` is that of RefusedError."""
+
+
 class Connection:
     """`is_waiting` while it is the client's turn: then nobody misses anything when the connection ends."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: App, patience: Patience
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: Application, patience: Patience
     ) -> None:
         self.writer = writer
         self._app = app

@@ -12,7 +12,6 @@ _PASSED = (
     "HTTP_PROXY",
     "LANG",
     "LC_ALL",
-    "NO_PROXY",
     "PATH",
     "PYTHONDONTWRITEBYTECODE",
     "REQUESTS_CA_BUNDLE",
@@ -20,6 +19,7 @@ _PASSED = (
     "SSL_CERT_FILE",
     "TMPDIR",
 )
+_IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -33,8 +33,29 @@ def aws_variables(caller: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
-def worker_environment(function: Function, local: Mapping[str, str], caller: Mapping[str, str]) -> dict[str, str]:
-    """The complete environment of the function's worker.
+def proxy_exceptions(caller: Mapping[str, str]) -> dict[str, str]:
+    """The hosts that no proxy leads to, this machine among them: what runs here finds the rest by HTTP too."""
+    given = caller.get("no_proxy") or caller.get("NO_PROXY") or ""
+    hosts = given if given == "*" else ",".join([*filter(None, [given]), "127.0.0.1"])
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
+
+
+def _endpoints(caller: Mapping[str, str], invoke_url: str) -> dict[str, str]:
+    """The caller's AWS settings, with the runner as Lambda.
+
+    The names of the template's functions mean nothing elsewhere, and an event for them must not leave this machine. So
+    the runner's address comes before the caller's own, and is in effect even where the caller asked for none to be.
+    """
+    given = aws_variables(caller)
+    if given.get(_IGNORE, "").lower() == "true":
+        given = {name: value for name, value in given.items() if not name.startswith("AWS_ENDPOINT_URL")}
+    return {**given, "AWS_ENDPOINT_URL_LAMBDA": invoke_url, _IGNORE: "false"}
+
+
+def worker_environment(
+    function: Function, local: Mapping[str, str], caller: Mapping[str, str], invoke_url: str
+) -> dict[str, str]:
+    """The complete environment of the function's worker, which finds Lambda's Invoke at `invoke_url`.
 
     For a variable that the template declares for the function, the caller's own value comes before the local one, and
     that before the template's.
@@ -44,7 +65,8 @@ def worker_environment(function: Function, local: Mapping[str, str], caller: Map
         declared |= {name: values[name] for name in declared if values.get(name)}
     return {
         **{name: caller[name] for name in _PASSED if name in caller},
-        **aws_variables(caller),
+        **proxy_exceptions(caller),
+        **_endpoints(caller, invoke_url),
         "AWS_ACCOUNT_ID": ACCOUNT_ID,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

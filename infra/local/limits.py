@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
+MAX_ASYNCHRONOUS_EVENT_BYTES = 1024 * 1024
+"""Of an event that nobody waits for: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
 MAX_RESULT_BYTES = MAX_EVENT_BYTES + 100
 """The number in Lambda's own error message."""
 

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import sys
-import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,18 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.channel import ChannelClosedError, encode, receive_from
+from infra.local.failures import WorkerFailedError, WorkerTimedOutError, ended
 from infra.local.folder import ROOT
 from infra.local.template import Function
 
 _IMPORT_SECONDS = 60  # a cold disk may need long to import what the first request of a function waits for
-
-
-class WorkerFailedError(Exception):
-    """The handler raised, or its process died."""
-
-
-class WorkerTimedOutError(Exception):
-    """The handler had not answered when the function's time-out was over; its process is gone."""
 
 
 @dataclass
@@ -43,18 +35,18 @@ class Pool:
 
     def __init__(self, function: Function, environment: Mapping[str, str], root: Path, size: int) -> None:
         path = ":".join(str(folder) for folder in (*function.layers, ROOT))
-        self._function = function
+        self.function = function
         self._environment = {**environment, "PYTHONPATH": path}
         self._root = root
         self._free = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
 
-    async def invoke(self, event: Any, request_id: str | None = None) -> Any:
+    async def invoke(self, event: Any, request_id: str) -> Any:
         """The handler's result. Raises WorkerFailedError, WorkerTimedOutError."""
         async with self._free:
-            worker = self._idle.pop() if self._idle else await self._start()
+            worker = self._idle.pop() if self._idle else await self._start(request_id)
             try:
-                answer = await self._ask(worker, event, request_id or str(uuid.uuid4()))
+                answer = await self._ask(worker, event, request_id)
             except BaseException:
                 await asyncio.shield(worker.end())
                 raise
@@ -64,7 +56,7 @@ class Pool:
         return answer["result"]
 
     async def _ask(self, worker: _Worker, event: Any, request_id: str) -> Any:
-        seconds = self._function.timeout_seconds
+        seconds = self.function.timeout_seconds
         message = encode({"event": event, "request_id": request_id, "seconds": seconds})
         try:
             async with asyncio.timeout(seconds):
@@ -72,15 +64,16 @@ class Pool:
                 await worker.writer.drain()
                 return await receive_from(worker.reader)
         except TimeoutError as error:
-            raise WorkerTimedOutError(f"{self._function.name} took more than {seconds} seconds") from error
+            late = f"Task timed out after {seconds:.2f} seconds"
+            raise WorkerTimedOutError(ended("Sandbox.Timedout", request_id, late)) from error
         except (ChannelClosedError, ConnectionError) as error:
-            raise WorkerFailedError(f"a worker of {self._function.name} died") from error
+            raise WorkerFailedError(ended("Runtime.ExitError", request_id, "Runtime exited with error")) from error
 
-    async def _start(self) -> _Worker:
+    async def _start(self, request_id: str) -> _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "infra.local.worker", self._function.handler, str(theirs.fileno())),
+                *(sys.executable, "-m", "infra.local.worker", self.function.handler, str(theirs.fileno())),
                 stdin=PIPE,
                 stdout=sys.stderr,
                 pass_fds=[theirs.fileno()],
@@ -95,7 +88,8 @@ class Pool:
         except BaseException as error:
             await asyncio.shield(worker.end())
             if isinstance(error, TimeoutError | ChannelClosedError):
-                raise WorkerFailedError(f"{self._function.handler} could not be imported") from error
+                missing = f"{self.function.handler} could not be imported"
+                raise WorkerFailedError(ended("Runtime.ImportModuleError", request_id, missing)) from error
             raise
         return worker
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from infra.local.intrinsics import PSEUDO_PARAMETERS, Resolver, TemplateError, load
 
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 _NESTED = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
 
 
@@ -70,11 +71,16 @@ class Stack:
 
     def attribute(self, logical_id: str, name: str) -> Any:
         """A resource's attribute as it could be on AWS. The local runner needs only names and outputs."""
+        logical_id, _, made = logical_id.partition(".")  # as SAM's `Function.Alias`
         resource = self._template.get("Resources", {}).get(logical_id)
         if resource is None:
             raise TemplateError(f"{self.path.name} refers to {logical_id}, which it does not declare")
         if name.startswith("Outputs."):
             return self.nested(logical_id).output(name.removeprefix("Outputs."))
+        if made == "Alias":
+            return f"{FUNCTION_ARN}{logical_id}:live"
+        if name == "Arn" and resource["Type"] == "AWS::Serverless::Function":
+            return f"{FUNCTION_ARN}{logical_id}"
         if name == "Ref":
             named = resource.get("Properties", {}).get("TableName")
             return self._resolver.resolve(named) if named else f"{PSEUDO_PARAMETERS['AWS::StackName']}-{logical_id}"

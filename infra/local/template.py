@@ -1,5 +1,6 @@
 """The parts of template.yaml that the local runner uses: functions, routes, schedules, the gateway's own behaviour."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ class Function:
     layers: tuple[Path, ...]
     timeout_seconds: float
     memory_mb: int
+    alias: str | None
+    retries: int
+    """How often Lambda tries again after an asynchronous invocation that failed."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def _function(logical_id: str, properties: dict[str, Any], layers: Mapping[str, 
         layers=tuple(layers[layer] for layer in properties.get("Layers", []) if layer in layers),
         timeout_seconds=float(properties.get("Timeout", 3)),
         memory_mb=int(properties.get("MemorySize", 128)),
+        alias=properties.get("AutoPublishAlias"),
+        retries=int(properties.get("EventInvokeConfig", {}).get("MaximumRetryAttempts", 2)),
     )
 
 
@@ -107,11 +113,15 @@ def _api_properties(stack: Stack) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function on a schedule, run every `seconds`."""
+    """A function that gets `event` every `seconds`."""
 
     function: str
     name: str
     seconds: float
+    event: Any
+
+
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def load_schedules(stack: Stack) -> list[Schedule]:
@@ -123,9 +133,19 @@ def load_schedules(stack: Stack) -> list[Schedule]:
                 rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", event["Properties"]["Schedule"])
                 if rate is None:
                     raise TemplateError(f"the schedule {name} of {logical_id} is not a rate")
-                seconds = int(rate[1]) * {"minute": 60, "hour": 3600, "day": 86400}[rate[2]]
-                schedules.append(Schedule(logical_id, name, seconds))
+                seconds = int(rate[1]) * _SECONDS[rate[2]]
+                schedules.append(Schedule(logical_id, name, seconds, _scheduled(name, event["Properties"])))
     return schedules
+
+
+def _scheduled(name: str, properties: Mapping[str, Any]) -> Any:
+    """What EventBridge sends: the schedule's Input, else an event of its own."""
+    if "Input" not in properties:
+        return {"source": "aws.events", "detail-type": "Scheduled Event", "resources": [name]}
+    try:
+        return json.loads(properties["Input"])
+    except (TypeError, ValueError) as error:
+        raise TemplateError(f"the Input of the schedule {name} is no JSON text: {error}") from error
 
 
 @dataclass(frozen=True)

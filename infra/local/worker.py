@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from infra.local import limits
+from infra.local import failures, limits
 from infra.local.channel import ChannelClosedError, encode, receive
 from infra.local.events import LambdaContext
 from infra.local.lifeline import end_with_parent
@@ -41,12 +41,19 @@ def _answer(handler: Handler, message: dict[str, Any]) -> bytes:
         memory_limit_in_mb=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),
     )
     try:
-        result = handler(message["event"], context)
-        limits.check(result)
-        return encode({"result": result})
+        return encode({"result": _checked(handler(message["event"], context))})
     except Exception as error:  # as in Lambda, an error ends the invocation and not the process
         traceback.print_exc()
-        return encode({"error": f"{type(error).__name__}: {error}"})
+        return encode({"error": failures.raised(error, context.aws_request_id)})
+
+
+def _checked(result: Any) -> Any:
+    """The result, which Lambda can hand on. Raises MarshalError, ResultTooLargeError."""
+    try:
+        limits.check(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise failures.MarshalError(f"Unable to marshal response: {error}") from error
+    return result
 
 
 if __name__ == "__main__":
