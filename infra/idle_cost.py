@@ -20,6 +20,8 @@ SECRET = 0.40
 INVOCATION = 0.20 / 1_000_000
 TRACE = 5.00 / 1_000_000
 GB_SECOND = 0.0000166667
+SENT_WHILE_IDLE = {"LeasesRepaired"}
+"""The metrics that scheduled runs send though they have found nothing to do."""
 SECONDS_A_RUN = 0.2
 """Seconds of a scheduled run that finds nothing to do, estimated generously."""
 
@@ -42,6 +44,7 @@ FREE_WHILE_IDLE = {
     "AWS::DynamoDB::Table",  # on demand; storage and backup are paid per gigabyte
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",
@@ -74,11 +77,11 @@ def bill(deployments: Iterable[ExpandedStack]) -> list[Item]:
     aliases = dict(_of_type(resources, "AWS::Lambda::Alias"))
     scheduled = {_target(rule, aliases): runs_a_month(rule["ScheduleExpression"]) for rule in rules.values()}
     services = {functions[name]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for name in scheduled}
-    sent = {metric for dashboard in dashboards.values() for metric in _metrics_of(services, dashboard)}
+    shown = {metric for dashboard in dashboards.values() for metric in _metrics_of(services, dashboard)}
     return [
         Item("metrics that alarms watch", sum(map(_watched, alarms.values())), ALARM_METRIC),
         Item("dashboards", len(dashboards), DASHBOARD),
-        Item("metrics that scheduled functions send", len(sent), CUSTOM_METRIC),
+        Item("metrics that scheduled functions send", len(shown & SENT_WHILE_IDLE), CUSTOM_METRIC),
         Item("secrets", len(secrets), SECRET),
         *(Item(f"runs of {name}", runs, _run(functions[name])) for name, runs in scheduled.items()),
     ]

@@ -16,6 +16,7 @@ build-SessionsFunction: FUNCTION := sessions
 build-ChatFunction: FUNCTION := chat
 build-StatsFunction: FUNCTION := stats
 build-SweepFunction: FUNCTION := sweep
+build-PurgeFunction: FUNCTION := purge
 build-%Function:
 	python3.13 -m infra.artifacts.finish function $(FUNCTION) "$(ARTIFACTS_DIR)"
 
