@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,16 +13,20 @@ import h11
 from infra.local import limits
 from infra.local.app import App
 from infra.local.environment import worker_environment
+from infra.local.functions import Functions
 from infra.local.gateway import Claims, Gateway
+from infra.local.invoking import invoke_server
 from infra.local.pool import Pool
 from infra.local.reception import Patience
-from infra.local.server import Server, listen
+from infra.local.server import Server, address, listen
+from infra.local.service import Service
 from infra.local.stack import Stack
-from infra.local.template import load_api, load_functions, load_routes
+from infra.local.template import Schedule, load_api, load_functions, load_routes
 from tests.runner import PROBE
 from tests.waiting import wait_until
 
 WORKERS = 2
+PAUSES = (0.1, 0.2)
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Served:
 
     port: int
     server: Server
+    invoke_url: str
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
@@ -42,13 +47,13 @@ class Served:
         wait_until(lambda: not self.server.connections)
 
 
-def _app(authorize: Callable[[str | None], Claims], integration_seconds: float) -> App:
+def _functions(invoke_url: str) -> Functions:
     stack = Stack(PROBE, {})
     pools = {
-        name: Pool(function, worker_environment(function, {}, os.environ), stack.path.parent, WORKERS)
+        name: Pool(function, worker_environment(function, {}, os.environ, invoke_url), stack.path.parent, WORKERS)
         for name, function in load_functions(stack).items()
     }
-    return App(Gateway(load_api(stack), load_routes(stack), authorize), pools, [], integration_seconds)
+    return Functions(pools, PAUSES)
 
 
 @contextmanager
@@ -57,17 +62,20 @@ def serving(
     *,
     authorize: Callable[[str | None], Claims] = lambda _: {"sub": "alice"},
     integration_seconds: float = limits.INTEGRATION_SECONDS,
+    scheduled: Sequence[Schedule] = (),
 ) -> Iterator[Served]:
     """A server that is gone afterwards; every caller is alice."""
-    listener, is_ready = listen(0), threading.Event()
-    port = listener.getsockname()[1]
-    server = Server(_app(authorize, integration_seconds), listener, patience)
+    (listener, invoking), is_ready = (listen(0), listen(0)), threading.Event()
+    stack, functions = Stack(PROBE, {}), _functions(address(invoking))
+    app = App(Gateway(load_api(stack), load_routes(stack), authorize), functions, integration_seconds)
+    server = Server(app, listener, patience)
+    service = Service(server, invoke_server(functions, invoking), functions, list(scheduled))
     loop, end = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(server.run(end, is_ready.set),))
+    thread = threading.Thread(target=loop.run_until_complete, args=(service.run(end, is_ready.set),))
     thread.start()
     try:
         assert is_ready.wait(10)
-        yield Served(port, server)
+        yield Served(listener.getsockname()[1], server, address(invoking))
     finally:
         loop.call_soon_threadsafe(end.set)
         thread.join(30)

@@ -28,6 +28,7 @@ COUNTED = {
     },
     "sessions": {"SessionsCreated", "RequestsFailed"},
     "sweep": {"LeasesRepaired"},
+    "purge": {"DeletionsCompleted", "DeletionSeconds", "ItemsRemoved", "JobsFailed"},
 }  # fmt: skip
 """Names of the metrics that the conversation feeds, by service."""
 
@@ -43,9 +44,8 @@ def the_metrics_survive_and_are_those_on_the_dashboard(talked: Deployment) -> No
     monitoring = talked.stack.nested("Monitoring")
     namespace = monitoring.parameters["Namespace"]
     found = list(talked.metrics())
-    assert {(service, name) for service, names in COUNTED.items() for name in names} == {
-        (dimensions["service"], name) for _, name, dimensions in found
-    }
+    expected = {(service, name) for service, names in COUNTED.items() for name in names}
+    assert expected == {(dimensions["service"], name) for _, name, dimensions in found}
     assert {one[0] for one in found} == {namespace}
     known = [*shown(monitoring), *watched(alarms(monitoring).values())]
     assert not [one for one in found if one not in known]
@@ -72,11 +72,12 @@ def each_5xx_is_an_error_with_route_status_and_code(talked: Deployment) -> None:
 
 
 def each_line_names_the_request_that_it_is_of(talked: Deployment) -> None:
-    """Each request by API Gateway's id; the sweep's runs have Lambda's."""
+    """Each request by API Gateway's id; the runs that nobody waits for have Lambda's."""
     for function, ran in talked.functions.items():
         lines = [line.record for line in ran.written if line.record.get("level") or "_aws" in line.record]
         written = [one for one in lines if one.get("requestId") != ""]  # a library's lines while it is imported
-        known = set(ran.api.invocations) if function == "SweepFunction" else set(talked.request_ids)
+        alone = function in ("SweepFunction", "PurgeFunction")
+        known = set(ran.api.invocations) if alone else set(talked.request_ids)
         assert {one.get("request_id") for one in written} <= known, function
         invocations = {one["function_request_id"] for one in written if "_aws" not in one}
         assert invocations <= set(ran.api.invocations), function

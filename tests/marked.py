@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from chatkeep import ids
+from chatkeep.checkpoint_items import keys
 from infra.local.events import Answer, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation
 from infra.local.stack import Stack
@@ -20,9 +22,11 @@ from tests.provider.openai_replies import Reply, ToolCall
 
 PLACES = (
     "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "query", "field", "body", "path",
-    "token", "header", "idempotency", "openaikey", "cursorsecret", "awssecret",
+    "token", "header", "idempotency", "openaikey", "cursorsecret", "erasuresecret", "awssecret", "tag", "sessionid",
+    "bulk",
 )  # fmt: skip
 MARKS = {place: f"walrus{place}" for place in PLACES}
+USER = "somebody"
 SIGNATURES = ("AWS4-HMAC-SHA256", "Signature=", "Bearer ")
 FORGED = [
     (name, MARKS["header"])
@@ -39,6 +43,7 @@ FORGED = [
 SECRETS = {
     "OPENAI_API_KEY": MARKS["openaikey"],
     "CURSOR_SECRET": MARKS["cursorsecret"],
+    "ERASURE_SECRET": MARKS["erasuresecret"],
     "AWS_SECRET_ACCESS_KEY": MARKS["awssecret"],
 }
 
@@ -107,9 +112,11 @@ def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engi
             "OPENAI_BASE_URL": endpoint.url,
             "GRAPH": graph,
             "ALLOWED_MODELS": "*",
+            "JOBS_FUNCTION": "",
         }
         with deployed(stack, code, {**variables, **SECRETS}) as deployment:
             talk(deployment, endpoint)
+            remove(deployment, tables)
     return deployment
 
 
@@ -120,7 +127,10 @@ def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
         "metadata": {"about": MARKS["metadata"]},
         "custom_system_prompt": MARKS["prompt"],
         "model_name": "openai:tiny",
+        "tags": [MARKS["tag"]],
+        "session_id": MARKS["sessionid"],
     }
+    api.request("POST", "/sessions", {**session, "session_id": f"{MARKS['sessionid']}-too"})
     path = f"/sessions/{api.request('POST', '/sessions', session)['session_id']}"
     answered = _send(api, path, endpoint, Reply(words=[MARKS["answer"]]))
     comment = {"rating": "thumbs_up", "comment": MARKS["comment"]}
@@ -136,6 +146,16 @@ def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
     api.functions["SweepFunction"].invoke({"source": "aws.events"})
 
 
+def remove(api: Deployment, tables: Engine) -> None:
+    """The end of all sessions but one, which holds an item of no kind that purge knows."""
+    *others, stuck = [one["session_id"] for one in api.request("GET", "/sessions")["sessions"]]
+    unknown = {"pk": {"S": keys.partition(ids.of_session(USER, stuck))}, "sk": {"S": f"Z!{MARKS['content']}"}}
+    tables.client.put_item(TableName="chatkeep-CheckpointsTable", Item=unknown)
+    receipts = [api.request("DELETE", f"/sessions/{one}", query="permanent=true") for one in (stuck, *others)]
+    due = [[f"USER#{USER}", f"DELETION#{one['deletion_id']}"] for one in receipts]
+    api.functions["PurgeFunction"].invoke({"jobs": due})
+
+
 def _send(api: Deployment, path: str, endpoint: openai.Endpoint, answer: Any) -> Any:
     endpoint.script = [answer, answer]  # a passing failure is retried once
     told = api.request("POST", f"{path}/messages", {"content": MARKS["content"]})
@@ -149,8 +169,12 @@ def _refused(api: Deployment, path: str) -> None:
     api.request("PATCH", path, raw=f'{{"title": "{MARKS["body"]}'.encode())
     api.request("POST", f"{path}/messages", {"content": MARKS["content"], "strategy": MARKS["body"]})
     api.request("GET", "/sessions", query=f"q={MARKS['query']}&status={MARKS['query']}&limit={MARKS['query']}")
-    api.request("GET", f"/sessions/{MARKS['path']}")
+    api.request("GET", "/sessions", query=f"tag={MARKS['tag']}&cursor={MARKS['query']}")
+    api.request("POST", "/sessions/bulk", {"session_ids": [MARKS["bulk"]], "action": "tag", "tag": MARKS["tag"]})
+    api.request("DELETE", "/me", {"confirm": MARKS["body"]})
+    for unknown in ("/sessions", "/deletions"):
+        api.request("GET", f"{unknown}/{MARKS['path']}")
 
 
 def _claims(_: str | None) -> Claims:
-    return {"sub": "somebody", "token_use": "id"}
+    return {"sub": USER, "token_use": "id"}

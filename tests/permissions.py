@@ -25,6 +25,7 @@ ITEM_ACTIONS = {
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html"""
 
 _granted: ContextVar[Permissions | None] = ContextVar("granted", default=None)
+_used: ContextVar[set[tuple[str, str]] | None] = ContextVar("used", default=None)
 
 
 class AccessDeniedError(Exception):
@@ -39,6 +40,17 @@ def only(permissions: Permissions) -> Iterator[None]:
         yield
     finally:
         _granted.reset(token)
+
+
+@contextmanager
+def used() -> Iterator[set[tuple[str, str]]]:
+    """The permissions that the code within has needed so far."""
+    found: set[tuple[str, str]] = set()
+    token = _used.set(found)
+    try:
+        yield found
+    finally:
+        _used.reset(token)
 
 
 def statements(stack: Stack) -> dict[str, list[dict[str, Any]]]:
@@ -75,7 +87,9 @@ def needed(operation: str, request: dict[str, Any]) -> Permissions:
 
 
 def _check(params: dict[str, Any], model: OperationModel, **_: Any) -> None:
-    allowed = _granted.get()
+    allowed, seen = _granted.get(), _used.get()
+    if seen is not None:
+        seen |= needed(model.name, params)
     denied = frozenset() if allowed is None else needed(model.name, params) - allowed
     if denied:
         raise AccessDeniedError(f"the function's policy in template.yaml does not allow {sorted(denied)}")

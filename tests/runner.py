@@ -1,5 +1,6 @@
 """A real local runner in a process of its own, and a test's ways to stop it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,20 +12,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from botocore.session import get_session
 
 from infra.local import tokens
 from infra.local.folder import secret
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 PROBE = ROOT / "tests" / "integration" / "probe" / "template.yaml"
 RUN = (sys.executable, "-m", "infra.local")
 READY = "Chatkeep is ready at "
+INVOKE = "Lambda's Invoke is at "
 _OF_THE_TESTS = (
     "SESSIONS_TABLE",
     "CHECKPOINTS_TABLE",
     "DEFAULT_",
     "POWERTOOLS_",
     "CURSOR_SECRET",
+    "ERASURE_SECRET",
+    "JOBS_FUNCTION",
     "ALLOW_",
     "ALLOWED_MODELS",
     "USAGE_GROUP",
@@ -54,6 +60,15 @@ class Runner:
     def client(self, user: str = "alice", groups: Sequence[str] = ()) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.token(user, groups=groups)}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def invoke(self, function: str, event: object = None, kind: str = "RequestResponse") -> bytes:
+        """Invoke a function as others do; the result, which is empty for an event."""
+        wait_until(lambda: any(line.startswith(INVOKE) for line in self.said))
+        url = next(line for line in self.said if line.startswith(INVOKE)).removeprefix(INVOKE).strip()
+        client = get_session().create_client("lambda", endpoint_url=url)
+        answer = client.invoke(FunctionName=function, InvocationType=kind, Payload=json.dumps(event or {}).encode())
+        result: bytes = answer["Payload"].read()
+        return result
 
     def stop(self) -> int:
         """Ask the runner to end. Returns its exit status."""

@@ -9,21 +9,22 @@ from chatkeep import sessions
 from chatkeep.idempotency import Claim
 from chatkeep.models.session import Session, Status
 from chatkeep.models.totals import Totals
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing, creating, soft_deletion
 from chatkeep.sessions.views import SessionView
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
 from functions.sessions import preferences
-from functions.sessions.schemas import NewSession
+from functions.sessions.schemas.sessions import NewSession
 
 Change = Callable[[str, str], Any]
-delete = partial(writing.delete, retention=timedelta(days=30))
+delete = partial(soft_deletion.delete, retention=timedelta(days=30))
 REPORT = Report(tokens=7)
 
 
 def create(user_id: str, claim: Claim | None) -> SessionView:
     """Create a session with default settings."""
-    return writing.create(user_id, preferences.for_session(user_id, NewSession()), claim)
+    created, _ = creating.create(user_id, preferences.for_session(user_id, NewSession())[0], claim)
+    return created
 
 
 def place(session: Session) -> str:
@@ -31,17 +32,17 @@ def place(session: Session) -> str:
     return f"{session.status}#{int(session.is_pinned)}#{session.updated_at}#{session.session_id}"
 
 
-def changing(**changes: Any) -> Change:
-    return lambda user_id, session_id: writing.change(user_id, session_id, dict(changes))
+def setting(**changes: Any) -> Change:
+    return lambda user_id, session_id: changing.change(user_id, session_id, dict(changes))
 
 
 CHANGES: dict[str, Change] = {
-    "rename": changing(title="renamed"),
-    "describe": changing(metadata={"long": "x" * 200}),
-    "pin": changing(is_pinned=True),
-    "unpin": changing(is_pinned=False),
-    "archive": changing(is_archived=True),
-    "unarchive": changing(is_archived=False),
+    "rename": setting(title="renamed"),
+    "describe": setting(metadata={"long": "x" * 200}),
+    "pin": setting(is_pinned=True),
+    "unpin": setting(is_pinned=False),
+    "archive": setting(is_archived=True),
+    "unarchive": setting(is_archived=False),
     "report": lambda user_id, session_id: reporting.record(user_id, session_id, REPORT, None),
     "delete": delete,
 }

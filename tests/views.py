@@ -14,7 +14,7 @@ from tests.client import Client
 
 ROLES = {"human": "user", "ai": "assistant", "tool": "tool"}
 SESSIONS_TABLE = "chatkeep-SessionsTable"
-LEASE = ("lease_turn_id", "lease_owner", "lease_expires_at", "lease_shard", "cancel_turn_id", "cancel_action")
+LEASE = ("lease_turn_id", "lease_owner", "due_at", "due_shard", "cancel_turn_id", "cancel_action")
 
 
 @dataclass(frozen=True)

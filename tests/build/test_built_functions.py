@@ -41,6 +41,12 @@ def swept(built: Built, answered: dict[str, Any]) -> dict[str, Any]:
     return built.invoke("SweepFunction", event("every_five_minutes"))
 
 
+@pytest.fixture(scope="module")
+def purged(built: Built, answered: dict[str, Any]) -> dict[str, Any]:
+    """With the job of a session that there never was."""
+    return built.invoke("PurgeFunction", event("carry_out_jobs"))
+
+
 def test_built_sessions_creates_a_session(created: dict[str, Any]) -> None:
     assert (created["result"]["statusCode"], body(created)["title"]) == (201, "Trip to Lisbon")
 
@@ -55,7 +61,11 @@ def test_built_stats_counts_the_turn(counted: dict[str, Any]) -> None:
 
 
 def test_built_sweep_finds_nothing_to_repair(swept: dict[str, Any]) -> None:
-    assert swept["result"] == {"repaired": 0}
+    assert swept["result"] == {"repaired": 0, "due": 0}
+
+
+def test_built_purge_finds_nothing_to_remove(purged: dict[str, Any]) -> None:
+    assert purged["result"] == {"left": 0}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +75,7 @@ def test_built_sweep_finds_nothing_to_repair(swept: dict[str, Any]) -> None:
         ("ChatFunction", "answered"),
         ("StatsFunction", "counted"),
         ("SweepFunction", "swept"),
+        ("PurgeFunction", "purged"),
     ],
 )
 def test_a_built_function_loads_code_only_from_its_folders(
@@ -76,7 +87,7 @@ def test_a_built_function_loads_code_only_from_its_folders(
     assert any("/chatkeep/" in file for file in loaded)
 
 
-@pytest.mark.parametrize("ran", ["created", "counted", "swept"])
+@pytest.mark.parametrize("ran", ["created", "counted", "swept", "purged"])
 def test_only_chat_loads_langgraph(ran: str, request: pytest.FixtureRequest) -> None:
     loaded = request.getfixturevalue(ran)["loaded"]
     assert [file for file in loaded if "/langgraph/" in file or "/langchain" in file] == []

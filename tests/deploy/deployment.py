@@ -20,7 +20,7 @@ from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
 from tests.deploy.patience import Patient
 
 PASSWORD = "Correct-horse-7-battery"
-FUNCTIONS = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction")
+FUNCTIONS = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction", "PurgeFunction")
 REQUESTS: Counter[str] = Counter()
 """Requests through deployed gateways, by their status."""
 
@@ -168,15 +168,21 @@ class Deployment:
 
     @property
     def cursor_secret(self) -> str:
-        """The secret's ARN in the sessions function's environment."""
-        return str(self.functions["SessionsFunction"]["Environment"]["Variables"]["CURSOR_SECRET_ARN"])
+        return self.secrets[0]
+
+    @property
+    def secrets(self) -> list[str]:
+        """The ARNs of the secrets, of cursors and of erasures, in the sessions function's environment."""
+        variables = self.functions["SessionsFunction"]["Environment"]["Variables"]
+        return [str(variables[f"{name}_SECRET_ARN"]) for name in ("CURSOR", "ERASURE")]
 
     def grant(self) -> None:
         """Let the functions do under the emulator's names what the template lets them do under AWS's."""
         self._grant_converse()
-        arn = self.emulator.client("secretsmanager").describe_secret(SecretId=self.cursor_secret)["ARN"]
-        statement = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [arn]}
-        self._put_policy("SessionsFunction", "the-secrets-arn", [statement])
+        secrets = self.emulator.client("secretsmanager")
+        arns = [secrets.describe_secret(SecretId=one)["ARN"] for one in self.secrets]
+        statement = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": arns}
+        self._put_policy("SessionsFunction", "the-secrets-arns", [statement])
 
     def _put_policy(self, function: str, name: str, statements: list[dict[str, Any]]) -> None:
         self.emulator.client("iam").put_role_policy(

@@ -1,4 +1,4 @@
-"""The leftovers of a stack's deletion: in production tables and users, in development nothing.
+"""The leftovers of a stack's deletion: in production tables, users and a secret, in development nothing.
 
 The nested stacks stand alone here, as the emulator heeds a nested stack's DeletionPolicy only then.
 """
@@ -35,11 +35,13 @@ def left_by(emulator: Emulator, nested: str, environment: str) -> dict[str, str]
 
 def existing(emulator: Emulator) -> set[Any]:
     pools = emulator.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
-    return {*emulator.client("dynamodb").list_tables()["TableNames"], *(pool["Id"] for pool in pools)}
+    secrets = emulator.client("secretsmanager").list_secrets(MaxResults=100)["SecretList"]
+    names = {one[name] for one in secrets for name in ("Name", "ARN")}
+    return names | {*emulator.client("dynamodb").list_tables()["TableNames"], *(pool["Id"] for pool in pools)}
 
 
-def test_a_production_stack_leaves_its_tables_and_its_users(emulator: Emulator) -> None:
-    assert set(left_by(emulator, "Storage", "production")) == {"SessionsTable", "CheckpointsTable"}
+def test_a_production_stack_leaves_its_tables_its_users_and_the_key_to_receipts_of_erasures(emulator: Emulator) -> None:
+    assert set(left_by(emulator, "Storage", "production")) == {"SessionsTable", "CheckpointsTable", "ErasureSecret"}
     assert set(left_by(emulator, "Identity", "production")) == {"UserPool"}
 
 

@@ -1,13 +1,15 @@
 """IAM is enforced: what a function may do it may do because of the template's policy, and nothing else."""
 
 import json
+import time
 from typing import Any
 
 import httpx
 
-from chatkeep.models.session import lease_shard
+from chatkeep.models import due
 from infra.build import ROOT
 from tests.deploy.deployment import Deployment
+from tests.deploy.emulator import SECONDS_TO_ANSWER
 from tests.deploy.policies import policy_without
 from tests.deploy.talk import Talk
 
@@ -26,8 +28,33 @@ def test_the_sweep_runs_on_its_schedule_and_repairs_a_turn_that_died(
 ) -> None:
     session_id = ada.post("/sessions", json={}).json()["session_id"]
     leave_a_lease(development, session_id)
-    assert sweep(development) == {"repaired": 1}
-    assert sweep(development) == {"repaired": 0}
+    assert sweep(development) == {"repaired": 1, "due": 0}
+    assert sweep(development) == {"repaired": 0, "due": 0}
+
+
+def test_a_deletion_for_good_is_carried_out_at_once_and_by_the_sweep_where_nobody_was_told(
+    development: Deployment, ada: httpx.Client
+) -> None:
+    assert finished(ada, delete_for_good(ada))
+    with policy_without(development, "SessionsFunction", "lambda:InvokeFunction"):
+        receipt = delete_for_good(ada)
+        assert ada.get(f"/deletions/{receipt}").json()["status"] == "pending"
+    assert sweep(development) == {"repaired": 0, "due": 1}
+    assert finished(ada, receipt)
+
+
+def delete_for_good(client: httpx.Client) -> str:
+    """A new session's; the id of the receipt."""
+    session_id = client.post("/sessions", json={}).json()["session_id"]
+    return str(client.delete(f"/sessions/{session_id}?permanent=true").json()["deletion_id"])
+
+
+def finished(client: httpx.Client, receipt: str) -> bool:
+    """Whether the deletion is done before the patience ends."""
+    ends = time.monotonic() + SECONDS_TO_ANSWER
+    while (status := client.get(f"/deletions/{receipt}").json()["status"]) != "done" and time.monotonic() < ends:
+        time.sleep(0.5)
+    return bool(status == "done")
 
 
 def leave_a_lease(deployment: Deployment, session_id: str) -> None:
@@ -40,11 +67,11 @@ def leave_a_lease(deployment: Deployment, session_id: str) -> None:
     dynamodb.update_item(
         TableName=table,
         Key=header | {"pk": found[0]["pk"]},
-        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :turn, lease_expires_at = :at, lease_shard = :shard",
+        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :turn, due_at = :at, due_shard = :shard",
         ExpressionAttributeValues={
             ":turn": {"S": "01900000-0000-7000-8000-000000000000"},
             ":at": {"N": "1"},
-            ":shard": {"S": lease_shard(session_id)},
+            ":shard": {"S": due.shard(session_id)},
         },
     )
 

@@ -29,3 +29,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(supervision, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr("botocore.endpoint.time", Impatient())
+
+
+@pytest.fixture
+def new_life(
+    empty_tables: None, dynamodb: Any, pass_time: Callable[[timedelta], None], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """Makes the tables hold a user with a session that has these settings and everything that one can leave."""
+    from tests.faults.removals import a_life
+
+    return lambda **settings: a_life(dynamodb, pass_time, monkeypatch, **settings)
+
+
+@pytest.fixture
+def life(new_life: Callable[..., Any]) -> Any:
+    return new_life()

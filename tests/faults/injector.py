@@ -3,8 +3,9 @@
 import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
+from chatkeep.dynamodb.batches import STALLS
 from chatkeep.dynamodb.connection import MOST_ATTEMPTS, SILENT_ATTEMPTS
 from tests.engines import TO_ITS_URL, interceptors
-from tests.faults.network import conflict, operation, perform, throttling
+from tests.faults.network import conflict, operation, perform, throttling, unprocessed
 
 
 class Fault(StrEnum):
@@ -28,13 +30,18 @@ class Fault(StrEnum):
     DIED_AFTER = "the process dies after it"
     TWICE = "delivered twice"
     LATE = "delivered again when the turn is over"
+    PARTIAL = "a batch of which half is left unprocessed"
+    UNPROCESSED_FOR_LONG = "a batch that is left unprocessed, with all its retries"
     SILENT = "never answered, nor is any after it"
     REFUSING = "refused a connection, as is any after it"
 
 
 FOR_GOOD = {Fault.SILENT, Fault.REFUSING}
+OF_BATCHES = {Fault.PARTIAL, Fault.UNPROCESSED_FOR_LONG}
+"""Faults of BatchWriteItem, which count and meet no other request."""
 _REQUESTS = {
     Fault.THROTTLED_FOR_LONG: MOST_ATTEMPTS,
+    Fault.UNPROCESSED_FOR_LONG: STALLS,
     Fault.TIMED_OUT_FOR_LONG: SILENT_ATTEMPTS,
     **dict.fromkeys(FOR_GOOD, math.inf),
 }
@@ -72,6 +79,8 @@ class Outage:
     def meet(self, request: AWSPreparedRequest) -> Any:
         if self.dead:
             raise ProcessDiedError
+        if self.fault in OF_BATCHES and operation(request) != "BatchWriteItem":
+            return None
         number, self.count = self.count, self.count + 1
         if self.at <= number < self.at + _REQUESTS.get(self.fault, 1):
             return self._fail(request)
@@ -94,6 +103,8 @@ class Outage:
                 return _twice(request)
             case Fault.LATE:
                 return self.late.append(request)
+            case Fault.PARTIAL | Fault.UNPROCESSED_FOR_LONG:
+                return unprocessed(request, whole=self.fault is not Fault.PARTIAL)
             case Fault.SILENT | Fault.REFUSING:
                 return self._keep_silent(request)
 
@@ -115,7 +126,26 @@ def _twice(request: AWSPreparedRequest) -> AWSResponse:
     return answer
 
 
-_outage: Outage | None = None
+@dataclass
+class Interruption:
+    """Has somebody else `act` before the request numbered `at`, counted from 0; `hit` says whether there was one."""
+
+    at: int
+    act: Callable[[], object]
+    count: int = 0
+
+    @property
+    def hit(self) -> bool:
+        return self.count > self.at
+
+    def meet(self, request: AWSPreparedRequest) -> None:
+        number, self.count = self.count, self.count + 1
+        if number == self.at:
+            with apart():
+                Context().run(self.act)  # with its own deadline and permissions
+
+
+_outage: Outage | Interruption | None = None
 _apart = threading.local()
 
 
@@ -142,6 +172,17 @@ def outage(fault: Fault, at: float = 0, patience: float = math.inf) -> Iterator[
             _outage = None
     for request in met.late:
         perform(request)
+
+
+@contextmanager
+def interrupted(at: int, act: Callable[[], object]) -> Iterator[Interruption]:
+    """Have another process `act` before one of the requests within."""
+    global _outage
+    _outage = met = Interruption(at, act)
+    try:
+        yield met
+    finally:
+        _outage = None
 
 
 @contextmanager

@@ -28,8 +28,25 @@ def perform(request: AWSPreparedRequest) -> AWSResponse:
     return moto_answer(name, request) or URLLib3Session().send(request)
 
 
+def unprocessed(request: AWSPreparedRequest, whole: bool) -> AWSResponse:
+    """The answer to a batch of writes of which the second half, or the whole batch, is left unprocessed."""
+    ((table, writes),) = json.loads(request.body)["RequestItems"].items()
+    middle = 0 if whole else len(writes) // 2
+    done = perform(_with_body(request, {"RequestItems": {table: writes[:middle]}})).content if middle else b"{}"
+    return response(request, {**json.loads(done), "UnprocessedItems": {table: writes[middle:]}})
+
+
+def _with_body(request: AWSPreparedRequest, changes: dict[str, Any]) -> AWSPreparedRequest:
+    """The same request with some members of its body changed."""
+    body = json.dumps(json.loads(request.body) | changes).encode()
+    headers = dict(request.headers) | {"Content-Length": str(len(body))}
+    return AWSPreparedRequest(request.method, request.url, headers, body, request.stream_output)
+
+
 def throttling(request: AWSPreparedRequest) -> AWSResponse:
-    return _refusal(request, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slowly"})
+    return response(
+        request, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slowly"}, status=400
+    )
 
 
 def conflict(request: AWSPreparedRequest) -> AWSResponse | None:
@@ -39,12 +56,13 @@ def conflict(request: AWSPreparedRequest) -> AWSResponse | None:
         items = json.loads(request.body)["TransactItems"]
         reasons = [{"Code": "TransactionConflict"}, *[{"Code": "None"} for _ in items[1:]]]
         body = {"__type": "x#TransactionCanceledException", "Message": "a rival", "CancellationReasons": reasons}
-        return _refusal(request, body)
+        return response(request, body, status=400)
     if name in ("UpdateItem", "PutItem", "DeleteItem"):
-        return _refusal(request, {"__type": "x#TransactionConflictException", "message": "a rival"})
+        return response(request, {"__type": "x#TransactionConflictException", "message": "a rival"}, status=400)
     return None
 
 
-def _refusal(request: AWSPreparedRequest, body: dict[str, Any]) -> AWSResponse:
+def response(request: AWSPreparedRequest, body: dict[str, Any], status: int = 200) -> AWSResponse:
+    """A response that the engine has not given."""
     content = json.dumps(body).encode()
-    return AWSResponse(request.url, 400, {"Content-Length": str(len(content))}, _Body(content))
+    return AWSResponse(request.url, status, {"Content-Length": str(len(content))}, _Body(content))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from chatkeep.jobs.due import now_due
 from chatkeep.turns import repair
 from functions.sessions import cancelling
 from tests import graphs
@@ -122,7 +123,7 @@ class Story:
         self.held = False
 
     def sweep(self) -> None:
-        repair.sweep()
+        repair.end_leases(now_due())
 
     def views(self) -> Views:
         return views(self.dynamodb, self.user_id, self.session_id)

@@ -10,10 +10,10 @@ from chatkeep.messages import parts
 from chatkeep.turns import overflow
 from tests.cases import cases, one_in
 from tests.chat import deployment
-from tests.faults.injector import FOR_GOOD, Fault
+from tests.faults.injector import FOR_GOOD, OF_BATCHES, Fault
 from tests.faults.story import Impatient, Story
 
-FAULTS = [one for one in Fault if one not in FOR_GOOD]
+FAULTS = [one for one in Fault if one not in FOR_GOOD | OF_BATCHES]
 LEAVES_THE_CLIENT_WITHOUT_AN_ANSWER = (
     Fault.THROTTLED_FOR_LONG,
     Fault.TIMED_OUT_FOR_LONG,

@@ -343,7 +343,7 @@ class Savers(RuleBasedStateMachine):
 
 class TestSavers(Savers.TestCase):  # type: ignore[misc,name-defined]
     settings = settings(
-        max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "12")),
+        max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "6")),
         stateful_step_count=25,
         suppress_health_check=list(HealthCheck),
     )

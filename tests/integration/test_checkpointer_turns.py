@@ -142,7 +142,7 @@ def values(found: Any) -> Any:
 
 @given(steps=st.lists(steps, min_size=2, max_size=8))
 @settings(
-    max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("CHATKEEP_EXAMPLES", "6")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chatkeep import clock, sessions
 from chatkeep.clock import now, stamp
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
 from tests import graphs
@@ -131,7 +131,7 @@ def test_a_change_does_not_undo_a_later_time_that_is_written_between_its_read_an
 
     def come_between() -> None:
         watch.time += HOUR
-        writing.change(user_id, session_id, rival)
+        changing.change(user_id, session_id, rival)
         watch.time -= HOUR
 
     with before_it_is_dated(come_between, most=1):
@@ -190,7 +190,7 @@ def test_machines_whose_clocks_differ_never_set_a_session_back(
     def work(number: int) -> None:
         machine.ahead = timedelta(milliseconds=300 * (number - 3))
         for change in changes:
-            writing.change(user_id, session_id, change)
+            changing.change(user_id, session_id, change)
             reporting.record(user_id, session_id, Report(tokens=1), None)
 
     with ThreadPoolExecutor(6) as pool:

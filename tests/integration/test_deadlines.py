@@ -8,7 +8,8 @@ import pytest
 from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import RESERVE_SECONDS
-from chatkeep.models.session import Session, lease_shard
+from chatkeep.models import due
+from chatkeep.models.session import Session
 from functions.sweep.app import lambda_handler as sweep
 from infra.local.events import LambdaContext
 from tests import graphs
@@ -59,7 +60,7 @@ def died(api: Client) -> str:
         [
             Session.lease_turn_id.set("dead"),
             Session.lease_expires_at.set(milliseconds(now()) - 60_000),
-            Session.lease_shard.set(lease_shard(session_id)),
+            Session.lease_shard.set(due.shard(session_id)),
         ]
     )
     return session_id

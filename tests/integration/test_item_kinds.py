@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import LaterFormatError
-from chatkeep.kinds import KINDS, Kind, Table, kind_of
+from chatkeep.kinds import KINDS, Kind, Removal, Table, kind_of
 from chatkeep.models.session import Session
 from infra.local.template import load_routes
 from tests.chat import deployment
@@ -39,7 +39,7 @@ class Story:
     def tell(self, method: str, resource: str) -> None:
         """Make a request of this route."""
         message_id = self.answers[-1] if self.answers else str(uuid4())
-        path = resource.format(session_id=self.session_id, message_id=message_id)
+        path = resource.format(session_id=self.session_id, message_id=message_id, deletion_id=uuid4())
         headers = {"Idempotency-Key": key} if (key := self.draw(st.sampled_from(["", "a", "b"]))) else {}
         body = self.draw(BODIES[method, resource]) if (method, resource) in BODIES else None
         response = self.api.request(method, path, headers=headers, json=body)
@@ -55,6 +55,7 @@ BODIES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("PUT", "/sessions/{session_id}/messages/{message_id}/feedback"): st.just({"rating": "thumbs_up"}),
     ("POST", "/sessions/{session_id}/usage"): st.just({"tokens_used": 7}),
     ("PUT", "/preferences"): st.just({"default_temperature": 0.5}),
+    ("DELETE", "/me"): st.just({"confirm": "somebody else"}),
 }
 ROUTES = sorted({(route.method, route.path) for route in load_routes(STACK)})
 
@@ -96,8 +97,10 @@ def test_the_routes_leave_every_kind_of_the_sessions_table(dynamodb: Any) -> Non
     api.put("/preferences", json={"default_temperature": 0.5})
     for content in ("one two", LONG):
         assert api.post(f"{session}/messages", json={"content": content}).status == 200
+    api.delete(f"/sessions/{api.post('/sessions', json={}).json['session_id']}?permanent=true")
+    api.post("/sessions", json={"expire_after_days": 1})
     kinds = {kind.name for kind, _ in stored(dynamodb, story)}
-    assert {kind.name for kind in KINDS if kind.model} <= kinds
+    assert {kind.name for kind in KINDS if kind.model and kind.removal is not Removal.NEVER} <= kinds
     assert {"checkpoint", "head", "row"} <= kinds
 
 

@@ -10,6 +10,7 @@ from chatkeep import ids
 from chatkeep.deadline import Deadline
 from chatkeep.errors import LaterFormatError
 from chatkeep.idempotency import Claim
+from chatkeep.jobs.due import now_due
 from chatkeep.models.details import Details
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
@@ -75,10 +76,10 @@ def test_a_sweep_passes_over_a_session_that_it_cannot_read(
     for session_id in dead[::2]:
         make_later(Session.KEY.of(user_id, session_id))
     pass_time(timedelta(days=1))
-    assert repair.sweep() == 3
+    assert repair.end_leases(now_due()) == 3
     for session_id in dead[::2]:
         make_later(Session.KEY.of(user_id, session_id), 1)
-    assert repair.sweep() == 3
+    assert repair.end_leases(now_due()) == 3
 
 
 def test_the_usage_of_a_turn_whose_record_a_later_version_wrote_is_billed(

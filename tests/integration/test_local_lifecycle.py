@@ -43,6 +43,42 @@ def test_a_request_that_runs_is_finished_before_the_end(runner: Runner, tmp_path
         assert response.result().status_code == 200
 
 
+def test_an_event_that_runs_is_finished_before_the_end(runner: Runner, tmp_path: Path) -> None:
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    assert runner.invoke("ProbeFunction", {"path": "/wait", "body": f"1 {started} {ended}"}, "Event") == b""
+    wait_until(started.exists)
+    assert runner.stop() == 0
+    assert ended.exists()
+
+
+@pytest.mark.thorough
+def test_what_runs_at_the_end_may_still_invoke_functions(runner: Runner, tmp_path: Path) -> None:
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    with ThreadPoolExecutor(2) as threads, runner.client() as client:
+        request = threads.submit(client.post, "/wait", content=f"3 {started}")
+        wait_until(started.exists)
+        runner.invoke("ProbeFunction", {"path": "/open"})  # a second worker is there
+        end = threads.submit(runner.stop)
+        wait_until(lambda: not _listens(runner))
+        runner.invoke("ProbeFunction", {"path": "/wait", "body": f"4 {tmp_path / 'again'} {ended}"}, "Event")
+        assert (request.result().status_code, end.result()) == (200, 0)
+    assert ended.exists()
+
+
+def test_the_end_does_not_wait_for_an_events_next_try(runner: Runner) -> None:
+    runner.invoke("ProbeFunction", {"path": "/raise"}, "Event")
+    wait_until(lambda: any("ProbeFunction: ValueError" in line for line in runner.said))
+    started = time.monotonic()
+    assert runner.stop() == 0
+    assert time.monotonic() - started < 9
+
+
+def _listens(runner: Runner) -> bool:
+    address = urlsplit(runner.url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.hostname, address.port)) == 0
+
+
 def _send(runner: Runner, raw: bytes) -> socket.socket:
     address = urlsplit(runner.url)
     client = socket.create_connection((address.hostname, address.port))

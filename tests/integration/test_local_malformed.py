@@ -62,12 +62,15 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 @pytest.fixture
 def alive(runner: Runner) -> Iterator[Runner]:
-    """The runner, whose processes are afterwards the same as before and have shown no traceback."""
+    """The runner, whose processes are all still there afterwards and have shown no traceback.
+
+    A request that is not so odd may have started another function's worker.
+    """
     before = runner.children()
     yield runner
     with runner.client() as client:
         assert client.get("/sessions").status_code == 200
-    assert runner.children() == before
+    assert set(before) <= set(runner.children())
     assert [line for line in runner.said if "Traceback" in line] == []
 
 

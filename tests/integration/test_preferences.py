@@ -12,6 +12,7 @@ DEFAULTS = {
     "default_max_tokens": 4096,
     "enable_auto_summarization": True,
     "custom_system_prompt": "",
+    "default_expire_after_days": None,
 }
 OWN = {
     "default_model": "bedrock:some-model",
@@ -19,6 +20,7 @@ OWN = {
     "default_max_tokens": 200_000,
     "enable_auto_summarization": False,
     "custom_system_prompt": "é" * 16_384,
+    "default_expire_after_days": 30,
 }
 
 

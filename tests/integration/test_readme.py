@@ -1,52 +1,26 @@
-"""The README's conversation, line by line as it is printed."""
+"""The README's conversation and the life of its session, line by line as they are printed."""
 
-import json
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tests.client import Client, Response
+import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-CONVERSATION = README.split("\n## A conversation\n", 1)[1].split("```")[1]
+from tests.chat import new_session, sent
+from tests.client import Client
+from tests.curl import blocks, carried_out
+from tests.jobs import carry_out_jobs
 
-
-def said(api: Client) -> Iterator[Response]:
-    """The answer to each call; the session's id is the one that the first one is answered."""
-    variables = {"$API": "", "$ID": ""}
-    for line in CONVERSATION.splitlines():
-        if line.startswith("call "):
-            answer = call(api, [expanded(word, variables) for word in shlex.split(line, comments=True)[1:]])
-            variables["$ID"] = variables["$ID"] or answer.json["session_id"]
-            yield answer
-
-
-def expanded(word: str, variables: dict[str, str]) -> str:
-    for name, value in variables.items():
-        word = word.replace(name, value)
-    return word
-
-
-def call(api: Client, words: list[str]) -> Response:
-    """Send the request that curl sends with these arguments."""
-    options: dict[str, Any] = {}
-    headers, path = {}, ""
-    rest = iter(words)
-    for word in rest:
-        if word == "-d":
-            options["json"] = json.loads(next(rest))
-        elif word == "-H":
-            name, _, value = next(rest).partition(": ")
-            headers[name] = value
-        else:
-            path = word
-    return api.request("POST" if options else "GET", path, headers=headers, **options)
+README = Path(__file__).parents[2] / "README.md"
+(CONVERSATION,), (END,) = blocks(README, "A conversation"), blocks(README, "Its end")
 
 
 def test_the_conversation_of_the_readme_goes_as_printed(api: Client) -> None:
-    created, first, second, transcript, found = said(api)
-    assert [one.status for one in (created, first, second, transcript, found)] == [201, 200, 200, 200, 200]
+    variables: dict[str, str] = {}
+    answers = []
+    for answer in carried_out(api, CONVERSATION, variables):
+        variables.setdefault("ID", answer.json.get("session_id", ""))
+        answers.append(answer)
+    created, first, second, transcript, found = answers
+    assert [one.status for one in answers] == [201, 200, 200, 200, 200]
     shown = [message["content"] for message in transcript.json["messages"]]
     assert shown == [second.json["message"]["content"], "What is my name?"]
     assert first.json["user_message"]["content"].startswith("My name is Ada.")
@@ -54,4 +28,20 @@ def test_the_conversation_of_the_readme_goes_as_printed(api: Client) -> None:
 
 
 def test_the_conversation_of_the_readme_has_eight_lines() -> None:
-    assert len(CONVERSATION.strip().splitlines()[1:]) == 8
+    text = README.read_text(encoding="utf-8").split("\n## A conversation\n", 1)[1].split("```")[1]
+    assert len(text.strip().splitlines()[1:]) == 8
+
+
+@pytest.mark.usefixtures("empty_tables")
+def test_the_end_of_the_session_goes_as_the_readme_prints_it() -> None:
+    alice = Client("alice")
+    variables = {"ID": new_session(alice)}
+    sent(alice, variables["ID"], "My name is Ada.")
+    answers = []
+    for answer in carried_out(alice, END, variables):
+        carry_out_jobs()
+        answers.append(answer)
+    assert [one.status for one in answers] == [200, 200, 202, 200, 202]
+    (receipt,) = answers[3].json["deletions"]
+    assert (receipt["deletion_id"], receipt["status"]) == (answers[2].json["deletion_id"], "done")
+    assert alice.get("/deletions").json["deletions"][0]["removed"]["sessions"] == 0

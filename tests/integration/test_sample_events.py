@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 
 from chatkeep.clock import milliseconds, now, stamp
+from chatkeep.models import due
 from chatkeep.models.day import Day
+from chatkeep.models.deletion import Deletion, DeletionKind
+from chatkeep.models.job import JobStatus
 from chatkeep.models.message import Message, Role
-from chatkeep.models.session import Session, lease_shard
+from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
@@ -25,13 +29,18 @@ EVENTS = Path(__file__).parents[1] / "events"
 SESSION = "0198c0de-5e55-7000-8000-000000000001"
 ANSWER = "0198c0de-5e55-7000-8000-0000000000a2"
 TURN = "0198c0de-5e55-7000-8000-0000000000f0"
+DELETION = "0198c0de-5e55-7000-8000-0000000000d1"
+USER = "0198c0de-0000-4000-8000-00000000a11c"
 FUNCTIONS = load_functions(STACK)
 GRANTED = permissions.granted(STACK)
 FUNCTION_OF = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower(): function
     for function, properties in STACK.of_type("AWS::Serverless::Function")
-    for event in properties["Events"]
-}
+    for event in properties.get("Events", ())
+} | {"carry_out_jobs": "PurgeFunction"}
+"""The function of each event: of those in the template, and of the one that other functions send."""
+WITHOUT_ANSWER = {"carry_out_jobs", "every_five_minutes", "orphans"}
+"""Events that nobody waits for an answer to."""
 
 THREAD = {"thread_id": SESSION, "model_name": "scripted:echo", "temperature": 0.7, "max_tokens": 4096}
 EXPECTED: dict[str, tuple[int, Any]] = {
@@ -40,6 +49,11 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "get_session": (200, {"session_id": SESSION, "model_name": "scripted:echo", "message_count": 1}),
     "update_session": (200, {"title": "Trip to Porto", "is_pinned": True, "temperature": 0}),
     "delete_session": (200, {"session_id": SESSION, "status": "deleted"}),
+    "restore_session": (200, {"session_id": SESSION, "status": "active", "purge_at": None}),
+    "change_sessions": (200, {"results": [{"session_id": SESSION, "status": 200}]}),
+    "list_deletions": (200, {"deletions": [{"deletion_id": DELETION, "status": "pending"}], "next_cursor": None}),
+    "get_deletion": (200, {"deletion_id": DELETION, "session_id": SESSION, "finished_at": None}),
+    "erase_user": (202, {"kind": "user", "session_id": None, "status": "pending"}),
     "list_messages": (200, {"messages": [{"message_id": ANSWER, "content": "To Lisbon"}], "next_cursor": None}),
     "get_message": (200, {"message_id": ANSWER, "content": "Lisbon", "content_characters": 9, "truncated": False}),
     "get_thread_config": (200, {"configurable": THREAD}),
@@ -77,17 +91,39 @@ def session(engine: Engine, user_id: str) -> Session:
     return stored
 
 
-def lease(session: Session, lasts: timedelta) -> None:
+def lease(session: Session, lasts: timedelta = timedelta(minutes=1)) -> None:
     """Have a turn run on the session, or have died on it."""
-    session.lease_turn_id, session.lease_shard = TURN, lease_shard(SESSION)
+    session.lease_turn_id, session.lease_shard = TURN, due.shard(SESSION)
     session.lease_expires_at = milliseconds(now() + lasts)
     session.save()
 
 
+def delete_softly(session: Session) -> None:
+    session.deleted_at, session.purge_at = stamp(now()), stamp(now() + timedelta(days=30))
+    session.save()
+
+
+def delete_for_good(session: Session) -> Deletion:
+    """Have the session be gone, and its contents due to be removed."""
+    session.deletion_id, session.place = DELETION, None
+    session.save()
+    job = Deletion(session.user_id, DELETION, kind=DeletionKind.SESSION, session_id=SESSION, requested_at=stamp(now()))
+    job.due_at, job.due_shard = milliseconds(now()), due.shard(DELETION)
+    job.save()
+    return job
+
+
+BEFORE: dict[str, Callable[[Session], Any]] = {
+    "cancel_turn": lease,
+    "restore_session": delete_softly,
+    "list_deletions": delete_for_good,
+    "get_deletion": delete_for_good,
+}
+"""What has become of the session when an event arrives."""
+
+
 def invoke(name: str, user_id: str) -> Any:
-    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    if "requestContext" in event:
-        event["requestContext"]["authorizer"]["claims"]["sub"] = user_id
+    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8").replace(USER, user_id))
     function = FUNCTIONS[FUNCTION_OF[name]]
     context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
     module, _, handler = function.handler.rpartition(".")
@@ -106,8 +142,7 @@ def is_part_of(expected: Any, actual: Any) -> bool:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_sample_event_is_answered_as_the_contract_says(name: str, session: Session, user_id: str) -> None:
-    if name == "cancel_turn":
-        lease(session, timedelta(minutes=1))
+    BEFORE.get(name, lambda _: None)(session)
     result = invoke(name, user_id)
     status, body = EXPECTED[name]
     assert result["statusCode"] == status, result["body"]
@@ -121,8 +156,25 @@ def test_the_scheduled_event_ends_the_lease_of_a_turn_that_died(session: Session
     assert (session.lease_turn_id, session.lease_shard) == (None, None)
 
 
+def test_the_event_of_jobs_removes_the_session_and_completes_the_receipt(session: Session, user_id: str) -> None:
+    job = delete_for_good(session)
+    assert invoke("carry_out_jobs", user_id) == {"left": 0}
+    job.refresh(consistent_read=True)
+    assert (job.status, job.messages, job.sessions, job.due_at) == (JobStatus.DONE, 1, 1, None)
+    assert Session.find(user_id, SESSION) is None
+    assert list(Message.query(Message(user_id, SESSION, ANSWER).pk, consistent_read=True)) == []
+
+
+def test_the_event_of_orphans_brings_a_session_back_into_its_list(session: Session, user_id: str) -> None:
+    place = session.place
+    session.update([Session.place.remove()])
+    assert invoke("orphans", user_id) == {"left": 0}
+    session.refresh(consistent_read=True)
+    assert session.place == place
+
+
 def test_there_is_one_sample_of_every_event_in_the_template() -> None:
-    assert {file.stem for file in EVENTS.glob("*.json")} == set(FUNCTION_OF) == {*EXPECTED, "every_five_minutes"}
+    assert {file.stem for file in EVENTS.glob("*.json")} == set(FUNCTION_OF) == {*EXPECTED, *WITHOUT_ANSWER}
 
 
 @pytest.mark.parametrize("name", EXPECTED)

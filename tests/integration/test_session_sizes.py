@@ -11,7 +11,7 @@ from chatkeep import ids
 from chatkeep.messages import fitting
 from chatkeep.models.details import Details
 from chatkeep.models.session import Session
-from functions.sessions.schemas import LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
+from functions.sessions.schemas.rules import LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
 from tests.client import Client, Response
 
 LAMBDA_BYTES = 6_291_456

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatkeep.models.totals import Totals
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing
 from tests.client import Client
 from tests.session_changes import delete
 
@@ -87,7 +87,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 def test_writers_of_different_fields_do_not_overwrite_each_other(api: Client, path: str, user_id: str) -> None:
     changes = [{field: value} for field, value in CHANGES.items() if field != "is_archived"]
     session_id = path.rpartition("/")[2]
-    at_once([partial(writing.change, user_id, session_id, change) for change in changes])
+    at_once([partial(changing.change, user_id, session_id, change) for change in changes])
     after = api.get(path).json
     assert [{name: after[name] for name in change} for change in changes] == changes
 
@@ -97,7 +97,7 @@ def test_a_session_that_is_pinned_and_archived_at_once_is_both_and_counted_once(
 ) -> None:
     changes = [{"is_pinned": True}, {"is_archived": True}] * 4
     session_id = path.rpartition("/")[2]
-    at_once([partial(writing.change, user_id, session_id, change) for change in changes])
+    at_once([partial(changing.change, user_id, session_id, change) for change in changes])
     (listed,) = api.get("/sessions?status=all").json["sessions"]
     assert (listed["is_pinned"], listed["status"]) == (True, "archived")
     assert counts(user_id) == (0, 1, 0)
@@ -170,10 +170,3 @@ def test_a_foreign_session_cannot_be_changed(api: Client, path: str, method: str
     response = getattr(api.as_user("somebody-else"), method)(path, **body)
     assert (response.status, response.json["code"]) == (404, "session_not_found")
     assert api.get(path).json == before
-
-
-def test_a_permanent_delete_is_refused_as_long_as_there_is_none(api: Client, path: str) -> None:
-    response = api.delete(f"{path}?permanent=true")
-    assert (response.status, response.json["errors"][0]["field"]) == (422, "permanent")
-    assert api.get(path).json["status"] == "active"
-    assert api.delete(f"{path}?permanent=false").json["status"] == "deleted"

@@ -9,12 +9,12 @@ import pytest
 from chatkeep.models.details import Details
 from chatkeep.models.session import Session
 from chatkeep.sessions import placing
-from functions.sessions.schemas import DEEPEST_METADATA, LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
+from functions.sessions.schemas.rules import DEEPEST_METADATA, LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
 from tests.chat import sent
 from tests.client import Client
 from tests.wire import requests
 
-ROOM = placing.room(f"user-{uuid4()}")
+ROOM = placing.room(Session(f"user-{uuid4()}", str(uuid4())))
 LAMBDA_BYTES = 6 * 1024 * 1024
 SHORT, LONG = {"a": "short"}, {"a": "long " * 100}
 LARGEST_METADATA = {"a": "é" * ((LONGEST_METADATA_BYTES - 9) // 2)}
@@ -30,13 +30,13 @@ def create(api: Client, **fields: Any) -> str:
     return str(api.post("/sessions", json=fields).json["session_id"])
 
 
-@pytest.mark.parametrize("prompt", ["", "p" * (ROOM - 45)])
+@pytest.mark.parametrize("prompt", ["", "p" * (ROOM - 47)])
 def test_what_is_short_lies_in_the_header(api: Client, user_id: str, prompt: str) -> None:
     header, details = stored(user_id, create(api, custom_system_prompt=prompt, metadata=SHORT))
     assert (header.custom_system_prompt, header.metadata, details) == (prompt, SHORT, None)
 
 
-@pytest.mark.parametrize("prompt", ["p" * (ROOM - 28), "é" * (LONGEST_PROMPT_BYTES // 2)])
+@pytest.mark.parametrize("prompt", ["p" * (ROOM - 30), "é" * (LONGEST_PROMPT_BYTES // 2)])
 def test_what_is_long_lies_in_the_details(api: Client, user_id: str, prompt: str) -> None:
     session_id = create(api, custom_system_prompt=prompt, metadata=LONG)
     header, details = stored(user_id, session_id)

@@ -21,8 +21,9 @@ NUMBERS = {  # or what stands in a number's place
     "POST /sessions/{session_id}/usage": "tokens_used",
     "POST /sessions/{session_id}/messages": "content",
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": "rating",
+    "DELETE /me": "confirm",
 }
-WITH_BODY = list(NUMBERS)
+WITH_BODY = [*NUMBERS, "POST /sessions/bulk"]
 SESSION_FIELDS = [
     ("title", ["", "x" * 201, 1, None, ["a"]]),
     ("model_name", ["", "x" * 201, 1, None]),
@@ -32,6 +33,8 @@ SESSION_FIELDS = [
     ("custom_system_prompt", ["x" * 32_769, "é" * 16_385, 1, None]),
     ("metadata", [[], "{}", 1, None, {"a": "x" * 16_384}, {"a": "é" * 8_190}]),
     ("is_pinned", ["true", 0, None]),
+    ("tags", ["a", 1, None, {"a": "b"}, ["x"] * 21]),
+    ("expire_after_days", [0, -1, 3_651, 1.5, "1", True]),
 ]
 PREFERENCES_FIELDS = [
     ("default_model", ["", "x" * 201, 1, None]),
@@ -39,6 +42,7 @@ PREFERENCES_FIELDS = [
     ("default_max_tokens", [0, 200_001, 1.5, "1", True, None]),
     ("enable_auto_summarization", ["true", 1, None]),
     ("custom_system_prompt", ["x" * 32_769, 1, None]),
+    ("default_expire_after_days", [0, -1, 3_651, 1.5, "1", True]),
 ]
 USAGE_FIELDS = [
     ("message_count", [-1, 1.5, "1", True, None, 1_000_001]),
@@ -46,7 +50,17 @@ USAGE_FIELDS = [
     ("cost", [-0.01, "1", True, None, 1_000_000.01]),
 ]
 FIELDS = {
-    "POST /sessions": SESSION_FIELDS,
+    "POST /sessions": [
+        *SESSION_FIELDS,
+        ("session_id", ["", "bulk", "..", ID, "a/b", "x" * 101, 1, None]),
+        ("is_temporary", ["true", 0, None]),
+    ],
+    "POST /sessions/bulk": [
+        ("session_ids", [[], "x", 1, None, ["x"] * 101]),
+        ("action", ["purge", "", 1, None, ["pin"]]),
+        ("tag", ["t", "", 1, None]),
+    ],
+    "DELETE /me": [("confirm", ["", "somebody-else", 1, True, None])],
     "PATCH /sessions/{session_id}": [*SESSION_FIELDS, ("is_archived", ["false", 0, None])],
     "PUT /preferences": PREFERENCES_FIELDS,
     "POST /sessions/{session_id}/usage": USAGE_FIELDS,
@@ -59,7 +73,8 @@ FIELDS = {
         ("comment", ["x" * 5_001, 1]),
     ],
 }
-REQUIRED = {
+REQUIRED: dict[str, dict[str, Any]] = {
+    "POST /sessions/bulk": {"session_ids": ["x"], "action": "pin"},
     "POST /sessions/{session_id}/messages": {"content": "hello"},
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": {"rating": "thumbs_up"},
 }
@@ -230,7 +245,7 @@ def test_a_refusal_lists_no_more_fields_than_one_can_read(api: Client, route: st
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\tb", "\x7f"])
 @pytest.mark.parametrize("route", [route for route in WITH_BODY if route.startswith("POST")])
 def test_a_key_that_is_none_is_refused(api: Client, session_id: str, route: str, key: str) -> None:
-    body = {"POST /sessions": {}, "POST /sessions/{session_id}/usage": {"cost": 1}}.get(route, {"content": "hello"})
+    body = {"POST /sessions": {}, "POST /sessions/{session_id}/usage": {"cost": 1}, **REQUIRED}[route]
     assert fields_of(send(api, route, session_id, json=body, headers={"Idempotency-Key": key})) == ["Idempotency-Key"]
     assert api.get("/stats").json["total_sessions"] == 1
     assert api.get("/stats").json["total_messages"] == 0
@@ -267,7 +282,7 @@ def test_what_is_no_id_is_not_found(api: Client, route: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
 def test_without_a_token_there_is_no_answer(api: Client, method: str, path: str) -> None:
-    response = api.anonymous().request(method, path.format(session_id=ID, message_id=ID), json={})
+    response = api.anonymous().request(method, path.format(session_id=ID, message_id=ID, deletion_id=ID), json={})
     assert (response.status, response.json["code"]) == (401, "unauthorized")
     assert response.headers["content-type"] == "application/problem+json"
 
@@ -279,6 +294,6 @@ def test_a_route_that_is_none_is_not_found(api: Client, method: str, path: str) 
 
 
 def test_the_table_has_every_route_that_takes_a_body() -> None:
-    assert set(FIELDS) == {f"{method} {path}" for method, path in ROUTES if method in {"POST", "PUT", "PATCH"}} - {
-        "POST /sessions/{session_id}/cancel"
-    }
+    without = {f"POST /sessions/{{session_id}}/{action}" for action in ("cancel", "restore")}
+    taking = {f"{method} {path}" for method, path in ROUTES if method in {"POST", "PUT", "PATCH"} or path == "/me"}
+    assert set(FIELDS) == taking - without

@@ -15,7 +15,7 @@ from chatkeep.models.session import Session, Status
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 from chatkeep.usage import reporting
-from functions.sessions.schemas import UsageRecordView
+from functions.sessions.schemas.usage import UsageRecordView
 from tests.cases import cases, one_in
 from tests.chat import new_session
 from tests.client import Client

@@ -25,11 +25,12 @@ from chatkeep.errors import (
     TurnInProgressError,
 )
 from chatkeep.idempotency import Claim
+from chatkeep.jobs.due import now_due
 from chatkeep.models.day import Day
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing
 from chatkeep.turns import admission, attempt, engine, lease, overflow, queue, repair
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.billing import bill
@@ -113,7 +114,7 @@ def put(key: tuple[str, str], number: int) -> dict[str, Any]:
 @pytest.mark.usefixtures("empty_tables")
 def test_who_was_swept_can_do_nothing_though_nobody_has_taken_over(key: tuple[str, str]) -> None:
     lost = outlived(key)
-    assert repair.sweep() == 1
+    assert repair.end_leases(now_due()) == 1
     with pytest.raises(LeaseLostError):
         commit(lost, turn(key), answer(key), NoCheckpoint())
     assert not lease.release(lost)
@@ -125,19 +126,18 @@ def test_a_sweep_from_a_copy_leaves_whoever_has_taken_over(key: tuple[str, str],
     copy = sessions.header(*key)
     holds = take(key)
     monkeypatch.setattr(sessions, "header", lambda *_: copy)
-    assert repair.sweep() == 0
+    assert repair.end_leases(now_due()) == 0
     monkeypatch.undo()
     assert lease.release(holds)
 
 
 @pytest.mark.usefixtures("empty_tables")
-def test_a_sweep_whose_index_is_behind_leaves_whoever_has_taken_over(key: tuple[str, str], monkeypatch: Any) -> None:
+def test_a_sweep_whose_index_is_behind_leaves_whoever_has_taken_over(key: tuple[str, str]) -> None:
     found = outlived(key)
     holds = take(key)
-    monkeypatch.setattr(repair, "_expired", lambda: [found])
-    assert repair.sweep() == 0
+    assert repair.end_leases([(found.pk, found.sk)]) == 0
     assert lease.release(holds)
-    assert repair.sweep() == 0
+    assert repair.end_leases([(found.pk, found.sk)]) == 0
 
 
 def test_a_message_by_a_clock_that_is_behind_is_not_the_last_one_in_time(key: tuple[str, str]) -> None:
@@ -161,10 +161,10 @@ def test_a_lease_outlasts_its_deadline_by_two_seconds_and_not_by_a_moment_more(
     assert lease.running_turn(sessions.header(*key)) == "turn"
     with pytest.raises(TakenError):
         take(key, "another")
-    assert repair.sweep() == 0
+    assert repair.end_leases(now_due()) == 0
     monkeypatch.setattr(clock, "read", lambda: end)
     assert lease.running_turn(holds) is None
-    assert [found.session_id for found in repair._expired()] == [key[1]]
+    assert list(now_due()) == [Session.KEY.of(*key)]
     assert take(key, "another").lease_turn_id == "another"
 
 
@@ -179,7 +179,7 @@ def test_a_session_that_takes_no_turns_gives_no_lease(key: tuple[str, str], chan
     elif change is None:
         delete(*key)
     else:
-        writing.change(*key, change)
+        changing.change(*key, change)
     with pytest.raises(refused):
         take(key)
     if change == "purge":

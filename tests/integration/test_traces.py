@@ -17,7 +17,7 @@ from tests.client import STACK
 from tests.collector import Collector, Received, collecting
 from tests.engines import with_tables
 from tests.lambda_function import Code
-from tests.marked import MARKS, SECRETS, SIGNATURES, Deployment, deployed, talk
+from tests.marked import MARKS, SECRETS, SIGNATURES, Deployment, deployed, remove, talk
 from tests.provider import openai
 from tests.provider.openai_replies import Reply, ToolCall
 
@@ -61,6 +61,7 @@ def traced() -> Iterator[Traced]:
             "OPENAI_BASE_URL": endpoint.url,
             "GRAPH": "tests.quoting_graph:quoting",
             "ALLOWED_MODELS": "*",
+            "JOBS_FUNCTION": "",
             **SECRETS,
         }
         stack = Stack(STACK.path, {"Tracing": "Active", "TracesEndpoint": collector.url})
@@ -68,6 +69,7 @@ def traced() -> Iterator[Traced]:
             talk(deployment, endpoint)
             session_id, turn, spans = with_a_tool(deployment, endpoint, collector)
             header = deployment.functions["ChatFunction"].api.traces[-1]
+            remove(deployment, tables)
         yield Traced(deployment, collector, session_id, turn, header, spans)
 
 
@@ -144,8 +146,10 @@ def test_a_request_to_dynamodb_says_its_operation_and_its_tables(traced: Traced)
 
 
 def test_each_request_of_each_function_is_one_trace_below_its_own_span_of_lambdas(traced: Traced) -> None:
-    outermost = [one for one in traced.collector.spans if one.name in {SEND, "scheduled run"} or one.kind == SERVER]
-    assert {one.resource["service.name"] for one in outermost} == {"sessions", "chat", "stats", "sweep"}
+    outermost = [
+        one for one in traced.collector.spans if one.name in {SEND, "scheduled run", "jobs"} or one.kind == SERVER
+    ]
+    assert {one.resource["service.name"] for one in outermost} == {"sessions", "chat", "stats", "sweep", "purge"}
     headers = [header for one in traced.deployment.functions.values() for header in one.api.traces]
     parents = {member for header in headers for member in header.split(";") if member.startswith("Parent=")}
     assert {f"Parent={one.parent_id}" for one in outermost} <= parents

@@ -24,6 +24,7 @@ from chatkeep.errors import (
     TurnInProgressError,
     TurnRolledBackError,
 )
+from chatkeep.jobs.due import now_due
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.turns import engine, lease, queue, repair, supervision
@@ -398,11 +399,11 @@ def test_a_clock_that_is_set_back_while_a_turn_runs_makes_no_negative_time(
 @pytest.mark.usefixtures("empty_tables")
 def test_the_sweep_ends_expired_leases_and_no_others(room: Room, pass_time: Callable[[timedelta], None]) -> None:
     first = room.running()
-    assert repair.sweep() == 0
+    assert repair.end_leases(now_due()) == 0
     assert room.header().lease_turn_id is not None
     pass_time(10 * MINUTE)
-    assert repair.sweep() == 1
-    assert repair.sweep() == 0
+    assert repair.end_leases(now_due()) == 1
+    assert repair.end_leases(now_due()) == 0
     room.gate.set()
     assert isinstance(first.exception(), LeaseLostError)
     room.settled()

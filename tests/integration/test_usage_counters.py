@@ -11,7 +11,7 @@ from chatkeep.models.day import Day
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
-from chatkeep.sessions import writing
+from chatkeep.sessions import changing
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
 from tests.client import Client
@@ -109,7 +109,7 @@ def test_reports_and_changes_at_once_are_all_kept(user_id: str, session_id: str)
     changes = [{"is_pinned": True}, {"title": "changed"}, {"is_archived": True}, {"is_pinned": False}]
     with ThreadPoolExecutor(8) as pool:
         reports = [pool.submit(reporting.record, user_id, session_id, Report(tokens=1), None) for _ in range(24)]
-        changed = [pool.submit(writing.change, user_id, session_id, change) for change in changes]
+        changed = [pool.submit(changing.change, user_id, session_id, change) for change in changes]
         for one in [*reports, *changed]:
             one.result()
     session = Session(user_id, session_id)

@@ -6,12 +6,15 @@ from chatkeep.aws.punctual import CONNECT_SECONDS
 from chatkeep.deadline import GATEWAY_SECONDS, LEASE_MARGIN_SECONDS, RESERVE_SECONDS
 from chatkeep.dynamodb.connection import READ_SECONDS, SILENT_ATTEMPTS
 from chatkeep.models.day import Day
+from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 from chatkeep.models.preferences import Preferences
+from chatkeep.models.scan import Scan
 from chatkeep.models.session import Session
+from chatkeep.models.timer import Timer
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 from infra.expansion import ROOT
@@ -30,7 +33,7 @@ def table(head: str) -> list[list[str]]:
 
 def test_the_budgets_are_those_of_the_code() -> None:
     timeouts = {name: function.timeout_seconds for name, function in load_functions(STACK).items()}
-    of_functions = [timeouts[name] for name in ("ChatFunction", "SessionsFunction", "SweepFunction")]
+    of_functions = [timeouts[name] for name in ("ChatFunction", "SessionsFunction", "SweepFunction", "PurgeFunction")]
     assert timeouts["StatsFunction"] == timeouts["SessionsFunction"]
     budgets = [[GATEWAY_SECONDS], of_functions, [RESERVE_SECONDS], [CONNECT_SECONDS, READ_SECONDS]]
     budgets += [[SILENT_ATTEMPTS], [LEASE_MARGIN_SECONDS]]
@@ -40,7 +43,8 @@ def test_the_budgets_are_those_of_the_code() -> None:
 def test_the_items_have_the_keys_of_the_models() -> None:
     items = [Session(*SESSION), Preferences("{user}"), Totals("{user}"), Answer("{user}", "{claim}")]
     items += [Message(*SESSION, "{uuid7}"), Part(*SESSION, "{message}", 0), Turn(*SESSION, "{id}"), Details(*SESSION)]
-    items += [Day("{user}", "{yyyy-mm-dd}")]
+    items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), Scan("{name}")]
+    items += [Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
     keys = {(item.pk, item.sk.replace("#0000", "#{number}")) for item in items}
     rows = table("| item of SessionsTable | pk | sk |")
     assert {(pk.strip("`"), sk) for _, pk, sks in rows for sk in re.findall(r"`(.+?)`", sks)} == keys

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from chatkeep import ids
 from chatkeep.clock import now, stamp
-from chatkeep.models.session import LONG, Session, lease_shard
+from chatkeep.models import due
+from chatkeep.models.session import LONG, Session
 from chatkeep.sessions import placing
 
 KILOBYTE = 1024
@@ -24,9 +25,17 @@ users = st.text(st.sampled_from("aé漢"), min_size=1).map(
 )
 users |= st.integers(1, 255).map(lambda length: "u" * length)
 objects = st.dictionaries(texts, texts, max_size=3)
+tags = st.lists(texts.map(lambda text: text[:50]), max_size=20)
 long_settings = st.fixed_dictionaries(
-    {"title": texts, "model_name": texts, "custom_system_prompt": texts, "metadata": objects, "model_options": objects}
+    {
+        **dict.fromkeys(("title", "model_name", "custom_system_prompt"), texts),
+        **dict.fromkeys(("metadata", "model_options"), objects),
+        "tags": tags,
+    }
 )
+chosen_ids = st.integers(1, 100).map(lambda length: "c" * length)
+ids_of_both = st.tuples(users, st.none()) | st.tuples(st.just(USER), chosen_ids)
+"""The ids that a user and a session have; where both are as long as they may be, the header is longer."""
 
 
 def item_bytes(session: Session) -> int:
@@ -41,13 +50,15 @@ def value_bytes(value: dict[str, Any]) -> int:
     return len(stored.encode()) if kind == "S" else 1
 
 
-def header(settings: dict[str, Any], user_id: str = USER) -> Session:
+def header(settings: dict[str, Any], user_id: str = USER, client_id: str | None = None) -> Session:
     """The longest that there is of a session while a turn runs: every counter large, every time set."""
     at, session_id = stamp(now()), ids.new()
-    outside = placing.apart(settings, placing.room(user_id))
+    outside = placing.apart(settings, placing.room(Session(user_id, session_id, client_id=client_id)))
     session = Session(
         user_id,
         session_id,
+        client_id=client_id,
+        expire_after_days=3_650,
         **(settings | dict.fromkeys(outside)),
         **dict.fromkeys(("created_at", "updated_at", "last_message_at"), at),
         **dict.fromkeys(("enable_summarization", "is_archived", "is_pinned", "written_ahead"), True),
@@ -57,7 +68,7 @@ def header(settings: dict[str, Any], user_id: str = USER) -> Session:
         temperature=1.234567,
         max_tokens=199_999,
         lease_expires_at=1_999_999_999_999,
-        lease_shard=lease_shard(session_id),
+        lease_shard=due.shard(session_id),
     )
     session.place_in_list()
     return session
@@ -68,9 +79,9 @@ def test_the_header_of_a_running_turn_is_within_a_kilobyte_whatever_the_settings
     assert item_bytes(header(settings)) <= KILOBYTE - RESERVE
 
 
-@given(long_settings, users)
-def test_so_is_one_of_a_cancelled_turn_of_any_user(settings: dict[str, Any], user_id: str) -> None:
-    session = header(settings, user_id)
+@given(long_settings, ids_of_both)
+def test_so_is_one_of_a_cancelled_turn_of_any_user(settings: dict[str, Any], both: tuple[str, str | None]) -> None:
+    session = header(settings, *both)
     session.cancel_turn_id, session.cancel_action = session.lease_turn_id, "roll_back"
     assert item_bytes(session) <= KILOBYTE
 
@@ -83,6 +94,7 @@ def test_a_long_title_and_a_long_model_name_leave_it_within_a_kilobyte(prompt: s
         "custom_system_prompt": prompt,
         "metadata": {},
         "model_options": {},
+        "tags": [],
     }
     assert item_bytes(header(settings)) <= KILOBYTE
 
@@ -94,6 +106,7 @@ def test_what_turns_and_lists_need_most_stays_in_the_header() -> None:
         "custom_system_prompt": "You are brief.",
         "metadata": {"team": "Nordics"},
         "model_options": {"reasoning_effort": "low"},
+        "tags": ["travel"],
     }
     assert placing.apart(settings, placing.ROOM_BYTES) == {}
     assert list(placing.apart({**settings, "metadata": {"a": "x" * 200}}, placing.ROOM_BYTES)) == ["metadata"]

@@ -13,7 +13,10 @@ from infra.idle_cost import TRACE, Item, bill, runs_a_month, total
 METRIC = {"MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}}}
 WIDGETS = [
     {"type": "text", "properties": {"markdown": "## Usage"}},
-    {"type": "metric", "properties": {"metrics": [[{"expression": "a / b"}], ["Ours", "Swept", "service", "sweep"]]}},
+    {
+        "type": "metric",
+        "properties": {"metrics": [[{"expression": "a / b"}], ["Ours", "LeasesRepaired", "service", "sweep"]]},
+    },
     {"type": "metric", "properties": {"metrics": [["Ours", "Turns", "service", "chat"], ["AWS/Lambda", "Errors"]]}},
 ]
 RESOURCES: dict[str, Any] = {

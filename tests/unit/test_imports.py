@@ -26,7 +26,7 @@ FLOORS = [
     {"aws", "clock", "deadline", "dynamodb", "errors", "formats", "ids", "model_names", "money", "retrying", "settings",
      "telemetry", "text", "tracing"},
     {"checkpoint_items", "kinds", "models"},
-    {"checkpointer", "idempotency", "messages", "sessions", "turns", "usage"},
+    {"checkpointer", "idempotency", "jobs", "messages", "removal", "sessions", "turns", "usage"},
     {"http"},
 ]  # fmt: skip
 """The modules and packages of chatkeep: ground, stored items, domain, edge. Each imports from its floor and below."""

@@ -57,6 +57,8 @@ def stack(folder: Path, *, value: str = "x", properties: str = "", resources: st
         ("!Select [1, !Split [',', 'a,b']]", "b"),
         ("!FindInMap [Sizes, !Ref Stage, memory]", "256"),
         ("!GetAtt Nested.Outputs.Name", "table-of-dev"),
+        ("!GetAtt One.Arn", "arn:aws:lambda:us-east-1:123456789012:function:One"),
+        ("!Ref One.Alias", "arn:aws:lambda:us-east-1:123456789012:function:One:live"),
         ("!Sub '${Nested.Outputs.Name}/${!Stage}/${AWS::Region}'", "table-of-dev/${Stage}/us-east-1"),
         ("!Sub ['${a}-${Stage}', {a: !Ref Stage}]", "dev-dev"),
     ],
@@ -109,6 +111,30 @@ def test_a_schedule_that_is_no_rate_is_refused(tmp_path: Path) -> None:
     events = "Events: {Sweep: {Type: Schedule, Properties: {Schedule: 'cron(0 12 * * ? *)'}}},"
     with pytest.raises(TemplateError, match="Sweep of One"):
         load_schedules(stack(tmp_path, properties=events))
+
+
+def scheduled(folder: Path, given: str) -> Any:
+    events = f"Events: {{Sweep: {{Type: Schedule, Properties: {{Schedule: rate(1 hour), {given}}}}}}},"
+    (schedule,) = load_schedules(stack(folder, properties=events))
+    return schedule.event
+
+
+def test_a_schedule_sends_its_input_in_place_of_an_event_of_eventbridge(tmp_path: Path) -> None:
+    assert scheduled(tmp_path, "Input: '{\"jobs\": []}'") == {"jobs": []}
+    assert scheduled(tmp_path, "")["source"] == "aws.events"
+
+
+@pytest.mark.parametrize("given", ["Input: '{jobs'", "Input: {jobs: []}"])
+def test_an_input_that_is_no_json_text_is_refused(tmp_path: Path, given: str) -> None:
+    with pytest.raises(TemplateError, match="Input of the schedule Sweep"):
+        scheduled(tmp_path, given)
+
+
+@pytest.mark.parametrize(
+    ("given", "retries"), [("", 2), ("EventInvokeConfig: {MaximumRetryAttempts: 0},", 0), ("EventInvokeConfig: {},", 2)]
+)
+def test_an_event_is_tried_again_as_often_as_the_template_says(tmp_path: Path, given: str, retries: int) -> None:
+    assert load_functions(stack(tmp_path, properties=given))["One"].retries == retries
 
 
 def test_the_api_is_read_with_its_headers(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PARAMETERS = load(TEMPLATE)["Parameters"]
 IN_WORDS = {"": "none", "0": "0: none"}
 CALLED_BY_THE_CLI = {"codedeploy": "deploy"}
 """Services whose command has another name than AWS's SDKs have: https://docs.aws.amazon.com/cli/latest/reference/deploy/"""
-OF_EVERY_COMMAND = {"query", "output"}
+OF_EVERY_COMMAND = {"query", "output", "cli-binary-format"}
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 each_manual = pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))

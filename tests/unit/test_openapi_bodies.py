@@ -12,19 +12,24 @@ from pydantic import BaseModel, ValidationError
 
 from chatkeep.errors import InvalidFieldError
 from functions.chat.schemas import NewFeedback, NewMessage
-from functions.sessions import schemas
 from functions.sessions.app import statuses
-from functions.sessions.schemas import NewPreferences, NewSession, NewUsage, SessionChanges
+from functions.sessions.schemas import rules
+from functions.sessions.schemas.body import Body
+from functions.sessions.schemas.bulk import BulkChange
+from functions.sessions.schemas.deletions import Confirmation
+from functions.sessions.schemas.preferences import NewPreferences
+from functions.sessions.schemas.sessions import NewSession, SessionChanges
+from functions.sessions.schemas.usage import NewUsage
 from functions.stats.reading import MOST_DAYS
 from tests import contract
 
 SCHEMAS: dict[str, Any] = contract.DOCUMENT["components"]["schemas"]
 LIST_PARAMETERS = contract.DOCUMENT["paths"]["/sessions"]["get"]["parameters"]
-WITHOUT_NULL = (NewSession, SessionChanges, NewPreferences, NewUsage)
-BODIES: tuple[type[BaseModel], ...] = (*WITHOUT_NULL, NewMessage, NewFeedback)
+OF_SESSIONS: tuple[type[Body], ...] = (NewSession, SessionChanges, NewPreferences, NewUsage, BulkChange, Confirmation)
+BODIES: tuple[type[BaseModel], ...] = (*OF_SESSIONS, NewMessage, NewFeedback)
 LENGTHS = (0, 1, 200, 201, 5_000, 5_001, 32 * 1024, 32 * 1024 + 1, 100_000, 100_001)
 NUMBERS = (-1, 0, 1, 2, 3, 200_000, 200_001, 10**6, 10**6 + 1, 10**12, 10**12 + 1, 0.5, -0.5, 2.5)
-WORDS = ("reject", "enqueue", "thumbs_up", "active")
+WORDS = ("reject", "enqueue", "thumbs_up", "active", "pin", "tag")
 VALUES = st.one_of(
     st.sampled_from(LENGTHS).map("x".__mul__),
     st.sampled_from(NUMBERS),
@@ -45,14 +50,19 @@ def test_the_api_takes_what_the_document_allows_and_nothing_else(body: type[Base
 def takes(body: type[BaseModel], sent: dict[str, Any]) -> bool:
     try:
         body.model_validate(sent)
-    except ValidationError:
+    except (ValidationError, InvalidFieldError):
         return False
     return True
 
 
-def test_nothing_but_the_question_and_the_rating_has_to_be_sent() -> None:
+def test_nothing_has_to_be_sent_but_what_a_request_is_about() -> None:
     required = {name: SCHEMAS[name]["required"] for body in BODIES if "required" in SCHEMAS[name := body.__name__]}
-    assert required == {"NewMessage": ["content"], "NewFeedback": ["rating"]}
+    assert required == {
+        "NewMessage": ["content"],
+        "NewFeedback": ["rating"],
+        "BulkChange": ["session_ids", "action"],
+        "Confirmation": ["confirm"],
+    }
 
 
 def test_a_default_is_told_in_words_because_generators_take_the_keyword_for_a_promise() -> None:
@@ -76,7 +86,11 @@ def lists(text: str) -> bool:
 
 @pytest.mark.parametrize(
     ("page", "noun", "path"),
-    [("SessionPage", "sessions", "/sessions"), ("MessagePage", "messages", "/sessions/{session_id}/messages")],
+    [
+        ("SessionPage", "sessions", "/sessions"),
+        ("MessagePage", "messages", "/sessions/{session_id}/messages"),
+        ("DeletionPage", "deletions", "/deletions"),
+    ],
 )
 def test_a_page_has_at_most_what_can_be_asked_for(page: str, noun: str, path: str) -> None:
     parameters = contract.DOCUMENT["paths"][path]["get"]["parameters"]
@@ -94,24 +108,26 @@ def test_an_answer_has_all_members_but_those_that_belong_to_some_problems() -> N
     assert {name: members for name, members in optional.items() if members} == {"Problem": {"errors", "turn_id"}}
 
 
-@pytest.mark.parametrize("body", WITHOUT_NULL, ids=lambda one: one.__name__)
-def test_a_body_may_leave_a_field_out_but_not_say_null(body: type[BaseModel]) -> None:
-    assert '"null"' not in json.dumps(SCHEMAS[body.__name__])
+@pytest.mark.parametrize("body", OF_SESSIONS, ids=lambda one: one.__name__)
+def test_a_body_may_leave_a_field_out_but_says_null_only_where_that_means_never(body: type[Body]) -> None:
+    members = SCHEMAS[body.__name__]["properties"]
+    with_null = {field for field, member in members.items() if '"null"' in json.dumps(member)}
+    assert with_null == body.nullable == {field for field in members if field.endswith("expire_after_days")}
 
 
 @pytest.mark.parametrize(
     ("field", "most_bytes"),
     [
-        ("custom_system_prompt", schemas.LONGEST_PROMPT_BYTES),
-        ("metadata", schemas.LONGEST_METADATA_BYTES),
-        ("model_options", schemas.LONGEST_OPTIONS_BYTES),
+        ("custom_system_prompt", rules.LONGEST_PROMPT_BYTES),
+        ("metadata", rules.LONGEST_METADATA_BYTES),
+        ("model_options", rules.LONGEST_OPTIONS_BYTES),
     ],
 )
 def test_a_limit_that_no_keyword_says_is_told_to_people_and_to_programs(field: str, most_bytes: int) -> None:
     member = SCHEMAS["NewSession"]["properties"][field]
     assert member["x-max-bytes"] == most_bytes
     assert f"{most_bytes:,} bytes" in member["description"]
-    assert member.get("x-max-depth") == (None if field == "custom_system_prompt" else schemas.DEEPEST_METADATA)
+    assert member.get("x-max-depth") == (None if field == "custom_system_prompt" else rules.DEEPEST_METADATA)
 
 
 @pytest.mark.parametrize("name", [name for name, schema in SCHEMAS.items() if "examples" in schema])
@@ -127,7 +143,7 @@ def test_the_main_bodies_have_an_example() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"created_at": "yesterday"}, {"session_id": "1"}, {"message_count": "2"}, {"status": "gone"}, {"unknown": 1}],
+    [{"created_at": "yesterday"}, {"session_id": "a/b"}, {"message_count": "2"}, {"status": "gone"}, {"unknown": 1}],
     ids=lambda one: next(iter(one)),
 )
 def test_an_answer_that_is_not_what_the_document_says_is_noticed(wrong: dict[str, Any]) -> None:
@@ -137,13 +153,17 @@ def test_an_answer_that_is_not_what_the_document_says_is_noticed(wrong: dict[str
         contract.check("GET", "/sessions/{session_id}", 200, {"content-type": "application/json"}, body)
 
 
+OF_OTHERS = {"user_id", "trace_id", "session_id"}
+"""Ids that may be others', and have a form of their own or none."""
+
+
 @pytest.mark.parametrize(("suffix", "format_"), [("_at", "date-time"), ("_id", "uuid")])
 def test_times_and_ids_have_their_format(suffix: str, format_: str) -> None:
     members = {
         f"{name}.{field}": member
         for name, schema in SCHEMAS.items()
         for field, member in schema.get("properties", {}).items()
-        if field.endswith(suffix) and field not in ("user_id", "trace_id")  # these are others' ids
+        if field.endswith(suffix) and field not in OF_OTHERS
     }
     assert members
     assert [place for place, one in members.items() if f'"{format_}"' not in json.dumps(one)] == []

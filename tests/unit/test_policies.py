@@ -9,6 +9,7 @@ from infra.expanded_stack import ExpandedStack
 from infra.expansion import TEMPLATE, expand
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
+from infra.local.template import load_functions
 from tests.client import STACK
 from tests.engines import Engine
 from tests.permissions import AccessDeniedError, granted, only, statements
@@ -18,6 +19,7 @@ EXPANDED = expand(load(TEMPLATE))
 ROLES = ExpandedStack(EXPANDED, {}).resources
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 GET_SECRET = "secretsmanager:GetSecretValue"
+INVOKE = "lambda:InvokeFunction"
 SESSIONS_TABLE = "chatkeep-SessionsTable"
 
 
@@ -28,7 +30,7 @@ def actions(function: str) -> set[str]:
 @pytest.mark.parametrize("function", STATEMENTS)
 def test_a_policy_names_each_action_and_none_on_a_whole_table(function: str) -> None:
     assert not any("*" in action or action.endswith("Table") for action in actions(function))
-    assert "dynamodb:Scan" not in actions(function)
+    assert function == "PurgeFunction" or "dynamodb:Scan" not in actions(function)
 
 
 @pytest.mark.parametrize("function", STATEMENTS)
@@ -47,13 +49,28 @@ def test_stats_only_reads() -> None:
     assert actions("StatsFunction") <= READS
 
 
+def test_only_what_removes_sessions_and_what_sets_their_timers_may_delete_items() -> None:
+    deleting = {name for name in STATEMENTS if "dynamodb:DeleteItem" in actions(name)}
+    assert deleting == {"PurgeFunction", "SessionsFunction"}
+    of_sessions = next(one for one in STATEMENTS["SessionsFunction"] if "dynamodb:DeleteItem" in one["Action"])
+    assert of_sessions["Resource"] == [STACK.nested("Storage").output("SessionsTableArn")]
+
+
+def test_jobs_are_handed_to_the_alias_of_purge_by_those_who_find_them_due_and_to_nothing_else() -> None:
+    invoking = {name: one["Resource"] for name in STATEMENTS for one in STATEMENTS[name] if INVOKE in one["Action"]}
+    alias = STACK.attribute("PurgeFunction.Alias", "Ref")
+    told = {name: one.environment["JOBS_FUNCTION"] for name, one in load_functions(STACK).items()}
+    assert invoking == {"SessionsFunction": [alias], "SweepFunction": [alias]}
+    assert told == {name: alias if name in invoking else "" for name in STATEMENTS}
+
+
 def test_a_function_reads_its_own_secret_and_no_other() -> None:
     keyed = statements(Stack(STACK.path, {"OpenAiKeyArn": "arn:key"}))
     reading = {
         name: one["Resource"] for name in keyed for one in keyed[name] if one["Action"][0].startswith("secretsmanager:")
     }
     assert reading == {
-        "SessionsFunction": [STACK.nested("Storage").output("CursorSecretArn")],
+        "SessionsFunction": [STACK.nested("Storage").output(f"{name}SecretArn") for name in ("Cursor", "Erasure")],
         "ChatFunction": ["arn:key"],
     }
     assert {one for name in STATEMENTS for one in actions(name) if "secret" in one} == {GET_SECRET}
@@ -61,7 +78,7 @@ def test_a_function_reads_its_own_secret_and_no_other() -> None:
 
 
 def test_only_chat_may_call_models_and_only_models() -> None:
-    known = ("dynamodb:", "secretsmanager:")
+    known = ("dynamodb:", "secretsmanager:", INVOKE)
     assert [name for name in STATEMENTS if any(not one.startswith(known) for one in actions(name))] == ["ChatFunction"]
     (models,) = [one for one in STATEMENTS["ChatFunction"] if one["Action"][0].startswith("bedrock:")]
     assert set(models["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
@@ -107,15 +124,18 @@ def test_only_this_api_and_the_schedule_may_invoke_a_function() -> None:
     for permission in ExpandedStack(EXPANDED, {}).of_type("AWS::Lambda::Permission").values():
         source = permission["SourceArn"]
         if permission["Principal"] == "events.amazonaws.com":
-            assert source == "SweepFunctionEveryFiveMinutes.Arn"
+            assert source in ("SweepFunctionEveryFiveMinutes.Arn", "PurgeFunctionOrphans.Arn")
         else:
             assert permission["Principal"] == "apigateway.amazonaws.com"
             assert ":123456789012:Api.Ref/" in source
 
 
-def test_only_chat_reaches_the_checkpoints() -> None:
-    reaching = {name for name, pairs in granted(STACK).items() if any("Checkpoints" in place for _, place in pairs)}
-    assert reaching == {"ChatFunction"}
+def test_only_chat_reaches_the_checkpoints_and_purge_which_reads_and_changes_none() -> None:
+    reaching = {
+        name: {action for action, place in pairs if "Checkpoints" in place} for name, pairs in granted(STACK).items()
+    }
+    assert {name for name, done in reaching.items() if done} == {"ChatFunction", "PurgeFunction"}
+    assert reaching["PurgeFunction"] == {"BatchWriteItem", "Query", "Scan"}
 
 
 def test_a_function_is_refused_what_its_policy_does_not_name(engine: Engine) -> None:

@@ -57,7 +57,7 @@ def test_codedeploy_may_do_what_aws_lets_it_do_for_lambda_and_nothing_else() -> 
     assert "Policies" not in role
 
 
-def test_every_alias_but_the_sweeps_is_moved_by_a_group_of_its_own() -> None:
+def test_every_alias_that_requests_go_to_is_moved_by_a_group_of_its_own() -> None:
     policies = update_policies(deployment("Canary10Percent5Minutes"))
     by = {name: one["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] for name, one in policies.items()}
     assert by == {f"{group.removesuffix('DeploymentGroup')}Aliaslive": f"{group}.Ref" for group in GROUPS}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatkeep import clock
-from chatkeep.errors import TooManyTurnsError
+from chatkeep.errors import SessionNotFoundError, TooManyTurnsError
 from chatkeep.models.totals import Totals
 from chatkeep.turns import slots
 from chatkeep.turns.lease import Sender
@@ -27,6 +27,7 @@ class Count:
 
     def __init__(self, limit: int) -> None:
         self.limit, self.user_id = limit, f"user-{uuid4()}"
+        Totals(self.user_id).save()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.held: dict[int, Sender] = {}
 
@@ -79,6 +80,21 @@ def sender(user_id: str, seconds: float = 60) -> Sender:
     return Sender(user_id, "session", "turn", clock.milliseconds(clock.now() + timedelta(seconds=seconds)))
 
 
+@pytest.fixture
+def user_id(engine: Any) -> str:
+    """A user with totals, as each one has who has a session."""
+    name = f"user-{uuid4()}"
+    Totals(name).save()
+    return name
+
+
+def test_a_user_who_was_erased_gets_no_slot_and_no_totals(engine: Any, user_id: str) -> None:
+    Totals(user_id).delete()
+    with pytest.raises(SessionNotFoundError):
+        slots.take(sender(user_id), 1)
+    assert list(Totals.query(Totals(user_id).pk)) == []
+
+
 def test_a_slot_is_given_back_though_a_turn_of_the_users_is_being_stored(engine: Any, user_id: str) -> None:
     mine = sender(user_id)
     slots.take(mine, 1)
@@ -97,5 +113,6 @@ def test_the_dead_are_removed_though_a_turn_of_the_users_is_being_stored(engine:
 
 
 def test_who_gives_back_a_slot_that_was_never_taken_leaves_no_item(engine: Any, user_id: str) -> None:
+    Totals(user_id).delete()
     slots.release(sender(user_id, 0))
     assert list(Totals.query(Totals(user_id).pk)) == []

@@ -17,6 +17,7 @@ TABLES = {name.rpartition("-")[2]: properties for name, properties in STACK.tabl
 SESSIONS, CHECKPOINTS = TABLES["SessionsTable"], TABLES["CheckpointsTable"]
 STORAGE = STACK.path.parent / "infra" / "storage.yaml"
 MODELS = Session._get_schema()
+SECRETS = ("CursorSecret", "ErasureSecret")
 
 
 def keys(schema: list[dict[str, str]]) -> dict[str, str]:
@@ -67,11 +68,14 @@ def test_a_production_table_is_encrypted_backed_up_and_protected() -> None:
         assert table["DeletionProtectionEnabled"]
 
 
-def test_a_table_outlives_its_stack_in_production_and_only_there() -> None:
-    for resource in load(STORAGE)["Resources"].values():
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            kept = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, kept)
+def test_tables_and_the_secret_that_names_the_erased_outlive_their_stack_in_production_and_only_there() -> None:
+    policy = {"Fn::If": ["IsProduction", "Retain", "Delete"]}
+    declared = load(STORAGE)["Resources"].items()
+    told = {name: (one.get("DeletionPolicy"), one.get("UpdateReplacePolicy")) for name, one in declared}
+    assert {name for name, policies in told.items() if policies == (policy, policy)} == {*TABLES, "ErasureSecret"}
+    assert {name: policies for name, policies in told.items() if policies != (policy, policy)} == {
+        "CursorSecret": (None, None)
+    }
 
 
 def test_a_named_table_is_used_instead_of_the_stacks_own() -> None:
@@ -89,7 +93,7 @@ def test_the_stacks_own_tables_stay_when_others_are_used() -> None:
     ("table", "variable", "functions"),
     [
         ("ExistingSessionsTable", "SESSIONS_TABLE", set(load_functions(STACK))),
-        ("ExistingCheckpointsTable", "CHECKPOINTS_TABLE", {"ChatFunction"}),
+        ("ExistingCheckpointsTable", "CHECKPOINTS_TABLE", {"ChatFunction", "PurgeFunction"}),
     ],
 )
 def test_functions_policies_and_dashboard_follow_a_named_table(table: str, variable: str, functions: set[str]) -> None:
@@ -106,16 +110,16 @@ def test_functions_policies_and_dashboard_follow_a_named_table(table: str, varia
 
 def test_the_indexes_of_a_named_table_are_reached_too() -> None:
     granted = statements(Stack(STACK.path, {"ExistingSessionsTable": "restored"}))
-    for function, index in (("SessionsFunction", "ActivityIndex"), ("SweepFunction", "LeasesIndex")):
+    for function, index in (("SessionsFunction", "ActivityIndex"), ("SweepFunction", "DueIndex")):
         resources = [resource for one in granted[function] for resource in one["Resource"]]
         assert f"arn:aws:dynamodb:us-east-1:123456789012:table/restored/index/{index}" in resources
 
 
 @pytest.mark.parametrize("key", ["", "arn:aws:kms:us-east-1:123456789012:key/0a1b"])
-def test_tables_and_secret_are_encrypted_with_the_key_that_is_named(key: str) -> None:
+def test_tables_and_secrets_are_encrypted_with_the_key_that_is_named(key: str) -> None:
     storage = Stack(STORAGE, {"KmsKeyArn": key})
-    ((_, secret),) = storage.of_type("AWS::SecretsManager::Secret")
-    assert secret.get("KmsKeyId", "") == key
+    secrets = dict(storage.of_type("AWS::SecretsManager::Secret"))
+    assert {name: secret.get("KmsKeyId", "") for name, secret in secrets.items()} == dict.fromkeys(SECRETS, key)
     for _, table in storage.of_type("AWS::DynamoDB::Table"):
         ours = {"SSEType": "KMS", "KMSMasterKeyId": key} if key else {}
         assert table["SSESpecification"] == {"SSEEnabled": True} | ours

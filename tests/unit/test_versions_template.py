@@ -9,6 +9,8 @@ import pytest
 from infra.expanded_stack import ExpandedStack
 from infra.expansion import TEMPLATE, expand
 from infra.local.intrinsics import PSEUDO_PARAMETERS, load
+from infra.local.stack import Stack as SourceStack
+from infra.local.template import load_schedules
 from tests.parameter_values import VALUES
 
 SOURCE = load(TEMPLATE)
@@ -77,14 +79,22 @@ def test_every_request_goes_to_an_alias() -> None:
     assert {match and match.groups() for match in invoked} <= {(name, "Ref") for name in aliases(STACK)}
 
 
-def test_the_schedule_invokes_the_alias() -> None:
-    (rule,) = STACK.of_type("AWS::Events::Rule").values()
-    assert [target["Arn"] for target in rule["Targets"]] == ["SweepFunctionAliaslive.Ref"]
+def test_schedules_invoke_aliases() -> None:
+    invoked = [target["Arn"] for rule in STACK.of_type("AWS::Events::Rule").values() for target in rule["Targets"]]
+    assert sorted(invoked) == ["PurgeFunctionAliaslive.Ref", "SweepFunctionAliaslive.Ref"]
 
 
 def test_only_aliases_may_be_invoked() -> None:
     allowed = {one["FunctionName"] for one in STACK.of_type("AWS::Lambda::Permission").values()}
     assert allowed == {f"{name}.Ref" for name in aliases(STACK)}
+
+
+def test_an_invocation_of_purge_that_came_to_nothing_is_left_to_the_sweep() -> None:
+    ((name, config),) = STACK.of_type("AWS::Lambda::EventInvokeConfig").items()
+    assert (config["FunctionName"], config["Qualifier"]) == ("PurgeFunction.Ref", "live"), name
+    (schedule,) = (one for one in load_schedules(SourceStack(TEMPLATE, {})) if one.function == "SweepFunction")
+    assert config["MaximumRetryAttempts"] == 0
+    assert config["MaximumEventAgeInSeconds"] <= schedule.seconds
 
 
 def test_a_deployment_without_changes_publishes_nothing() -> None:

@@ -12,6 +12,12 @@ def handle(event, context):
         os._exit(3)
     if path == "/raise":
         raise ValueError("on demand")
+    if path == "/count":  # in a file, and fail
+        with Path(event["body"]).open("a") as file:
+            file.write("x")
+        raise ValueError("not counted enough")
+    if path == "/unspeakable":
+        return {1, 2}
     if path == "/nonsense":
         return "not a response"
     if path.startswith("/wait"):
