@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 from chatkeep import ids
 from chatkeep.checkpoint_items import keys
@@ -128,9 +129,9 @@ def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
         "custom_system_prompt": MARKS["prompt"],
         "model_name": "openai:tiny",
         "tags": [MARKS["tag"]],
-        "session_id": MARKS["sessionid"],
+        "session_id": f"{MARKS['sessionid']}-{uuid4()}",
     }
-    api.request("POST", "/sessions", {**session, "session_id": f"{MARKS['sessionid']}-too"})
+    api.request("POST", "/sessions", {**session, "session_id": f"{MARKS['sessionid']}-{uuid4()}"})
     path = f"/sessions/{api.request('POST', '/sessions', session)['session_id']}"
     answered = _send(api, path, endpoint, Reply(words=[MARKS["answer"]]))
     comment = {"rating": "thumbs_up", "comment": MARKS["comment"]}

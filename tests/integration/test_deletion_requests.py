@@ -286,3 +286,11 @@ def test_no_key_brings_back_a_removed_session_itself(api: Client) -> None:
     assert (refused.status, refused.json["code"]) == (409, "session_deleted")
     carry_out_jobs()
     assert api.post("/sessions", json={"title": "secret"}, headers=KEY).json["session_id"] != session_id
+
+
+@pytest.mark.parametrize("query", ["permament=true", "Permanent=true", "permanent=true&now=1", "x=" + "y" * 300])
+def test_a_parameter_that_is_none_is_named_and_deletes_nothing(api: Client, query: str) -> None:
+    session_id = new_session(api)
+    refused = api.delete(f"/sessions/{session_id}?{query}")
+    assert (refused.status, refused.json["errors"][0]["detail"]) == (422, "is unknown")
+    assert api.get(f"/sessions/{session_id}").json["status"] == "active"
