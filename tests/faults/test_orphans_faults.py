@@ -20,8 +20,8 @@ FAULTS = (
     Fault.THROTTLED_FOR_LONG, Fault.TIMED_OUT_AFTER, Fault.TIMED_OUT_FOR_LONG, Fault.DIED_BEFORE, Fault.DIED_AFTER,
 )  # fmt: skip
 REQUESTS = 80
-CASES = list(product(FAULTS, range(REQUESTS)))[::7]
-"""A seventh of them, each fault at other requests."""
+CASES = list(product(FAULTS, range(REQUESTS)))[::13]
+"""One in thirteen, each fault at other requests."""
 
 
 @pytest.mark.parametrize(("fault", "at"), one_in(len(CASES), CASES))
