@@ -1,13 +1,13 @@
 """Jobs that are missing: timers that headers need, receipts of tombstones, erasures of users who are marked for one."""
 
-from chatkeep.clock import milliseconds, now, stamp
+from chatkeep import jobs
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.jobs.due import Keys
-from chatkeep.models import due
 from chatkeep.models.deletion import Deletion, DeletionKind, Erasure
 from chatkeep.models.session import Session
 from chatkeep.models.timer import Timer
 from chatkeep.models.totals import Totals
+from chatkeep.removal import erasing
 from chatkeep.sessions import timers
 from chatkeep.sessions.activity import MovedError
 from functions.purge.orphans.orphan import still
@@ -57,16 +57,7 @@ def record_erasure(user_id: str) -> list[Keys] | None:
     totals = Totals.find(user_id)
     if totals is None or totals.erasure_id is None or Erasure.find(totals.erasure_digest, totals.erasure_id):
         return None
-    at = now()
-    erasure = Erasure(
-        totals.erasure_digest,
-        totals.erasure_id,
-        kind=DeletionKind.USER,
-        subject=user_id,
-        requested_at=stamp(at),
-        due_at=milliseconds(at),
-        due_shard=due.shard(totals.erasure_id),
-    )
+    erasure = erasing.job(user_id, totals.erasure_digest, totals.erasure_id)
     with Transaction() as transaction:
         mine, keys = still(totals, "erasure_id"), (totals.pk, totals.sk)
         transaction.check(Totals, keys, mine, otherwise=MovedError())
@@ -76,15 +67,12 @@ def record_erasure(user_id: str) -> list[Keys] | None:
 
 def new_deletion(user_id: str, deletion_id: str, session_id: str, totals: Totals | None) -> Deletion:
     """A deletion that is due; of a user without totals, who was erased, no receipt is to stay."""
-    at = now()
     return Deletion(
         user_id,
         deletion_id,
         kind=DeletionKind.USER if totals is None else DeletionKind.SESSION,
         session_id=session_id,
-        requested_at=stamp(at),
-        due_at=milliseconds(at),
-        due_shard=due.shard(deletion_id),
+        **jobs.asked_for(deletion_id),
     )
 
 

@@ -6,14 +6,15 @@ job due, and afterwards, if the claimer died, somebody does. All that an attempt
 is its own.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chatkeep import deadline
-from chatkeep.clock import milliseconds, now
+from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.dynamodb.transaction import update_if
+from chatkeep.models.due import shard
 from chatkeep.models.job import Job, JobStatus
 
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -27,6 +28,12 @@ STUCK_ATTEMPTS = 5
 
 class ClaimLostError(Exception):
     """The claim is another's by now, or the job is done."""
+
+
+def asked_for(name: str) -> dict[str, Any]:
+    """The attributes of a job that is asked for now and due at once; `name` tells its place in the index."""
+    at = now()
+    return {"requested_at": stamp(at), "due_at": milliseconds(at), "due_shard": shard(name)}
 
 
 def claim(job: Job) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from chatkeep import jobs
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
+from chatkeep.jobs.due import Keys
 from chatkeep.models.deletion import Deletion, Erasure, Removal
 from chatkeep.models.job import Job
 from chatkeep.models.timer import Timer
@@ -16,7 +17,6 @@ from chatkeep.removal.purging import Purge
 from chatkeep.telemetry import logger, metrics
 
 KINDS: tuple[type[Job], ...] = (Timer, Deletion, Erasure)
-Keys = tuple[str, str]
 
 
 def job_with(keys: Keys) -> Job | None:

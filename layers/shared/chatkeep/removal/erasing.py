@@ -10,10 +10,8 @@ from contextlib import suppress
 from pynamodb.expressions.condition import Condition
 
 from chatkeep import ids, jobs
-from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionChangedError, UserBeingErasedError
-from chatkeep.models import due
 from chatkeep.models.deletion import DeletionKind, Erasure
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
@@ -45,16 +43,8 @@ def begin(user_id: str, owner: str) -> Erasure:
     `owner` is the user's digest. From then on the user gets no new session and no new preferences. Raises
     UserBeingErasedError where an erasure ends at this very moment.
     """
-    deletion_id, at = ids.new(), now()
-    erasure = Erasure(
-        owner,
-        deletion_id,
-        kind=DeletionKind.USER,
-        subject=user_id,
-        requested_at=stamp(at),
-        due_at=milliseconds(at),
-        due_shard=due.shard(deletion_id),
-    )
+    deletion_id = ids.new()
+    erasure = job(user_id, owner, deletion_id)
     try:
         with Transaction() as transaction:
             nobody = Totals.erasure_id.does_not_exist()
@@ -68,6 +58,11 @@ def begin(user_id: str, owner: str) -> Erasure:
             raise UserBeingErasedError from None
         return known
     return erasure
+
+
+def job(user_id: str, owner: str, deletion_id: str) -> Erasure:
+    """The erasure of a user, due at once."""
+    return Erasure(owner, deletion_id, kind=DeletionKind.USER, subject=user_id, **jobs.asked_for(deletion_id))
 
 
 def finish(job: Erasure, purge: Purge) -> None:

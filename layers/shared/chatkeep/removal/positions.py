@@ -34,7 +34,7 @@ def _forget(named: Callable[[str, str], bool]) -> None:
         begin_again(scan)
 
 
-def begin_again(scan: Scan) -> bool:
-    """Have the next run read the table from its beginning; say whether the position was still the one in `scan`."""
+def begin_again(scan: Scan) -> None:
+    """Have the next run read the table from its beginning, unless another one has gone on since `scan` was read."""
     as_it_was = as_read(Scan.after_pk, scan.after_pk) & as_read(Scan.after_sk, scan.after_sk)
-    return update_if(scan, [Scan.after_pk.remove(), Scan.after_sk.remove()], as_it_was)
+    update_if(scan, [Scan.after_pk.remove(), Scan.after_sk.remove()], as_it_was)

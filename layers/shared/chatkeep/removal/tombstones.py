@@ -6,11 +6,10 @@ not in any more; the session is in no list and in no total. The header itself go
 
 from pynamodb.expressions.condition import Condition
 
-from chatkeep import ids
-from chatkeep.clock import milliseconds, now, stamp
+from chatkeep import ids, jobs
+from chatkeep.clock import now, stamp
 from chatkeep.dynamodb.transaction import Transaction, as_read
 from chatkeep.errors import SessionNotFoundError
-from chatkeep.models import due
 from chatkeep.models.deletion import Deletion, DeletionKind
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
@@ -89,14 +88,12 @@ def _unchanged(session: Session) -> Condition:
 
 
 def _deletion(session: Session, kind: DeletionKind) -> Deletion:
-    deletion_id, at = ids.new(), now()
+    deletion_id = ids.new()
     return Deletion(
         session.user_id,
         deletion_id,
         kind=kind,
         session_id=session.session_id,
         shown_id=session.client_id,
-        requested_at=stamp(at),
-        due_at=milliseconds(at),
-        due_shard=due.shard(deletion_id),
+        **jobs.asked_for(deletion_id),
     )
