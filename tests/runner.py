@@ -80,9 +80,9 @@ class Runner:
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(30)
 
-    def children(self) -> list[int]:
-        """The processes below the runner, all generations."""
-        return _below(self.process.pid)
+    def children(self, command: str = "") -> list[int]:
+        """The processes below the runner, all generations: those whose command line has `command` in it."""
+        return _below(self.process.pid, command)
 
     def kill(self, *, with_children: bool = True) -> None:
         """Kill all of its processes at once, as a power cut would."""
@@ -92,11 +92,18 @@ class Runner:
         self.process.wait(30)
 
 
-def _below(parent: int) -> list[int]:
-    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in table.splitlines()]
-    children = [pid for pid, parent_of in pairs if parent_of == parent]
-    return children + [pid for child in children for pid in _below(child)]
+def _below(parent: int, command: str) -> list[int]:
+    # -ww: else a command line ends at the width of a terminal, and what it names is found or not by the tree's path
+    table = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    processes = [line.split(maxsplit=2) for line in table.stdout.splitlines()]
+
+    def descendants(of: int) -> Iterator[tuple[int, str]]:
+        for pid, above, *args in processes:
+            if int(above) == of:
+                yield int(pid), "".join(args)
+                yield from descendants(int(pid))
+
+    return [pid for pid, args in descendants(parent) if command in args]
 
 
 def start(

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,11 +123,9 @@ def test_a_deletion_that_was_accepted_survives_the_death_of_everything(tmp_path:
 
 def kill_the_purge(runner: Runner) -> None:
     """Kill the workers of the purge function and nothing else."""
-    table = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    processes = {int(pid): command for pid, command in (line.split(maxsplit=1) for line in table.splitlines())}
-    mine = [pid for pid in runner.children() if "functions.purge" in processes.get(pid, "")]
-    assert mine
-    for pid in mine:
+    workers = runner.children("functions.purge")
+    assert workers
+    for pid in workers:
         os.kill(pid, signal.SIGKILL)
 
 
