@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions.chat import agent
-from functions.chat.settings import settings
+from chatkeep.agent import graph as agent
+from chatkeep.agent.settings import settings
 from tests.client import Client, Response
 
 
@@ -24,7 +24,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) ->
 
 
 def _forget() -> None:
-    from functions.chat import runtime  # it imports the models, which read the engine's address
+    from chatkeep.agent import runtime  # it imports the models, which read the engine's address
 
     settings.cache_clear()
     runtime.tools.cache_clear()

@@ -48,7 +48,7 @@ os.environ |= {
     "OPENAI_OPTIONS": "{}",
     "LOCAL_MODEL_URL": "",
     "TURNS_PER_USER": "5",
-    "GRAPH": "functions.chat.agent:build_graph",
+    "GRAPH": "chatkeep.agent.graph:build_graph",
 }
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
     os.environ.pop(_name, None)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from chatkeep import ids
+from chatkeep.agent import runtime
 from chatkeep.deadline import Deadline
 from chatkeep.idempotency import Claim
 from chatkeep.turns import admission, engine, supervision
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
-from functions.chat import runtime
 from tests import graphs
 from tests.chat import deployment
 from tests.client import Client

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from chatkeep.agent.runtime import saver
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
-from functions.chat.runtime import saver
 from tests.client import Client
 
 ROLES = {"human": "user", "ai": "assistant", "tool": "tool"}

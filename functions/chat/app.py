@@ -1,22 +1,25 @@
 """Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages
+from chatkeep.agent import runtime, turn_metrics
+from chatkeep.http import turns
 from chatkeep.http.caller import claim, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
-from chatkeep.http.problems import Problem, documented, install
+from chatkeep.http.problems import documented, install
+from chatkeep.http.turns import NewMessage, TurnView
 from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.turns import engine
-from functions.chat import feedback, runtime, turn_metrics
-from functions.chat.schemas import NewFeedback, NewMessage, TurnView
+from functions.chat import feedback
+from functions.chat.schemas import NewFeedback
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
@@ -41,17 +44,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
     with turn_metrics.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
         measure(answer)
-    said = messages.view(answer.user_message)
-    message = messages.view(answer.message, messages.room_beside(said))
-    return TurnView(
-        turn_id=answer.turn.turn_id,
-        status=cast("Any", answer.turn.status),
-        user_message=said,
-        message=message,
-        usage=message.usage,
-        response_time_ms=int(answer.turn.response_time_ms),
-        error=answer.turn.error and Problem.model_validate(answer.turn.error),
-    )
+    return turns.view(answer)
 
 
 @app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409, 500))

@@ -14,9 +14,10 @@ from infra.local.stack import Stack
 
 @dataclass(frozen=True)
 class Function:
-    """One Lambda function; `layers` are the folders of its layers' sources."""
+    """One Lambda function; `folder` has its source, `layers` are the folders of its layers' sources."""
 
     name: str
+    folder: str
     handler: str
     environment: Mapping[str, str]
     layers: tuple[Path, ...]
@@ -58,6 +59,7 @@ def _function(logical_id: str, properties: dict[str, Any], layers: Mapping[str, 
     variables = properties.get("Environment", {}).get("Variables", {})
     return Function(
         name=logical_id,
+        folder=properties.get("CodeUri", ""),
         handler=properties["Handler"],
         environment={name: _variable(value) for name, value in variables.items()},
         layers=tuple(layers[layer] for layer in properties.get("Layers", []) if layer in layers),

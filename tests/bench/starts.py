@@ -15,8 +15,8 @@ from tests.build.built import FUNCTIONS, HOST_BUILT, PYTHON, WEIGHTS, environmen
 FIRST_MODEL = """
 import time
 from chatkeep.deadline import Deadline
-from functions.chat import providers, runtime
-from functions.chat.models.model_settings import ModelSettings
+from chatkeep.agent import providers, runtime
+from chatkeep.agent.models.model_settings import ModelSettings
 runtime.tools()
 providers.chat_model(ModelSettings({name!r}, 0.5, 100, {{}}, Deadline.within(25)))
 """

@@ -36,6 +36,8 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from chatkeep import ids
+from chatkeep.agent import runtime
+from chatkeep.agent.graph import build_graph
 from chatkeep.clock import day, now, stamp
 from chatkeep.deadline import Deadline
 from chatkeep.idempotency import Claim
@@ -43,8 +45,6 @@ from chatkeep.models.session import Session
 from chatkeep.turns import engine
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.tools import Tools
-from functions.chat import runtime
-from functions.chat.agent import build_graph
 from tests.bench import turn_cpu
 from tests.bench.checkpoint_graphs import ANSWER_BYTES, QUESTION_BYTES, text
 from tests.bench.meter import Meter, Usage

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from functions.chat.models import failures
+from chatkeep.agent.models import failures
 from tests import graphs
 from tests.chat import deployment, new_session, send
 from tests.client import Client
@@ -34,7 +34,7 @@ from tests.views import views
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES") or 20)
 SEED = os.environ.get("HOSTILE_SEED") or "0"
-BUILT_IN, TOOLED = "functions.chat.agent:build_graph", "tests.graphs:tooled"
+BUILT_IN, TOOLED = "chatkeep.agent.graph:build_graph", "tests.graphs:tooled"
 KINDS = [
     *[("openai", TOOLED), ("bedrock", TOOLED), ("openai", BUILT_IN), ("bedrock", BUILT_IN)],
     *[("openai", TOOLED), ("openai", BUILT_IN)] * 2,

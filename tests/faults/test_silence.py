@@ -73,7 +73,7 @@ def test_a_sweep_that_meets_silence_ends_before_it_is_killed(api: Client) -> Non
         lambda_handler({}, context)
 
 
-BUILT_IN = "functions.chat.agent:build_graph"
+BUILT_IN = "chatkeep.agent.graph:build_graph"
 
 
 @pytest.mark.parametrize("graph", cases([BUILT_IN, "tests.graphs:agent"], thorough=["tests.graphs:agent"]))

@@ -39,9 +39,9 @@ class Scenario:
 
 
 SCENARIOS = {
-    "a plain turn": Scenario("functions.chat.agent:build_graph", "how are you"),
-    "a turn with a key": Scenario("functions.chat.agent:build_graph", "how are you", key="k"),
-    "a repetition": Scenario("functions.chat.agent:build_graph", "how are you", key="k", first="how are you"),
+    "a plain turn": Scenario("chatkeep.agent.graph:build_graph", "how are you"),
+    "a turn with a key": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k"),
+    "a repetition": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k", first="how are you"),
     "a cancelled turn": Scenario("tests.graphs:patient", "think", key="k"),
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chatkeep import ids
+from chatkeep.agent import runtime
 from chatkeep.deadline import Deadline
 from chatkeep.errors import LaterFormatError
 from chatkeep.idempotency import Claim
@@ -20,7 +21,6 @@ from chatkeep.turns.admission import Strategy
 from chatkeep.turns.engine import Request
 from chatkeep.turns.events import Event, Token
 from chatkeep.turns.lease import Sender
-from functions.chat import runtime
 from tests.chat import new_session, send, sent
 from tests.client import Client
 from tests.views import views

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.chat.models import failures
+from chatkeep.agent.models import failures
 from tests.cases import cases
 from tests.chat import deployment, meanwhile, new_session, send, sent
 from tests.client import Client

@@ -90,7 +90,7 @@ def test_bedrock_is_sent_no_answer_of_reasoning_alone(
 
 
 @pytest.mark.parametrize("prompt", ["", " \n"])
-@pytest.mark.parametrize("graph", ["tests.graphs:tooled", "functions.chat.agent:build_graph"])
+@pytest.mark.parametrize("graph", ["tests.graphs:tooled", "chatkeep.agent.graph:build_graph"])
 def test_a_session_without_a_prompt_has_no_system_message(
     api: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, graph: str, prompt: str
 ) -> None:

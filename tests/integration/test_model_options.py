@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.chat.models.options import Wire
-from functions.chat.settings import ChatSettings
+from chatkeep.agent.models.options import Wire
+from chatkeep.agent.settings import AgentSettings
 from tests.cases import one_in
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
@@ -168,4 +168,4 @@ def test_an_option_that_is_not_the_users_to_set_is_refused_by_its_field(api: Cli
 @pytest.mark.parametrize("text", ["nonsense", "[]", "7", '"x"'])
 def test_a_deployments_options_that_are_no_object_fail_at_start_by_their_name(text: str) -> None:
     with pytest.raises(ValueError, match="OPENAI_OPTIONS"):
-        ChatSettings.read({"CHECKPOINTS_TABLE": "t", "GRAPH": "g", "OPENAI_OPTIONS": text})
+        AgentSettings.read({"CHECKPOINTS_TABLE": "t", "GRAPH": "g", "OPENAI_OPTIONS": text})

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.models import failures
+from chatkeep.agent.models.redaction import HIDDEN, redacted
 from chatkeep.clock import now
 from chatkeep.turns import supervision
-from functions.chat.models import failures
-from functions.chat.models.redaction import HIDDEN, redacted
 from functions.sessions import cancelling
 from tests.cases import one_in
 from tests.chat import deployment, meanwhile, new_session, send, sent

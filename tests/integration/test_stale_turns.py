@@ -10,6 +10,7 @@ import pytest
 from pynamodb.exceptions import PynamoDBException
 
 from chatkeep import clock, ids, messages, sessions
+from chatkeep.agent import runtime
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.internals import put_of
@@ -38,7 +39,6 @@ from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnReco
 from chatkeep.turns.engine import Request
 from chatkeep.turns.lease import CancelAction, Sender, TakenError
 from chatkeep.turns.queue import Ticket
-from functions.chat import runtime
 from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session

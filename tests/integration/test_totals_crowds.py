@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from chatkeep import retrying
+from chatkeep.agent import runtime
+from chatkeep.agent.graph import build_graph
 from chatkeep.deadline import Deadline
 from chatkeep.errors import ConflictError, SessionNotFoundError
 from chatkeep.jobs.due import now_due
@@ -21,8 +23,6 @@ from chatkeep.turns.engine import Request, send
 from chatkeep.turns.tools import Tools
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
-from functions.chat import runtime
-from functions.chat.agent import build_graph
 from functions.sessions import deletions
 from tests.bench.turns import Talker
 from tests.chat import new_session

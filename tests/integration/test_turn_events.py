@@ -7,6 +7,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from chatkeep import ids
+from chatkeep.agent import runtime
 from chatkeep.deadline import Deadline
 from chatkeep.idempotency import Claim
 from chatkeep.turns import engine
@@ -15,12 +16,11 @@ from chatkeep.turns.answers import Answer
 from chatkeep.turns.engine import Request
 from chatkeep.turns.events import Event, Opened, StepFinished, ThreadRead, Token
 from chatkeep.turns.progress import Progress
-from functions.chat import runtime
 from tests import graphs
 from tests.chat import deployment, new_session, sent
 from tests.client import Client
 
-GRAPHS = ["functions.chat.agent:build_graph", "tests.graphs:agent", "tests.graphs:hall", "tests.graphs:independent"]
+GRAPHS = ["chatkeep.agent.graph:build_graph", "tests.graphs:agent", "tests.graphs:hall", "tests.graphs:independent"]
 
 
 @pytest.fixture

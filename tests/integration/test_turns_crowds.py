@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from chatkeep import sessions
+from chatkeep.agent.runtime import graph_for, saver
 from chatkeep.deadline import Deadline
 from chatkeep.errors import TurnTooLargeError
 from chatkeep.models.session import Session
 from chatkeep.turns import overflow
-from functions.chat.runtime import graph_for, saver
 from tests.cases import cases
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client

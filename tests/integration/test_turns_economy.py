@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
+from chatkeep.agent import runtime
+from chatkeep.agent.graph import build_graph
 from chatkeep.deadline import Deadline
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.engine import Request, send
 from chatkeep.turns.tools import Tools
-from functions.chat import runtime
-from functions.chat.agent import build_graph
 from tests.bench import turns
 from tests.chat import new_session
 from tests.client import Client

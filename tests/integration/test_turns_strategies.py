@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatkeep import ids, sessions
+from chatkeep.agent import runtime
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
 from chatkeep.deadline import Deadline
@@ -32,7 +33,6 @@ from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.queue import Ticket
-from functions.chat import runtime
 from functions.sessions import cancelling
 from tests import graphs
 from tests.chat import deployment, new_session

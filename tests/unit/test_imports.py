@@ -26,7 +26,8 @@ FLOORS = [
     {"aws", "clock", "deadline", "dynamodb", "errors", "formats", "ids", "model_names", "money", "retrying", "settings",
      "telemetry", "text", "tracing"},
     {"checkpoint_items", "kinds", "models"},
-    {"checkpointer", "idempotency", "jobs", "messages", "removal", "sessions", "turns", "usage"},
+    {"agent", "checkpointer", "idempotency", "jobs", "messages", "removal", "sessions", "streams", "turns",
+     "usage"},
     {"http"},
 ]  # fmt: skip
 """The modules and packages of chatkeep: ground, stored items, domain, edge. Each imports from its floor and below."""
@@ -64,7 +65,16 @@ PRIVATE = {
 """The parts of PynamoDB that it may change in any version, and those that take or give its low-level items."""
 SDK = ("boto3", "botocore", "pynamodb")
 AGENTS = ("langchain", "langgraph", "langsmith")
-WITH_AGENTS = ("functions.chat", "chatkeep.checkpointer", "chatkeep.turns")
+WITH_AGENTS = (
+    "functions.chat",
+    "functions.stream",
+    "functions.worker",
+    "chatkeep.agent",
+    "chatkeep.checkpointer",
+    "chatkeep.http.turns",
+    "chatkeep.streams",
+    "chatkeep.turns",
+)
 LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
 """The exceptions: modules for functions that cancel turns or repair after them, and run none."""
 STARTS_WITH = {
@@ -234,13 +244,13 @@ def test_what_runs_no_turns_starts_with_few_packages(module: str) -> None:
 
 WITHOUT_OPENTELEMETRY = (
     "import sys; sys.modules['opentelemetry'] = None; "
-    "from functions.chat import app, providers, runtime; runtime.tools(); "
+    "from functions.chat import app; from chatkeep.agent import providers, runtime; runtime.tools(); "
     "providers.prepare('openai:tiny'); providers.prepare('bedrock:tiny')"
 )
 """Imports all that turns need; LangSmith takes OpenTelemetry where it finds it, so it lies in a layer of its own."""
 OF_CHAT = {
     "CHECKPOINTS_TABLE": "another-table",
-    "GRAPH": "functions.chat.agent:build_graph",
+    "GRAPH": "chatkeep.agent.graph:build_graph",
     "TURNS_PER_USER": "5",
     "DEFAULT_MODEL": "scripted:echo",
 }
@@ -266,5 +276,5 @@ def test_nothing_but_the_package_of_spans_knows_opentelemetry() -> None:
 
 @pytest.mark.parametrize(("provider", "package"), [("openai", "langchain_openai"), ("bedrock", "langchain_aws")])
 def test_what_a_turn_needs_is_imported_before_it_holds_its_session(provider: str, package: str) -> None:
-    prepare = "from functions.chat import runtime; runtime.tools()"
+    prepare = "from chatkeep.agent import runtime; runtime.tools()"
     assert package in loaded_by(prepare, **OF_CHAT | {"DEFAULT_MODEL": f"{provider}:some-model"})

@@ -11,7 +11,8 @@ from jsonschema import exceptions as schema_errors
 from pydantic import BaseModel, ValidationError
 
 from chatkeep.errors import InvalidFieldError
-from functions.chat.schemas import NewFeedback, NewMessage
+from chatkeep.http.turns import NewMessage
+from functions.chat.schemas import NewFeedback
 from functions.sessions.app import statuses
 from functions.sessions.schemas import rules
 from functions.sessions.schemas.body import Body

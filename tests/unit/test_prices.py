@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatkeep.agent.prices import price
+from chatkeep.agent.providers import PROVIDERS
 from chatkeep.turns.model_calls import ModelCall
-from functions.chat.prices import price
-from functions.chat.providers import PROVIDERS
 from tests.chat import deployment
 
 

@@ -5,8 +5,8 @@ import inspect
 import pytest
 from genai_prices.data import providers as listed
 
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.providers import MADE_HERE, PROVIDERS
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.providers import MADE_HERE, PROVIDERS
 
 PRICE_IDS = {provider.id for provider in listed}
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chatkeep import clock
+from chatkeep.agent.models.failures import explain
 from chatkeep.errors import ModelRateLimitedError
-from functions.chat.models.failures import explain
 
 
 class RefusedError(Exception):

@@ -27,7 +27,7 @@ from tests.wire import cancelled, refusing
 ROOT = Path(__file__).parents[2]
 MAY_SLEEP = {
     "layers/shared/chatkeep/retrying.py",
-    "functions/chat/models/scripted.py",  # the pauses of a script
+    "layers/shared/chatkeep/agent/models/scripted.py",  # the pauses of a script
 }
 
 

@@ -10,13 +10,13 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chatkeep import deadline
+from chatkeep.agent import runtime
+from chatkeep.agent.models.redaction import redacted
+from chatkeep.agent.settings import settings as chat_settings
 from chatkeep.aws import secrets
 from chatkeep.aws.secrets import MAX_AGE_SECONDS, PAUSE_SECONDS, READ_SECONDS, Secret
 from chatkeep.deadline import RESERVE_SECONDS
 from chatkeep.errors import InvalidFieldError, UnavailableError
-from functions.chat import runtime
-from functions.chat.models.redaction import redacted
-from functions.chat.settings import settings as chat_settings
 from functions.sessions import cursor
 from functions.sessions.settings import settings
 from tests.chat import deployment

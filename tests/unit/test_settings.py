@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.settings import AgentSettings
 from chatkeep.settings import Settings
-from functions.chat.settings import ChatSettings
 from functions.sessions.settings import SessionsSettings
 from infra.local.template import load_functions
 from tests.client import STACK
@@ -19,8 +19,8 @@ REQUIRED: list[tuple[Any, str, str]] = [
     (SessionsSettings, "SessionsFunction", "DEFAULT_ENABLE_SUMMARIZATION"),
     (SessionsSettings, "SessionsFunction", "RETENTION_DAYS"),
     (SessionsSettings, "SessionsFunction", "CURSOR_SECRET_ARN"),
-    (ChatSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
-    (ChatSettings, "ChatFunction", "GRAPH"),
+    (AgentSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
+    (AgentSettings, "ChatFunction", "GRAPH"),
 ]
 
 
@@ -43,11 +43,11 @@ def test_what_the_template_gives_is_enough_for_every_function() -> None:
     assert Settings.read(ENVIRONMENTS["StatsFunction"]).dynamodb_endpoint is None
     sessions = SessionsSettings.read(ENVIRONMENTS["SessionsFunction"])
     assert (sessions.default_temperature, sessions.default_enable_summarization) == (0.7, True)
-    chat = ChatSettings.read(ENVIRONMENTS["ChatFunction"])
+    chat = AgentSettings.read(ENVIRONMENTS["ChatFunction"])
     assert (chat.allow_scripted_models, chat.openai_base_url, chat.local_model_url) == (False, None, None)
 
 
 @pytest.mark.parametrize(("text", "allowed"), [("true", True), ("false", False), ("", False), ("True", False)])
 def test_scripted_models_are_allowed_by_the_word_true_alone(text: str, allowed: bool) -> None:
     environment = ENVIRONMENTS["ChatFunction"] | {"ALLOW_SCRIPTED_MODELS": text}
-    assert ChatSettings.read(environment).allow_scripted_models is allowed
+    assert AgentSettings.read(environment).allow_scripted_models is allowed

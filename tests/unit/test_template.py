@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,10 @@ def test_a_function_gets_the_variables_that_its_settings_read_and_no_others(func
 
 def settings_of(function: Function) -> Iterator[Any]:
     yield importlib.import_module("chatkeep.settings").Settings
-    module = function.handler.rsplit(".", 2)[0] + ".settings"
+    folder = STACK.path.parent / function.folder
+    if any("chatkeep.agent" in file.read_text(encoding="utf-8") for file in folder.rglob("*.py")):
+        yield importlib.import_module("chatkeep.agent.settings").AgentSettings
+    module = ".".join([*Path(function.folder).parts, "settings"])
     if importlib.util.find_spec(module):
         yield next(value for name, value in vars(importlib.import_module(module)).items() if name.endswith("Settings"))
 

@@ -77,7 +77,7 @@ def _calls(said: AIMessage) -> list[dict[str, Any]]:
 
 
 def _written(arguments: str | None) -> str:
-    """The arguments of an invalid call as the model wrote them; see `functions.chat.models.tool_calls`."""
+    """The arguments of an invalid call as the model wrote them; see `chatkeep.agent.models.tool_calls`."""
     with suppress(ValueError, RecursionError):
         if isinstance(raw := json.loads(arguments or ""), str):
             return raw

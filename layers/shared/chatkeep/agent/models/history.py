@@ -12,8 +12,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from chatkeep.agent.models.content import Content, cleaned, has_words, together
 from chatkeep.turns.encodable import as_json, storable
-from functions.chat.models.content import Content, cleaned, has_words, together
 
 NO_WORDS = "…"
 """Stands for a message that has to be there and has no words."""

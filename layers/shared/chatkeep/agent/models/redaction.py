@@ -3,8 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
+from chatkeep.agent.settings import settings
 from chatkeep.text import valid
-from functions.chat.settings import settings
 
 LONGEST = 300
 HIDDEN = "[hidden]"

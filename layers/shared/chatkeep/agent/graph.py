@@ -10,7 +10,7 @@ from langchain_core.messages import SystemMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, MessagesState, StateGraph
 
-from functions.chat.settings import settings
+from chatkeep.agent.settings import settings
 
 GraphFactory = Callable[[BaseChatModel, str, BaseCheckpointSaver[Any]], Any]
 """Makes a compiled graph with a `messages` channel from a model, a system prompt and the checkpointer."""

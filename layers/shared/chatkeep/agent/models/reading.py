@@ -7,12 +7,12 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
+from chatkeep.agent.models.content import CALLS, Block, Content
+from chatkeep.agent.models.tool_calls import Calls
 from chatkeep.text import Joiner
 from chatkeep.turns.call_recorder import ReadChunk
 from chatkeep.turns.encodable import storable
 from chatkeep.turns.reported import believable
-from functions.chat.models.content import CALLS, Block, Content
-from functions.chat.models.tool_calls import Calls
 
 FRAGMENTS = "call_fragments"
 """Where a provider's class leaves the fragments of calls that LangChain should not read itself."""

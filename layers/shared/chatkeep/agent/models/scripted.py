@@ -12,10 +12,10 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.settings import settings
 from chatkeep.errors import ModelNotSupportedError
 from chatkeep.turns.model_calls import MODEL_NAME
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.settings import settings
 
 SCRIPTS = ("echo", "slow", "fail")
 SLOW_SECONDS = 2.0

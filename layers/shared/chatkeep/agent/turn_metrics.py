@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from chatkeep.agent import prices
 from chatkeep.errors import (
     ConflictError,
     InvalidFieldError,
@@ -14,7 +15,6 @@ from chatkeep.errors import (
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import metrics
 from chatkeep.turns.answers import Answer
-from functions.chat import prices
 
 NOT_FAILURES = (ConflictError, InvalidFieldError, NotFoundError, TooManyTurnsError)
 ACCOUNT_CODES = {error.code for error in ModelAccountError.__subclasses__()}

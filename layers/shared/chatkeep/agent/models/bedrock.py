@@ -13,9 +13,9 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import run_in_executor
 
 from chatkeep import deadline
+from chatkeep.agent.models.careful import Careful
+from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.aws import hooks
-from functions.chat.models.careful import Careful
-from functions.chat.models.model_settings import ModelSettings
 
 READ_SECONDS = 30.0
 CONFIG = Config(

@@ -1,4 +1,4 @@
-"""The settings of the chat function, read from its environment."""
+"""The settings of the functions that run turns, read from their environment."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from chatkeep.settings import required
 
 
 @dataclass(frozen=True)
-class ChatSettings:
+class AgentSettings:
     """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
 
-    `openai_options` are those of the OpenAI-compatible endpoint: see `functions.chat.models.options`.
+    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`.
     """
 
     checkpoints_table: str
@@ -32,7 +32,7 @@ class ChatSettings:
     local_model_url: str | None
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "ChatSettings":
+    def read(cls, environment: Mapping[str, str]) -> "AgentSettings":
         """Raises KeyError naming the missing variable, ValueError for options that are no JSON object or no number."""
         default_model = environment.get("DEFAULT_MODEL") or ""
         return cls(
@@ -57,6 +57,6 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 @cache
-def settings() -> ChatSettings:
+def settings() -> AgentSettings:
     """This process's settings, read once."""
-    return ChatSettings.read(os.environ)
+    return AgentSettings.read(os.environ)

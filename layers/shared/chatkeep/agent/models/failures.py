@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 from langchain_core.exceptions import ContextOverflowError
 
+from chatkeep.agent.models.redaction import redacted
 from chatkeep.clock import now
 from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.errors import (
@@ -25,7 +26,6 @@ from chatkeep.errors import (
     ModelUnavailableError,
 )
 from chatkeep.retrying import jitter
-from functions.chat.models.redaction import redacted
 
 LONGEST_PAUSE = 2.0
 """The longest wait in seconds that a provider may ask for; the turn holds its session's lease meanwhile."""

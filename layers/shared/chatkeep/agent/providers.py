@@ -7,9 +7,9 @@ from importlib import import_module
 from langchain_core.language_models import BaseChatModel
 from pydantic import ValidationError
 
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.settings import settings
 from chatkeep.errors import FieldProblem, InvalidFieldError, ModelNotSupportedError
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.settings import settings
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Provider:
 
 
 PROVIDERS = {
-    "bedrock": Provider("functions.chat.models.bedrock", "aws"),
-    "openai": Provider("functions.chat.models.openai", "openai"),
-    "local": Provider("functions.chat.models.local"),
-    "scripted": Provider("functions.chat.models.scripted"),
+    "bedrock": Provider("chatkeep.agent.models.bedrock", "aws"),
+    "openai": Provider("chatkeep.agent.models.openai", "openai"),
+    "local": Provider("chatkeep.agent.models.local"),
+    "scripted": Provider("chatkeep.agent.models.scripted"),
     "anthropic": Provider(None, "anthropic"),
     "azure": Provider(None, "azure"),
     "google_genai": Provider(None, "google"),

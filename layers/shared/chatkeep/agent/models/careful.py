@@ -12,11 +12,11 @@ from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from chatkeep.agent.models.failures import pause
+from chatkeep.agent.models.history import admissible
+from chatkeep.agent.models.reading import FRAGMENTS, Reading
 from chatkeep.retrying import sleep, sleep_on_loop
 from chatkeep.turns.call_recorder import RefusedChunk
-from functions.chat.models.failures import pause
-from functions.chat.models.history import admissible
-from functions.chat.models.reading import FRAGMENTS, Reading
 
 
 class Careful(BaseChatModel):

@@ -14,14 +14,14 @@ from langchain_openai.chat_models.base import BaseChatOpenAI, _create_usage_meta
 from openai import APIError
 from pydantic import Field, SecretStr
 
+from chatkeep.agent.models.careful import Careful
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.models.openai_http import AsyncClient, Client, as_chunk
+from chatkeep.agent.models.options import Wire
+from chatkeep.agent.models.reading import FRAGMENTS
+from chatkeep.agent.settings import settings
 from chatkeep.errors import ModelNotSupportedError
 from chatkeep.turns.reported import MOST_TOKENS, believable
-from functions.chat.models.careful import Careful
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.models.openai_http import AsyncClient, Client, as_chunk
-from functions.chat.models.options import Wire
-from functions.chat.models.reading import FRAGMENTS
-from functions.chat.settings import settings
 
 DESCRIBES = ("model", "system_fingerprint", "service_tier")
 NAMES = {"model": "model_name"}

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from genai_prices import Usage, calc_price
 
+from chatkeep.agent.providers import PROVIDERS
+from chatkeep.agent.settings import settings
 from chatkeep.money import micro_dollars
 from chatkeep.telemetry import logger
 from chatkeep.turns.model_calls import ModelCall
-from functions.chat.providers import PROVIDERS
-from functions.chat.settings import settings
 
 HOUR_FACTOR = Decimal(2)
 """Tokens written to a cache for an hour cost twice the input, by Anthropic's prices, where the list has none for them:

@@ -1,18 +1,18 @@
-"""The tools of this function's turns."""
+"""The tools of the turns that a function runs."""
 
 from functools import cache
 from typing import Any
 
+from chatkeep.agent import graph, prices, providers, turn_metrics
+from chatkeep.agent.models import failures
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.settings import settings
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import Session
 from chatkeep.turns.tools import Tools
-from functions.chat import agent, prices, providers, turn_metrics
-from functions.chat.models import failures
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.settings import settings
 
 CACHE_BYTES = 64_000_000
 """Of threads, so that a turn in a warm process reads the header and new items alone in however long a conversation."""
@@ -26,7 +26,7 @@ def tools() -> Tools:
     no cancel.
     """
     providers.prepare(settings().default_model)
-    agent.factory()
+    graph.factory()
     return Tools(
         saver=saver(),
         graph_for=graph_for,
@@ -48,7 +48,7 @@ def saver() -> DynamoDBSaver:
 
 def prepare(session: Session) -> None:
     """Import the packages of the session's graph and model."""
-    agent.factory()
+    graph.factory()
     providers.prepare(session.model_name)
 
 
@@ -71,4 +71,4 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
             deadline=deadline,
         )
     )
-    return agent.factory()(model, session.custom_system_prompt or "", checkpointer)
+    return graph.factory()(model, session.custom_system_prompt or "", checkpointer)

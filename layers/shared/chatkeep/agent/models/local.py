@@ -1,10 +1,10 @@
 """The embedded model of the local runner, which speaks OpenAI's protocol."""
 
+from chatkeep.agent.models import openai
+from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.models.openai import CompatibleModel
+from chatkeep.agent.settings import settings
 from chatkeep.errors import ModelNotSupportedError
-from functions.chat.models import openai
-from functions.chat.models.model_settings import ModelSettings
-from functions.chat.models.openai import CompatibleModel
-from functions.chat.settings import settings
 
 
 def make(wanted: ModelSettings) -> CompatibleModel:

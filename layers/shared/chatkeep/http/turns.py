@@ -1,0 +1,68 @@
+"""The bodies of a turn: its request and its answer, on every route that runs or shows one."""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from chatkeep import messages
+from chatkeep.formats import Id
+from chatkeep.http.problems import Problem
+from chatkeep.messages import MessageView, UsageView
+from chatkeep.turns.admission import Strategy
+from chatkeep.turns.answers import Answer
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not valid Unicode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
+
+
+class NewMessage(BaseModel):
+    """The user's question; `strategy` decides about another turn that runs on the session."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")]
+    strategy: Annotated[
+        Strategy,
+        Field(
+            strict=False,
+            description="While another turn runs, `reject` answers 409, `enqueue` waits, `interrupt` stops the other "
+            "and keeps what it said, `rollback` stops it and removes it",
+        ),
+    ] = Strategy.REJECT
+
+
+class TurnView(BaseModel):
+    """A turn that is stored; `error` is the problem that ended one that failed after it had said something."""
+
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["completed", "cancelled", "failed", "timed_out"] = Field(
+        description="How it ended; what was said until then is stored for each of them"
+    )
+    user_message: MessageView = Field(description="The question, as it is stored")
+    message: MessageView = Field(description="The answer, as it is stored")
+    usage: UsageView | None = Field(description="What the turn used")
+    response_time_ms: int = Field(description="Milliseconds that the turn took")
+    error: Problem | None = Field(description="Why a failed turn ended; null for the others")
+
+
+def view(answer: Answer) -> TurnView:
+    """The turn as the API shows it."""
+    said = messages.view(answer.user_message)
+    message = messages.view(answer.message, messages.room_beside(said))
+    return TurnView(
+        turn_id=answer.turn.turn_id,
+        status=cast("Any", answer.turn.status),
+        user_message=said,
+        message=message,
+        usage=message.usage,
+        response_time_ms=int(answer.turn.response_time_ms),
+        error=answer.turn.error and Problem.model_validate(answer.turn.error),
+    )
