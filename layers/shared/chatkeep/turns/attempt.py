@@ -85,19 +85,19 @@ class Attempt:
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged = addition.staged
+        staged, more = addition.staged, self.closing(messages)
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, self.closing())
+            commit(self.session, turn, messages, writes, more)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, self.closing())
+            commit(self.session, turn, messages, writes, more)
         staged.committed(writes)
         return int(writes.size)
 
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.closing())
+        commit(self.session, turn, [], NoCheckpoint(), self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)
