@@ -79,6 +79,7 @@ class Attempt:
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
+        answer.first_token_ms = self.run.first_token_ms()
         record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         return Answer(turn, question, answer, said, self._commit(turn, messages, addition))
