@@ -23,6 +23,7 @@ from chatkeep.turns.failure import GRAPH_FAILED, LOST
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
+from chatkeep.turns.regeneration import Again
 from chatkeep.turns.spans import SpanRecorder
 from chatkeep.turns.supervision import DeadlineError, on_loop, renew_threads, supervise
 from chatkeep.turns.tools import Tools
@@ -30,20 +31,24 @@ from chatkeep.turns.tools import Tools
 
 @dataclass
 class GraphRun:
-    """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on."""
+    """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on.
+
+    With `again`, the question is asked once more on the thread as it was before it.
+    """
 
     tools: Tools
     session: Session
     content: str
     deadline: Deadline
     listen: Listener
+    again: Again | None = None
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()  # the time of day may be set back while a turn runs
         self.recorder = CallRecorder()
         self.spans = SpanRecorder(self.session.session_id)
         self.progress = Progress()
-        self._question = HumanMessage(self.content)
+        self._question = HumanMessage(self.again.question.content if self.again else self.content)
         self._config: dict[str, Any] = {
             "configurable": {"thread_id": self.session.session_id},
             "callbacks": [self.recorder, self.spans] if tracing.recorder() else [self.recorder],
@@ -70,7 +75,8 @@ class GraphRun:
         return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
 
     def _staged(self) -> StagedSaver:
-        return self.tools.saver.staged(mend_within, self.session.user_id)
+        start = self.again.started_from if self.again else None
+        return self.tools.saver.staged(mend_within, self.session.user_id, start)
 
     def _supervised(self, staged: StagedSaver) -> CancelAction | None:
         self._check_time()
@@ -94,7 +100,10 @@ class GraphRun:
         self.listen(event)
 
     def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
-        opening = thread.opening(self.session.last_message_id, self._question, newest)
+        if self.again:
+            opening = thread.opening_again(self.again.opening_ids, self._question, newest)
+        else:
+            opening = thread.opening(self.session.last_message_id, self._question, newest)
         self._tell(Opened(opening))
         return opening
 

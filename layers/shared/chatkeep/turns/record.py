@@ -38,15 +38,24 @@ def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[Mod
     )
 
 
-def messages(session: Session, turn: Turn, first: Sequence[BaseMessage], new: list[BaseMessage]) -> list[Message]:
-    """The turn's messages in order: those of its opening `first`, then the other `new` ones; the usage comes later."""
+def messages(
+    session: Session, turn: Turn, first: Sequence[BaseMessage], new: list[BaseMessage], asked: Message | None = None
+) -> list[Message]:
+    """The turn's messages in order: those of its opening `first`, then the other `new` ones; the usage comes later.
+
+    Where the turn answers the question `asked` again, the opening is stored already and is not among them.
+    """
     opened = {one.id for one in first}
-    made = [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
+    made = [] if asked else [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
+    latest, created_at = made[-1].message_id if made else session.last_message_id, turn.created_at
     for one in new:
         if one.id not in opened and isinstance(one, AIMessage | ToolMessage):
-            last = made[-1]
-            created_at = max(last.created_at, stamp(now()))  # the time of day may be set back
-            made.append(_message(session, turn, ids.after(last.message_id), one, created_at))
+            created_at = max(created_at, stamp(now()))  # the time of day may be set back
+            latest = ids.after(latest)
+            made.append(_message(session, turn, latest, one, created_at))
+    parent_id = asked.message_id if asked else session.last_message_id
+    for message in made:
+        message.parent_id, parent_id = parent_id, message.message_id
     return made
 
 
