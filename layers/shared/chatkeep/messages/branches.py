@@ -46,9 +46,10 @@ class Branches:
         """Raises MessageNotActiveError or TooManyVersionsError where the question takes no further answer."""
         if self.gap(question_id):
             raise MessageNotActiveError(question_id)
-        if len(self.siblings(question_id)) >= MOST_VERSIONS:
+        there = len(self.siblings(question_id))
+        if there >= MOST_VERSIONS:
             raise TooManyVersionsError(f"the answer has {MOST_VERSIONS} versions already, and may have no more")
-        if len(self.versions) > MOST_PAIRS - 2:
+        if len(self.versions) + (1 if there else 2) > MOST_PAIRS:
             raise TooManyVersionsError(f"the session has {MOST_PAIRS} versions of its answers, and may have no more")
 
     def with_version(self, question_id: str, former: str, new: list[Message], latest: str) -> "Branches":
