@@ -21,7 +21,8 @@ class TurnStatus(StrEnum):
 
 class Turn(SessionsTable):
     """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
-    problem that ended a failed turn."""
+    problem that ended a failed turn. `checkpoint_id` is the thread's checkpoint that the turn made, if it made one, and
+    `started_from` the one it went on from, None where the thread was empty."""
 
     KEY = Key(IN_SESSION, "TURN#{turn_id}")
     user_id, session_id, turn_id = Id(), Id(), Id()
@@ -37,4 +38,6 @@ class Turn(SessionsTable):
     response_time_ms = NumberAttribute(null=True)
     calls = JSONAttribute(null=True)
     error = JSONAttribute(null=True)
+    started_from = UnicodeAttribute(null=True)
+    checkpoint_id = UnicodeAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)

@@ -1,9 +1,10 @@
 """One attempt at a turn, under the lease: run the graph, then store its outcome."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
+from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
@@ -17,7 +18,8 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 
 @dataclass
 class Attempt:
-    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was.
+    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was. `branches` are the
+    session's before an answer is made again.
 
     `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
     """
@@ -26,6 +28,7 @@ class Attempt:
     fingerprint: str | None
     closing: Closing = no_more
     rolled_back: bool = False
+    branches: Branches = field(default_factory=Branches)
 
     @property
     def session(self) -> Session:
@@ -37,6 +40,8 @@ class Attempt:
 
         Raises the errors of `engine.send`. Then the lease is still held or has moved on, and `billing.settle` has to
         record the models' usage unless the turn is recorded."""
+        if self.run.again:  # others may have branched since it was found
+            self.branches = self.run.again.check(self.session)
         try:
             return self._store(self.run.run())
         except RollBackRequestedError:
@@ -69,13 +74,14 @@ class Attempt:
                 return self._roll_back()
 
     def _store_messages(self, status: TurnStatus, addition: Addition, problem: ChatkeepError | None = None) -> Answer:
-        opening = self.run.progress.opening
+        opening, asked = self.run.progress.opening, self.run.again.question if self.run.again else None
         turn = self.record(status)
         turn.error = problem and problem.as_problem()
-        messages = record.messages(self.session, turn, self.run.progress, addition.messages)
-        question, answer = messages[len(opening) - 1], messages[-1]
-        if answer.role != Role.ASSISTANT:
+        turn.started_from, turn.checkpoint_id = addition.staged.ends(self.session.session_id)
+        messages = record.messages(self.session, turn, self.run.progress, addition.messages, asked)
+        if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
+        question, answer = asked or messages[len(opening) - 1], messages[-1]
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
@@ -86,19 +92,30 @@ class Attempt:
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged, more = addition.staged, self.closing(messages)
+        staged, branches = addition.staged, self._branched(messages)
+        more = self.closing(messages)
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, more)
+            commit(self.session, turn, messages, writes, branches, more)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, more)
+            commit(self.session, turn, messages, writes, branches, more)
         staged.committed(writes)
         return int(writes.size)
+
+    def _branched(self, messages: list[Message]) -> Branches | None:
+        """The session's branches with these messages, where they are another version: they get their siblings."""
+        again = self.run.again
+        if again is None:
+            return None
+        latest = str(self.session.last_message_id)
+        made = self.branches.with_version(again.question.message_id, again.former, messages, latest)
+        made.mark([again.question, *messages])
+        return made
 
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.closing([]))
+        commit(self.session, turn, [], NoCheckpoint(), more=self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)
