@@ -6,12 +6,13 @@ from datetime import datetime
 
 from chatkeep.clock import now
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
+from chatkeep.idempotency import Claim
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.turns import record
+from chatkeep.turns import answers, record, repetition
 from chatkeep.turns.answers import Answer
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, commit
+from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, commit
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.model_calls import ModelCall
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
@@ -19,10 +20,12 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 
 @dataclass
 class Attempt:
-    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was."""
+    """`fingerprint` is that of the request's claim, `failed` the record of the attempts before this one; `rolled_back`
+    says whether this attempt was."""
 
     run: GraphRun
     fingerprint: str | None
+    failed: Turn | None = None
     started: datetime = field(default_factory=now)
     rolled_back: bool = False
 
@@ -36,17 +39,21 @@ class Attempt:
 
         Raises the errors of `engine.send`. Then the lease is still held or has moved on, and `billing.settle` has to
         record the models' usage unless the turn is recorded."""
-        try:
-            return self._store(self.run.run())
-        except RollBackRequestedError:
-            return self._roll_back()
+        outcome = self.run.run()
+        while True:
+            try:
+                return self._store(outcome)
+            except RollBackRequestedError:
+                outcome = RolledBack()
+            except TurnRecordedError:
+                self.look_again()
 
     def used(self) -> list[ModelCall]:
         """The calls so far, with their prices."""
         return [replace(one, cost=self.run.tools.price(one)) for one in self.run.recorder.so_far()]
 
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
-        """A record of the usage so far, under the turn's own id or another."""
+        """A record of this attempt and its usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
         turn = record.turn(self.session, turn_id, status, self.used(), self.started)
         turn.fingerprint = self.fingerprint
@@ -78,24 +85,35 @@ class Attempt:
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
-        record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
-        return Answer(turn, question, answer, self._commit(turn, messages, addition))
+        whole = repetition.of_attempts(self.failed, turn)
+        record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
+        return Answer(whole, question, answer, self._commit(turn, messages, addition), last_attempt=turn)
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
         staged = addition.staged
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes)
+            commit(self.session, turn, messages, writes, self.failed)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes)
+            commit(self.session, turn, messages, writes, self.failed)
         staged.committed(writes)
         return int(writes.size)
+
+    def look_again(self, claim: Claim | None = None) -> None:
+        """Go on from the attempts that have failed by now.
+
+        Raises TurnRecordedError where the turn is stored, IdempotencyKeyReusedError where another one is.
+        """
+        found = answers.recorded(self.session, claim)
+        if found is not None and not found.may_run_again:
+            raise TurnRecordedError
+        self.failed = found
 
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint())
+        commit(self.session, turn, [], NoCheckpoint(), self.failed)
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

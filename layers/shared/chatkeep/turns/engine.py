@@ -12,7 +12,7 @@ from chatkeep.models.session import Session
 from chatkeep.telemetry import logger
 from chatkeep.turns import admission, answers, billing, events, lease, overflow, slots, turn_log
 from chatkeep.turns.admission import Strategy
-from chatkeep.turns.answers import Answer
+from chatkeep.turns.answers import Answer, Unanswered
 from chatkeep.turns.attempt import Attempt
 from chatkeep.turns.commit import TurnRecordedError
 from chatkeep.turns.events import Listener
@@ -25,6 +25,7 @@ from chatkeep.turns.tools import Tools
 class Request:
     """A message to a session, and until when it can be worked on; `arrived` is a moment of `time.monotonic`.
 
+    A turn that others may follow, or ask for later, is recorded where it fails, even if nothing was used.
     `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none.
     """
 
@@ -36,6 +37,7 @@ class Request:
     deadline: Deadline
     arrived: float = field(default_factory=time.monotonic)
     listen: Listener = events.nobody
+    is_followed: bool = False
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -75,17 +77,17 @@ def _sender(request: Request, turn_id: str) -> Sender:
     return Sender(request.user_id, request.session_id, turn_id, request.deadline.lease_expiry())
 
 
-def _attempt(request: Request, tools: Tools, session: Session, seen: Session | None = None) -> Answer:
+def _attempt(request: Request, tools: Tools, session: Session, seen: Unanswered | None = None) -> Answer:
     """Run the turn that `session`'s lease was acquired for.
 
-    A claimed one had no record when the session was `seen`; it may have got one if others held the lease since.
+    A claimed one was `seen` without an answer; it may have got one if others held the lease since.
     """
     run = GraphRun(tools, session, request.content, request.deadline, request.listen)
-    attempt = Attempt(run, request.claim.fingerprint if request.claim else None)
+    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, seen.failed if seen else None)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
-            if seen and _others_ran(seen, session) and answers.recorded(session, request.claim):
-                raise TurnRecordedError
+            if seen and _others_ran(seen.session, session):
+                attempt.look_again(request.claim)
             overflow.clear(session)
             return tell(attempt.make())
         except Exception as error:
@@ -101,8 +103,10 @@ def _others_ran(seen: Session, session: Session) -> bool:
 
 
 def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> Answer:
-    """The answer of the turn where it is recorded in spite of `error`, else raise it; bill usage without a record."""
+    """The answer of the turn where it is recorded in spite of `error`, else raise it; record what was used."""
     session = attempt.session
+    if billing.end(attempt, error, even_if_unused=request.is_followed):
+        raise error
     # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only the
     # answer of the storage lost.
     ended_here = _release_if_possible(session)
@@ -116,21 +120,22 @@ def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> An
         billing.settle(attempt)
         raise
     its_own = recorded is not None and recorded.fence == session.lease_fence
-    if not its_own:  # else the usage is in the record
-        billing.settle(attempt)
-    if recorded is None:
+    if recorded is None or recorded.may_run_again:
+        billing.settle(attempt, is_recorded=its_own)
         raise error
+    if not its_own:  # else the usage is in the record, and told with the answer
+        billing.settle(attempt)
     return answers.stored(request.user_id, request.session_id, recorded, repeated=not its_own)
 
 
-def _look_up(request: Request, claim: Claim) -> Answer | Session:
-    """The stored answer to the claim, else the session's header at the same moment.
+def _look_up(request: Request, claim: Claim) -> Answer | Unanswered:
+    """The stored answer to the claim, else what is known of the turn that is to be run.
 
     Raises IdempotencyKeyReusedError, SessionNotFoundError, TurnRolledBackError.
     """
     user_id, session_id = request.user_id, request.session_id
     found = answers.look_up(user_id, session_id, claim)
-    if isinstance(found, Session):
+    if isinstance(found, Unanswered):
         return found
     return turn_log.of_repetition(
         user_id, session_id, found, lambda: answers.stored(user_id, session_id, found, repeated=True)
