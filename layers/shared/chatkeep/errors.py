@@ -25,6 +25,7 @@ ChatkeepError
         TurnInProgressError
         NoTurnRunningError
         TurnRolledBackError
+        TurnCancelledError
         LeaseLostError
         ConcurrentWriteError
     TooManyTurnsError
@@ -38,6 +39,7 @@ ChatkeepError
         StorageUnavailableError
         LaterFormatError
         TurnTimedOutError
+        TurnLostError
     GraphFailedError
     BrokenThreadError
 """
@@ -317,6 +319,16 @@ class TurnRolledBackError(ConflictError):
         super().__init__(f"turn {turn_id} was rolled back by another request")
 
 
+class TurnCancelledError(ConflictError):
+    """The turn was cancelled before it had begun; nothing of it is stored but that."""
+
+    code = "turn_cancelled"
+    title = "The turn was cancelled"
+
+    def __init__(self, turn_id: str) -> None:
+        super().__init__(f"turn {turn_id} was cancelled before it had begun")
+
+
 class LeaseLostError(ConflictError):
     """The turn outlived its lease and another writer took over; nothing of it but its usage was stored."""
 
@@ -423,6 +435,16 @@ class LaterFormatError(UnavailableError):
 class TurnTimedOutError(UnavailableError):
     code = "turn_timed_out"
     title = "The turn took too long"
+
+
+class TurnLostError(UnavailableError):
+    """The process that ran the turn died; what it said is not in the transcript, and may have been paid for."""
+
+    code = "turn_lost"
+    title = "The turn was lost"
+
+    def __init__(self, turn_id: str) -> None:
+        super().__init__(f"turn {turn_id} ended with the process that ran it; send it again for another answer")
 
 
 class GraphFailedError(ChatkeepError):

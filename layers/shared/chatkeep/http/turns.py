@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from chatkeep import messages
+from chatkeep import jobs, messages
 from chatkeep.formats import Id
 from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 
@@ -37,6 +38,18 @@ class NewMessage(BaseModel):
             "and keeps what it said, `rollback` stops it and removes it",
         ),
     ] = Strategy.REJECT
+    background: Annotated[
+        bool,
+        Field(description="Whether to answer 202 at once and run the turn afterwards, for up to 15 minutes"),
+    ] = False
+
+
+class BackgroundTurnView(BaseModel):
+    """A turn that is to run in the background, or runs there; once it has ended, it has an answer or an error."""
+
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["queued", "running"] = Field(description="Whether somebody has begun with the turn")
+    attempts: int = Field(description="How often it was begun with; more than once where its process died")
 
 
 class TurnView(BaseModel):
@@ -66,3 +79,9 @@ def view(answer: Answer) -> TurnView:
         response_time_ms=int(answer.turn.response_time_ms),
         error=answer.turn.error and Problem.model_validate(answer.turn.error),
     )
+
+
+def background_view(job: BackgroundTurn) -> BackgroundTurnView:
+    """A background turn that has not ended yet, as the API shows it."""
+    status = "running" if jobs.is_claimed(job) else "queued"
+    return BackgroundTurnView(turn_id=job.turn_id, status=cast("Any", status), attempts=int(job.attempts))
