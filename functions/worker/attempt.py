@@ -69,6 +69,7 @@ def _request(job: BackgroundTurn, beginning: Beginning) -> engine.Request:
         claim=Claim(job.turn_id, job.fingerprint),
         deadline=timing.of_a_turn(),
         listen=beginning.hear,
+        is_followed=True,
     )
 
 
