@@ -10,13 +10,16 @@ from chatkeep.errors import (
     StorageUnavailableError,
     TooManyTurnsError,
     TurnInProgressError,
+    TurnLostError,
 )
 from chatkeep.idempotency import Claim
 from chatkeep.jobs import ClaimLostError
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.streams.telling import Telling, nobody
 from chatkeep.telemetry import correlation
 from chatkeep.turns import engine
 from chatkeep.turns.admission import Strategy
+from chatkeep.turns.events import Event
 from functions.worker import claims, ending, lost, timing
 from functions.worker.beginning import Beginning
 
@@ -41,34 +44,40 @@ def make(job: BackgroundTurn) -> None:
             ending.cancel(job)
         elif job.attempts > 1 and lost.still_runs(job):
             claims.put_off(job)
-        elif job.attempts > 1 and (problem := lost.problem(job)):
-            ending.fail(job, problem)
+        elif job.attempts > 1 and not lost.is_to_run(job):
+            ending.fail(job, TurnLostError())
         else:
             _run(job)
 
 
 def _run(job: BackgroundTurn) -> None:
-    beginning = Beginning(job)
+    claim = Claim(job.turn_id, job.fingerprint)  # the job's own: whoever else runs the turn stores the same one
+    beginning, telling = Beginning(job), Telling(nobody, claim, may_resume=True)
     try:
         with claims.kept(job), turn_metrics.of_a_turn() as measure:
-            measure(engine.send(_request(job, beginning), runtime.tools()))
+            measure(engine.send(_request(job, claim, beginning, telling), runtime.tools()))
     except Exception as error:
+        telling.fail(_problem(error))
         _end(job, error, beginning)
     else:
         ending.forget(job)
 
 
-def _request(job: BackgroundTurn, beginning: Beginning) -> engine.Request:
-    """The turn's request, which has the job's claim: whoever else runs the turn stores the same one."""
+def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: Telling) -> engine.Request:
+    def listen(event: Event) -> None:
+        beginning.hear(event)
+        telling.hear(event)
+
     strategy = Strategy(job.strategy)
     return engine.Request(
         user_id=job.user_id,
         session_id=job.session_id,
         content=job.content,
         strategy=Strategy.ENQUEUE if strategy is Strategy.REJECT else strategy,
-        claim=Claim(job.turn_id, job.fingerprint),
+        claim=claim,
         deadline=timing.of_a_turn(),
-        listen=beginning.hear,
+        listen=listen,
+        closing=telling.closing,
         is_followed=True,
     )
 

@@ -8,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep.clock import now, stamp
 from chatkeep.dynamodb.transaction import Transaction
-from chatkeep.errors import ChatkeepError
+from chatkeep.errors import ChatkeepError, TurnCancelledError
 from chatkeep.jobs import ClaimLostError, claimed
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.session import Session
@@ -30,17 +30,15 @@ def forget(job: BackgroundTurn) -> None:
 
 def fail(job: BackgroundTurn, problem: ChatkeepError) -> None:
     """Record that the turn failed, having used nothing that is not recorded. Raises ClaimLostError."""
-    turn = _record(job, TurnStatus.FAILED)
-    turn.error = problem.as_problem()
-    _end(job, turn)
+    _end(job, _record(job, TurnStatus.FAILED, problem))
 
 
 def cancel(job: BackgroundTurn) -> None:
     """Record that the turn was cancelled before it had begun. Raises ClaimLostError."""
-    _end(job, _record(job, TurnStatus.CANCELLED))
+    _end(job, _record(job, TurnStatus.CANCELLED, TurnCancelledError(job.turn_id)))
 
 
-def _record(job: BackgroundTurn, status: TurnStatus) -> Turn:
+def _record(job: BackgroundTurn, status: TurnStatus, problem: ChatkeepError) -> Turn:
     return Turn(
         job.user_id,
         job.session_id,
@@ -49,6 +47,7 @@ def _record(job: BackgroundTurn, status: TurnStatus) -> Turn:
         created_at=stamp(now()),
         fingerprint=job.fingerprint,
         calls=[],
+        error=problem.as_problem(),
     )
 
 

@@ -1,12 +1,13 @@
 """Turns whose process died: run again where they had not begun to speak, else lost."""
 
-from chatkeep.errors import TurnLostError
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.event_batch import EventBatch
+from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.turns import lease, repair
 
 MOST_ATTEMPTS = 3
-"""A turn whose process died as often, whatever it had begun, is not tried again."""
+"""A turn whose process died as often is not tried again, even if it never spoke."""
 
 
 def still_runs(job: BackgroundTurn) -> bool:
@@ -16,8 +17,8 @@ def still_runs(job: BackgroundTurn) -> bool:
     return session is not None and lease.running_turn(session) == job.turn_id
 
 
-def problem(job: BackgroundTurn) -> TurnLostError | None:
-    """The problem that ends the turn; None where it may be run again."""
-    if job.attempts > MOST_ATTEMPTS:
-        return TurnLostError(job.turn_id)
-    return None
+def is_to_run(job: BackgroundTurn) -> bool:
+    """Whether the turn may be run again: none of its events is stored, so that nobody has heard of any."""
+    first = f"{job.turn_id}#{int(job.events_before) + 1:010}"
+    told = EventBatch.among(job.user_id, job.session_id, first=first, last=f"{job.turn_id}#{LAST}", limit=1)
+    return job.attempts <= MOST_ATTEMPTS and next(told, None) is None

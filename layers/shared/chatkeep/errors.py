@@ -13,6 +13,7 @@ ChatkeepError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
+        TurnNotFoundError
         DeletionNotFoundError
     ConflictError
         SessionDeletedError
@@ -203,6 +204,14 @@ class MessageNotFoundError(NotFoundError):
 
     def __init__(self, message_id: str) -> None:
         super().__init__(f"there is no message {message_id} in this session")
+
+
+class TurnNotFoundError(NotFoundError):
+    code = "turn_not_found"
+    title = "There is no such turn"
+
+    def __init__(self) -> None:
+        super().__init__("no turn of this session has this id")
 
 
 class DeletionNotFoundError(NotFoundError):
@@ -438,13 +447,13 @@ class TurnTimedOutError(UnavailableError):
 
 
 class TurnLostError(UnavailableError):
-    """The process that ran the turn died; what it said is not in the transcript, and may have been paid for."""
+    """The process that ran the turn died, and nothing of the turn is stored."""
 
     code = "turn_lost"
     title = "The turn was lost"
 
-    def __init__(self, turn_id: str) -> None:
-        super().__init__(f"turn {turn_id} ended with the process that ran it; send it again for another answer")
+    def __init__(self) -> None:
+        super().__init__("the process that ran this turn ended before the turn was stored; it may be sent again")
 
 
 class GraphFailedError(ChatkeepError):

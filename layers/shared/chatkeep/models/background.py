@@ -13,8 +13,9 @@ class BackgroundTurn(Job):
     """The request of a turn, and how far it has got.
 
     `attempts` counts those that have begun to run the turn, `refusals` those that were put off before, the latest by
-    the problem that `error` names. `attempts_before` is the number of attempts in the turn's record when the job was
-    asked for: a failed turn may be asked for again, under the same id. `request_id` is that of the request.
+    the problem that `error` names. A failed turn may be asked for again, under the same id: `attempts_before` is the
+    number of attempts in its record then, and `events_before` the number of the latest event that is stored of them.
+    `request_id` is that of the request.
     """
 
     KEY = Key(IN_SESSION, "JOB#{turn_id}")
@@ -25,6 +26,7 @@ class BackgroundTurn(Job):
     fingerprint = UnicodeAttribute()
     request_id = UnicodeAttribute(null=True)
     attempts_before = NumberAttribute(default=0)
+    events_before = NumberAttribute(default=0)
     refusals = NumberAttribute(default=0)
     is_cancelled = BooleanAttribute(null=True)
 
