@@ -23,6 +23,9 @@ class Message(SessionsTable):
     """`cost` is in micro-dollars, and None where the model has no known price. The usage is the whole turn's and
     stands on the turn's answer alone. `parts` is the number of items that content and tool calls lie in: see
     `chatkeep.messages.parts`.
+
+    `client_id` is the id that the client gave its question. `tool_call_id` stands on a tool's result that is not in the
+    order of the calls, and `is_error` on one that tells of a failure.
     """
 
     KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
@@ -33,7 +36,10 @@ class Message(SessionsTable):
     content = UnicodeAttribute()
     created_at = UnicodeAttribute()
     status = UnicodeAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
     tool_calls = JSONAttribute(null=True)
+    tool_call_id = UnicodeAttribute(null=True)
+    is_error = BooleanAttribute(null=True)
     parts = NumberAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
     input_tokens = NumberAttribute(null=True)
