@@ -1,17 +1,15 @@
 """One attempt at a turn, under the lease: run the graph, then store its outcome."""
 
 import time
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
-from chatkeep.clock import now
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.turns import record
 from chatkeep.turns.answers import Answer
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, commit
+from chatkeep.turns.commit import Closing, NoCheckpoint, RollBackRequestedError, commit, no_more
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.model_calls import ModelCall
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
@@ -19,11 +17,14 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 
 @dataclass
 class Attempt:
-    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was."""
+    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was.
+
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    """
 
     run: GraphRun
     fingerprint: str | None
-    started: datetime = field(default_factory=now)
+    closing: Closing = no_more
     rolled_back: bool = False
 
     @property
@@ -48,7 +49,7 @@ class Attempt:
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
         """A record of the usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
-        turn = record.turn(self.session, turn_id, status, self.used(), self.started)
+        turn = record.turn(self.session, turn_id, status, self.used(), self.run.started)
         turn.fingerprint = self.fingerprint
         return turn
 
@@ -71,7 +72,7 @@ class Attempt:
         opening = self.run.progress.opening
         turn = self.record(status)
         turn.error = problem and problem.as_problem()
-        messages = record.messages(self.session, turn, opening, addition.messages)
+        messages = record.messages(self.session, turn, self.run.progress, addition.messages)
         question, answer = messages[len(opening) - 1], messages[-1]
         if answer.role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
@@ -79,23 +80,24 @@ class Attempt:
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
         record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
-        return Answer(turn, question, answer, self._commit(turn, messages, addition))
+        said = tuple(one for one in messages if one.role == Role.ASSISTANT)
+        return Answer(turn, question, answer, said, self._commit(turn, messages, addition))
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
         staged = addition.staged
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes)
+            commit(self.session, turn, messages, writes, self.closing())
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes)
+            commit(self.session, turn, messages, writes, self.closing())
         staged.committed(writes)
         return int(writes.size)
 
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint())
+        commit(self.session, turn, [], NoCheckpoint(), self.closing())
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

@@ -1,6 +1,6 @@
 """A turn's one transaction: checkpoint, messages, record, counters, the end of lease and slot, or none of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,18 +53,34 @@ class _MovedError(Exception):
     """The lease, the pin, the session's state or its last change is not as it was read."""
 
 
-def commit(session: Session, turn: Turn, messages: list[Message], checkpoint: CheckpointWrites) -> None:
-    """Store the turn, end the lease that `session` was acquired with and give back its slot.
+Closing = Callable[[], Writes]
+"""Gives writes of the commit beside the turn's own: puts that overwrite, so that they may come twice."""
+
+
+def no_more() -> Writes:
+    """Of a turn that nobody follows."""
+    return []
+
+
+def commit(
+    session: Session,
+    turn: Turn,
+    messages: list[Message],
+    checkpoint: CheckpointWrites,
+    more: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Store the turn and `more`, end the lease that `session` was acquired with and give back its slot.
 
     Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
     TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], checkpoint.heads)
+        last = [*checkpoint.heads, *more]
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], last)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
-                return _store(session, at, turn, messages, [*writes, *checkpoint.heads])
+                return _store(session, at, turn, messages, [*writes, *last])
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
