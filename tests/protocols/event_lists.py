@@ -51,14 +51,14 @@ def happenings() -> st.SearchStrategy[tuple[Name, dict[str, Any]]]:
     result = st.fixed_dictionaries(
         {"tool_call_id": CALLS, "content": st.text(max_size=9), "status": st.sampled_from(["success", "error"])}
     )
-    written = st.dictionaries(st.sampled_from(["name", "type", "percent"]), TEXT | st.integers(), max_size=2)
+    written = TEXT | st.dictionaries(st.sampled_from(["name", "type", "percent"]), TEXT | st.integers(), max_size=2)
     return st.one_of(
         st.tuples(st.just(Name.TOKEN), piece),
         st.tuples(st.just(Name.TOKEN), piece),
         st.tuples(st.just(Name.REASONING), piece),
         st.tuples(st.just(Name.TOOL_CALL), call),
         st.tuples(st.just(Name.TOOL_RESULT), result),
-        st.tuples(st.just(Name.CUSTOM), written),
+        st.tuples(st.just(Name.CUSTOM), st.fixed_dictionaries({"value": written})),
     )
 
 
@@ -70,8 +70,6 @@ def ends(draw: st.DrawFn, heard: Sequence[tuple[Name, dict[str, Any]]]) -> list[
     said = {name: "" for name, _ in spoken(heard)}
     for name, text in spoken(heard):
         said[name] += text
-    for name in draw(st.sets(st.sampled_from(NAMES))):
-        said[name] = said.get(name, "") + draw(st.text(max_size=5))
     answer_id = max(said, default=NAMES[0])
     status = draw(st.sampled_from(STATUSES))
     stored = [message(one, Role.ASSISTANT, said[one]) for one in sorted(said)]
@@ -137,9 +135,9 @@ def stored_turns(draw: st.DrawFn, *, reused: bool = True) -> list[Message]:
         ]
         stored.append(_next(stored, Role.ASSISTANT, draw(st.text(max_size=9)), tool_calls=made))
         for call in draw(st.permutations(made))[draw(st.integers(0, 1)) :]:
-            failed = draw(st.sampled_from([None, True]))
+            status = draw(st.sampled_from(["success", "error"]))
             content = draw(st.text(max_size=9))
-            stored.append(_next(stored, Role.TOOL, content, tool_call_id=call["id"], is_error=failed))
+            stored.append(_next(stored, Role.TOOL, content, tool_call_id=call["id"], tool_status=status))
     status = draw(st.sampled_from(STATUSES))
     return [
         *stored,
@@ -167,8 +165,8 @@ def events_of(stored: Sequence[Message]) -> list[Event]:
 
 def _happened(one: Message) -> Iterator[tuple[Name, dict[str, Any]]]:
     if one.role == Role.TOOL:
-        status = "error" if one.is_error else "success"
-        yield Name.TOOL_RESULT, {"tool_call_id": one.tool_call_id, "content": one.content, "status": status}
+        told = {"tool_call_id": one.tool_call_id, "content": one.content, "status": one.tool_status}
+        yield Name.TOOL_RESULT, told
         return
     if one.content:
         yield Name.TOKEN, {"message_id": one.message_id, "text": one.content}

@@ -69,9 +69,7 @@ class RunEvents:
             case Name.TOOL_RESULT:
                 yield from self._tool_result(data)
             case Name.CUSTOM:
-                yield {"type": "CUSTOM", "name": name_of(data), "value": data}
-            case Name.MESSAGE:
-                yield from self._piece("text", data["message_id"], self._steps.unheard(data))
+                yield {"type": "CUSTOM", "name": name_of(data["value"]), "value": data["value"]}
             case Name.DONE:
                 yield from _ends(self._steps.end_blocks())
                 yield self._end(data)
@@ -80,12 +78,10 @@ class RunEvents:
                 yield _error(data)
 
     def _piece(self, kind: str, message_id: str, text: str) -> Iterator[Sent]:
-        if not text:
-            return
         if self._steps.is_new(message_id):
             yield from _ends(self._steps.end_blocks())
             self._steps.begin(message_id)
-        ended, block, is_new = self._steps.hear(kind, message_id, text)
+        ended, block, is_new = self._steps.hear(kind, message_id)
         yield from _ends(ended)
         if is_new:
             yield from _starts(block)

@@ -50,9 +50,9 @@ class UIMessageStream:
             case Name.TOOL_RESULT:
                 yield from self._tool_result(data)
             case Name.CUSTOM:
-                yield {"type": f"data-{name_of(data)}", "data": data, "transient": True}
+                yield {"type": f"data-{name_of(data['value'])}", "data": data["value"], "transient": True}
             case Name.MESSAGE:
-                yield from self._piece("text", data["message_id"], self._steps.unheard(data))
+                yield from self._start(data["message_id"])
             case Name.DONE:
                 yield from self._end(data)
             case Name.ERROR:
@@ -60,10 +60,8 @@ class UIMessageStream:
                 yield _error(data)
 
     def _piece(self, kind: str, message_id: str, text: str) -> Iterator[Part]:
-        if not text:
-            return
         yield from self._in_step(message_id)
-        closed, block, is_new = self._steps.hear(kind, message_id, text)
+        closed, block, is_new = self._steps.hear(kind, message_id)
         yield from map(_end_of, closed)
         if is_new:
             yield {"type": f"{kind}-start", "id": block.id}

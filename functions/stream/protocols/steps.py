@@ -26,7 +26,6 @@ class Steps:
         self._begun: set[str] = set()
         self._blocks: dict[tuple[str, str], Block] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._heard: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self._open_calls: dict[str, str] = {}
 
@@ -44,10 +43,8 @@ class Steps:
         was_open, self._is_open = self._is_open, False
         return was_open
 
-    def hear(self, kind: str, message_id: str, text: str) -> tuple[list[Block], Block, bool]:
+    def hear(self, kind: str, message_id: str) -> tuple[list[Block], Block, bool]:
         """The blocks that a piece ends, the block that it belongs to, and whether that is new."""
-        if kind == "text":
-            self._heard[message_id] += len(text)
         ended = self.end_reasoning() if kind == "text" else []
         place = (kind, message_id)
         if place in self._blocks:
@@ -55,11 +52,6 @@ class Steps:
         self._counts[place] += 1
         self._blocks[place] = block = Block(kind, message_id, _name(kind, message_id, self._counts[place]))
         return ended, block, True
-
-    def unheard(self, message: dict[str, Any]) -> str:
-        """The end of a stored message's text that no token had, as with a graph that does not stream."""
-        text: str = message["content"][self._heard[message["message_id"]] :]
-        return text
 
     def end_reasoning(self) -> list[Block]:
         """The blocks of reasoning, which end with the first word or call that follows."""

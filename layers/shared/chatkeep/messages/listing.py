@@ -17,7 +17,7 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
     """
     shown: list[MessageView] = []
     room = fitting.ROOM_BYTES
-    for message in _in_order(session, limit, after, newest_first):
+    for message in in_order(session, limit, after, newest_first):
         if len(shown) == limit or (shown and parts.least_bytes(message) > room):
             return shown, True
         parts.join([message])
@@ -32,12 +32,13 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
 def one(user_id: str, session_id: str, message_id: str) -> Message:
     """A message of the transcript. Raises SessionNotFoundError, MessageNotFoundError, BrokenThreadError."""
     last = sessions.header(user_id, session_id).last_message_id
-    if last is None or message_id > last:  # see `_in_order`
+    if last is None or message_id > last:  # see `in_order`
         raise MessageNotFoundError(message_id)
     return messages.get(user_id, session_id, message_id)
 
 
-def _in_order(session: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
+def in_order(session: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
+    """The stored messages that come after the one with the id `after`, as many of which as are asked for are read."""
     # Newer messages belong to a turn that is being stored, or that died while it was.
     last = session.last_message_id
     if last is None:

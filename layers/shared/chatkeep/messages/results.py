@@ -1,7 +1,6 @@
 """The results of tool calls, each with the call that it answers.
 
-Most follow in the order of the calls, and need not say which they answer: only one out of order is stored with the
-call's id.
+Results that were stored by earlier versions do not say which one that is, and follow in the order of the calls.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,21 +32,6 @@ def paired(messages: Iterable[Message]) -> Iterator[Paired]:
             calls = _named(message)
             _wait(message, waiting)
             yield Paired(message, calls)
-
-
-def mark(messages: Iterable[tuple[Message, str | None]]) -> None:
-    """Note on each of a turn's results that answers another call than its place says which one it is.
-
-    Each message comes with the id of the call that it answers, or None.
-    """
-    waiting = list[tuple[str, str]]()
-    for message, call_id in messages:
-        if message.role != Role.TOOL:
-            _wait(message, waiting)
-        elif waiting and call_id is not None:
-            if waiting[0][1] != call_id:
-                message.tool_call_id = call_id
-            _answered(message, waiting)
 
 
 def _named(message: Message) -> list[tuple[str, dict[str, Any]]]:

@@ -59,6 +59,9 @@ class ToolErrorPart(_DynamicTool):
     errorText: str = Field(description="The error's text")  # noqa: N815
 
 
+Part = StepStartPart | TextPart | ToolOutputPart | ToolErrorPart
+
+
 class UserUIMessage(BaseModel):
     """A question."""
 
@@ -74,11 +77,10 @@ class AssistantUIMessage(BaseModel):
     role: Literal["assistant"] = Field(default="assistant", description="Who speaks")
     metadata: dict[str, Any] = Field(
         description="`session_id` and `turn_id`; where the turn's end is shown also `message_id` (the answer's own), "
-        "`status`, `model_name`, `usage`, `cost`, `created_at`, and `feedback` where there is some"
+        "`status`, `model_name`, `usage`, `cost`, `created_at`, and `feedback` where there is some; `truncated` where "
+        "texts end early to fit into an answer"
     )
-    parts: list[StepStartPart | TextPart | ToolOutputPart | ToolErrorPart] = Field(
-        description="In their order; each model call begins with a `step-start`"
-    )
+    parts: list[Part] = Field(description="In their order; each model call begins with a `step-start`")
 
 
 UIMessage = UserUIMessage | AssistantUIMessage
@@ -131,7 +133,7 @@ def _answer(said: Sequence[Paired], results: Results, session_id: str) -> Assist
     return AssistantUIMessage(id=said[0].message.message_id, metadata=told, parts=parts)
 
 
-def _step(one: Paired, results: Results) -> Iterator[Any]:
+def _step(one: Paired, results: Results) -> Iterator[Part]:
     """The parts of one message; none where it says and calls nothing."""
     if one.message.content or one.calls:
         yield StepStartPart()
@@ -140,7 +142,7 @@ def _step(one: Paired, results: Results) -> Iterator[Any]:
     for call_id, call in one.calls:
         shown = {"toolName": call["name"], "toolCallId": call_id, "input": call["args"]}
         result = results.get((one.message.message_id, call_id))
-        if result is None or result.is_error:
+        if result is None or result.tool_status == "error":
             yield ToolErrorPart(**shown, errorText=result.content if result else NO_RESULT)
         else:
             yield ToolOutputPart(**shown, output=result.content)

@@ -24,8 +24,7 @@ class Message(SessionsTable):
     stands on the turn's answer alone. `parts` is the number of items that content and tool calls lie in: see
     `chatkeep.messages.parts`.
 
-    `client_id` is the id that the client gave its question. `tool_call_id` stands on a tool's result that is not in the
-    order of the calls, and `is_error` on one that tells of a failure.
+    `client_id` is the id that the client gave its question.
     """
 
     KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
@@ -38,8 +37,6 @@ class Message(SessionsTable):
     status = UnicodeAttribute(null=True)
     client_id = UnicodeAttribute(null=True)
     tool_calls = JSONAttribute(null=True)
-    tool_call_id = UnicodeAttribute(null=True)
-    is_error = BooleanAttribute(null=True)
     parts = NumberAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
     input_tokens = NumberAttribute(null=True)

@@ -19,12 +19,14 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 class Attempt:
     """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was.
 
-    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all. `client_id`
+    is the client's id of the question.
     """
 
     run: GraphRun
     fingerprint: str | None
     closing: Closing = no_more
+    client_id: str | None = None
     rolled_back: bool = False
 
     @property
@@ -74,6 +76,7 @@ class Attempt:
         turn.error = problem and problem.as_problem()
         messages = record.messages(self.session, turn, self.run.progress, addition.messages)
         question, answer = messages[len(opening) - 1], messages[-1]
+        question.client_id = self.client_id
         if answer.role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)

@@ -28,7 +28,7 @@ class Request:
     `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none. `closing`
     gives the last writes of whoever listens. A turn that `is_followed` has a short lease, which is renewed, and its end
     is recorded however it ends. Where another request runs the same turn, this one waits for its end, or raises
-    TurnInProgressError with the turn's own id if it `joins`.
+    TurnInProgressError with the turn's own id if it `joins`. `client_id` is the id that the client gave its message.
     """
 
     user_id: str
@@ -42,6 +42,7 @@ class Request:
     closing: Closing = no_more
     is_followed: bool = False
     joins: bool = False
+    client_id: str | None = None
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -88,7 +89,7 @@ def _attempt(request: Request, tools: Tools, session: Session, seen: Session | N
     A claimed one had no record when the session was `seen`; it may have got one if others held the lease since.
     """
     run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed)
-    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, request.closing)
+    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, request.closing, request.client_id)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
             if seen and _others_ran(seen, session) and answers.recorded(session, request.claim):
