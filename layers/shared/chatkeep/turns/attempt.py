@@ -82,25 +82,26 @@ class Attempt:
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
+        answer.first_token_ms = self.run.first_token_ms()
         record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         return Answer(turn, question, answer, said, self._commit(turn, messages, addition))
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged = addition.staged
+        staged, more = addition.staged, self.closing(messages)
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, self.closing())
+            commit(self.session, turn, messages, writes, more)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, self.closing())
+            commit(self.session, turn, messages, writes, more)
         staged.committed(writes)
         return int(writes.size)
 
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.closing())
+        commit(self.session, turn, [], NoCheckpoint(), self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

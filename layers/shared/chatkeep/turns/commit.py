@@ -53,11 +53,11 @@ class _MovedError(Exception):
     """The lease, the pin, the session's state or its last change is not as it was read."""
 
 
-Closing = Callable[[], Writes]
-"""Gives writes of the commit beside the turn's own: puts that overwrite, so that they may come twice."""
+Closing = Callable[[Sequence[Message]], Writes]
+"""Gives writes of the commit beside the turn's own, which is about to store these messages: puts that overwrite."""
 
 
-def no_more() -> Writes:
+def no_more(_: Sequence[Message]) -> Writes:
     """Of a turn that nobody follows."""
     return []
 

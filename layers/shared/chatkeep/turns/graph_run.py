@@ -78,6 +78,11 @@ class GraphRun:
             return Completed(self._answered(staged))
         return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
 
+    def first_token_ms(self) -> int | None:
+        """Milliseconds from the run's beginning to the first piece of an answer; None before there is any."""
+        heard = self.recorder.first_heard
+        return None if heard is None else round((heard - self.began) * 1000)
+
     def _staged(self) -> StagedSaver:
         return self.tools.saver.staged(mend_within, self.session.user_id)
 

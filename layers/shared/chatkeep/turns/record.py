@@ -24,7 +24,7 @@ from chatkeep.turns.reported import finish_reason
 UNREAD = "the arguments are not a JSON object"
 
 
-def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[ModelCall], started: datetime) -> Turn:
+def turn(session: Session, turn_id: str, status: TurnStatus, used: Sequence[ModelCall], started: datetime) -> Turn:
     """The record of a turn that has used these calls; its messages are not in it yet."""
     return Turn(
         session.user_id,
@@ -33,10 +33,10 @@ def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[Mod
         status=status,
         created_at=stamp(started),
         fence=session.lease_fence,
-        input_tokens=sum(one.input_tokens for one in calls),
-        output_tokens=sum(one.output_tokens for one in calls),
-        cost=sum(one.cost or 0 for one in calls),
-        calls=as_entries(calls),
+        input_tokens=sum(one.input_tokens for one in used),
+        output_tokens=sum(one.output_tokens for one in used),
+        cost=sum(one.cost or 0 for one in used),
+        calls=as_entries(used),
     )
 
 
@@ -78,13 +78,15 @@ def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage,
         content=valid(said.text),
         created_at=created_at,
     )
+    if isinstance(said, ToolMessage):
+        message.tool_call_id, message.tool_status = valid(str(said.tool_call_id)), said.status
     if isinstance(said, AIMessage):
-        message.tool_calls = _calls(said) or None
+        message.tool_calls = calls(said) or None
         message.finish_reason = finish_reason(said)
     return message
 
 
-def _calls(said: AIMessage) -> list[dict[str, Any]]:
+def calls(said: AIMessage) -> list[dict[str, Any]]:
     """The calls of an answer, those that could not be made too, with their arguments as the model wrote them."""
     unread = [
         {**call, "args": _written(call["args"]), "type": "invalid_tool_call", "error": call.get("error") or UNREAD}
