@@ -76,17 +76,14 @@ def test_no_page_has_an_answer_without_its_question(api: Client, tooled: None, q
     assert order == [one["user_message"]["message_id"] for one in (turns[::-1] if "desc" in query else turns)]
 
 
-@pytest.mark.parametrize("question", ["80 100000", "9000 2"])
-def test_an_answer_that_does_not_fit_is_cut_and_says_so(
-    api: Client, monkeypatch: pytest.MonkeyPatch, question: str
-) -> None:
+def test_an_answer_that_does_not_fit_is_cut_and_says_so(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with deployment(monkeypatch, {"GRAPH": "tests.graphs:flood"}):
         session_id = new_session(api)
-        sent(api, session_id, question)
+        sent(api, session_id, "60 100000")
         ((_, answer),) = pages(api, session_id)
-    assert answer["metadata"].get("truncated") is (True if question == "80 100000" else None)
+    assert answer["metadata"]["truncated"] is True
     calls = [part for part in answer["parts"] if part["type"] == "dynamic-tool"]
-    assert [part["state"] for part in calls] == ["output-available"] * int(question.split()[0])
+    assert [part["state"] for part in calls] == ["output-available"] * 60
 
 
 def test_a_failed_call_is_shown_as_failed(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def turns(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
-def stored_turns(draw: st.DrawFn, *, reused: bool = True) -> list[Message]:
+def stored_turns(draw: st.DrawFn, *, reused: bool = True, in_order: bool = False) -> list[Message]:
     """The stored messages of a turn: its question, steps with tool calls and their results, and its answer.
 
     Some models give their calls the same ids in each step.
@@ -134,7 +134,7 @@ def stored_turns(draw: st.DrawFn, *, reused: bool = True) -> list[Message]:
             for at, (name, arguments) in enumerate(calls)
         ]
         stored.append(_next(stored, Role.ASSISTANT, draw(st.text(max_size=9)), tool_calls=made))
-        for call in draw(st.permutations(made))[draw(st.integers(0, 1)) :]:
+        for call in made if in_order else draw(st.permutations(made))[draw(st.integers(0, 1)) :]:
             status = draw(st.sampled_from(["success", "error"]))
             content = draw(st.text(max_size=9))
             stored.append(_next(stored, Role.TOOL, content, tool_call_id=call["id"], tool_status=status))

@@ -17,7 +17,7 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
     """
     shown: list[MessageView] = []
     room = fitting.ROOM_BYTES
-    for message in in_order(session, limit, after, newest_first):
+    for message in in_order(session, after, newest_first, limit + 1):  # one more tells of a next page
         if len(shown) == limit or (shown and parts.least_bytes(message) > room):
             return shown, True
         parts.join([message])
@@ -37,8 +37,10 @@ def one(user_id: str, session_id: str, message_id: str) -> Message:
     return messages.get(user_id, session_id, message_id)
 
 
-def in_order(session: Session, limit: int, after: str | None, newest_first: bool) -> Iterator[Message]:
-    """The stored messages that come after the one with the id `after`, as many of which as are asked for are read."""
+def in_order(
+    session: Session, after: str | None, newest_first: bool, limit: int | None = None, page: int | None = None
+) -> Iterator[Message]:
+    """The messages that come after the one with the id `after`: at most `limit`, of which a request reads `page`."""
     # Newer messages belong to a turn that is being stored, or that died while it was.
     last = session.last_message_id
     if last is None:
@@ -49,6 +51,7 @@ def in_order(session: Session, limit: int, after: str | None, newest_first: bool
         first="" if newest_first else after or "",
         last=(after or last) if newest_first else last,
         newest_first=newest_first,
-        limit=limit + 2,  # the message at `after` comes again; one more than asked for tells of a next page
+        limit=limit and limit + 1,  # the message at `after` comes again
+        page=page and page + 1,
     )
     return (message for message in found if message.message_id != after)

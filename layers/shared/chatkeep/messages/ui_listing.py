@@ -10,7 +10,7 @@ from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 
 ROOM_BYTES = fitting.ROOM_BYTES
-LONGEST_TEXTS = [1 << power for power in range(20, 7, -1)]
+LONGEST_TEXTS = [1 << power for power in (18, 15, 12, 9)]
 """Characters to which the texts of an answer are cut that does not fit, tried one after the other."""
 
 
@@ -24,7 +24,10 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
     shown: list[UIMessage] = []
     reached: str | None = None
     room = ROOM_BYTES
-    for _, turn in groupby(listing.in_order(session, limit, after, newest_first), key=lambda one: one.turn_id):
+    messages = listing.in_order(
+        session, after, newest_first, page=2 * limit
+    )  # most turns are a question and its answer
+    for _, turn in groupby(messages, key=lambda one: one.turn_id):
         stored = list(turn)
         if shown and sum(map(parts.least_bytes, stored)) > room:
             return shown, reached
