@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from chatkeep.messages import fitting, listing, parts, ui_messages
+from chatkeep.messages import branches, fitting, listing, parts, ui_messages
 from chatkeep.messages.ui_messages import AssistantUIMessage, Part, TextPart, ToolErrorPart, ToolOutputPart, UIMessage
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
@@ -15,18 +15,17 @@ LONGEST_TEXTS = [1 << power for power in (18, 15, 12, 9)]
 
 
 def page(session: Session, limit: int, after: str | None, newest_first: bool) -> tuple[list[UIMessage], str | None]:
-    """Up to `limit` UIMessages that come after the message with the id `after`, and the id that the next page comes
+    """Up to `limit` UIMessages of the active branch that come after the message with the id `after`, and the id that the next page comes
     after, None on the last page.
 
     A question and its answer are on one page unless they do not fit. An answer that does not fit alone is cut, and says
-    so in its metadata. Raises BrokenThreadError.
+    so in its metadata. Raises BrokenThreadError, SessionNotFoundError.
     """
     shown: list[UIMessage] = []
     reached: str | None = None
     room = ROOM_BYTES
-    messages = listing.in_order(
-        session, after, newest_first, page=2 * limit
-    )  # most turns are a question and its answer
+    session, known = branches.at_one_time(session)
+    messages = listing.in_order(session, known, limit, after, newest_first)
     for _, turn in groupby(messages, key=lambda one: one.turn_id):
         stored = list(turn)
         if shown and sum(map(parts.least_bytes, stored)) > room:
