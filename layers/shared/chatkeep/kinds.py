@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
@@ -88,6 +89,7 @@ KINDS = (
     Kind("receipt of an erasure", Removal.NEVER, model=Erasure),
     Kind("position of a scan", Removal.NEVER, model=Scan),
     Kind("session", Removal.WITH_SESSION, exported=True, counted_in=(Totals,), model=Session),
+    Kind("background turn", Removal.WITH_SESSION, exported=True, model=BackgroundTurn),
     Kind("timer", Removal.WITH_SESSION, model=Timer),
     Kind("details", Removal.WITH_SESSION, exported=True, model=Details),
     Kind(
