@@ -22,8 +22,10 @@ TAGS = {
 }
 _TAG_OF = {
     **{name: name for name in TAGS},
+    "ag-ui": "messages",
     "bulk": "sessions",
     "cancel": "messages",
+    "chat": "messages",
     "daily": "stats",
     "me": "deletions",
     "restore": "sessions",
