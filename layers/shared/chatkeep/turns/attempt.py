@@ -1,10 +1,8 @@
 """One attempt at a turn, under the lease: run the graph, then store its outcome."""
 
 import time
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
-from chatkeep.clock import now
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
 from chatkeep.idempotency import Claim
 from chatkeep.models.message import Message, Role
@@ -12,7 +10,14 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.turns import answers, record, repetition
 from chatkeep.turns.answers import Answer
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, TurnRecordedError, commit
+from chatkeep.turns.commit import (
+    Closing,
+    NoCheckpoint,
+    RollBackRequestedError,
+    TurnRecordedError,
+    commit,
+    no_more,
+)
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.model_calls import ModelCall
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
@@ -21,12 +26,15 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 @dataclass
 class Attempt:
     """`fingerprint` is that of the request's claim, `failed` the record of the attempts before this one; `rolled_back`
-    says whether this attempt was."""
+    says whether this attempt was.
+
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    """
 
     run: GraphRun
     fingerprint: str | None
+    closing: Closing = no_more
     failed: Turn | None = None
-    started: datetime = field(default_factory=now)
     rolled_back: bool = False
 
     @property
@@ -55,7 +63,7 @@ class Attempt:
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
         """A record of this attempt and its usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
-        turn = record.turn(self.session, turn_id, status, self.used(), self.started)
+        turn = record.turn(self.session, turn_id, status, self.used(), self.run.started)
         turn.fingerprint = self.fingerprint
         return turn
 
@@ -78,26 +86,29 @@ class Attempt:
         opening = self.run.progress.opening
         turn = self.record(status)
         turn.error = problem and problem.as_problem()
-        messages = record.messages(self.session, turn, opening, addition.messages)
+        messages = record.messages(self.session, turn, self.run.progress, addition.messages)
         question, answer = messages[len(opening) - 1], messages[-1]
         if answer.role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
+        answer.first_token_ms = self.run.first_token_ms()
         whole = repetition.of_attempts(self.failed, turn)
         record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
-        return Answer(whole, question, answer, self._commit(turn, messages, addition), last_attempt=turn)
+        said = tuple(one for one in messages if one.role == Role.ASSISTANT)
+        size = self._commit(turn, messages, addition)
+        return Answer(whole, question, answer, said, size, last_attempt=turn)
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged = addition.staged
+        staged, more = addition.staged, self.closing(messages)
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, self.failed)
+            commit(self.session, turn, messages, writes, more, self.failed)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, self.failed)
+            commit(self.session, turn, messages, writes, more, self.failed)
         staged.committed(writes)
         return int(writes.size)
 
@@ -114,6 +125,6 @@ class Attempt:
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.failed)
+        commit(self.session, turn, [], NoCheckpoint(), self.closing([]), self.failed)
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

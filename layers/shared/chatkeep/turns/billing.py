@@ -27,8 +27,8 @@ from chatkeep.usage import counters
 
 ANOTHERS = (TurnRecordedError, IdempotencyKeyReusedError, LaterFormatError)
 """Errors of an attempt that has found another's record under its turn's id."""
-BROKE = "the turn broke; the operator of this deployment finds the reason in the log"
-NOT_STORED = "the storage did not answer while the turn was run or stored"
+BROKE = "the function failed"
+NOT_STORED = "the storage did not answer; nothing is known to have been stored"
 
 
 class _ErasedError(Exception):
@@ -84,6 +84,8 @@ def end(attempt: Attempt, error: Exception, *, even_if_unused: bool) -> bool:
                 condition=lease.held(session),
                 otherwise=TurnRecordedError(),
             )
+            for write in attempt.closing([]):
+                transaction.add(write, otherwise=TurnRecordedError())
             counters.add_to_totals(transaction, session.user_id, turn)
             counters.add_to_day(transaction, session.user_id, turn, now(), is_new=attempt.failed is None)
     except TurnRecordedError:

@@ -14,7 +14,7 @@ from chatkeep.turns import admission, answers, billing, events, lease, overflow,
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer, Unanswered
 from chatkeep.turns.attempt import Attempt
-from chatkeep.turns.commit import TurnRecordedError
+from chatkeep.turns.commit import Closing, TurnRecordedError, no_more
 from chatkeep.turns.events import Listener
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.lease import Sender
@@ -25,8 +25,10 @@ from chatkeep.turns.tools import Tools
 class Request:
     """A message to a session, and until when it can be worked on; `arrived` is a moment of `time.monotonic`.
 
-    A turn that others may follow, or ask for later, is recorded where it fails, even if nothing was used.
-    `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none.
+    `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none. `closing`
+    gives the last writes of whoever listens. A turn that `is_followed` has a short lease, which is renewed, and its end
+    is recorded however it ends. Where another request runs the same turn, this one waits for its end, or raises
+    TurnInProgressError with the turn's own id if it `joins`.
     """
 
     user_id: str
@@ -37,7 +39,9 @@ class Request:
     deadline: Deadline
     arrived: float = field(default_factory=time.monotonic)
     listen: Listener = events.nobody
+    closing: Closing = no_more
     is_followed: bool = False
+    joins: bool = False
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -61,7 +65,7 @@ def send(request: Request, tools: Tools) -> Answer:
         try:
             session = _acquire(request, tools, claim.id)
         except TurnInProgressError as refusal:
-            if refusal.turn_id != claim.id:
+            if refusal.turn_id != claim.id or request.joins:
                 raise
             admission.wait_for_twin(_sender(request, claim.id), request.deadline.answer_by, tools.turns_per_user)
             continue  # with the first one's answer, or in its place where it failed
@@ -74,7 +78,8 @@ def _acquire(request: Request, tools: Tools, turn_id: str) -> Session:
 
 
 def _sender(request: Request, turn_id: str) -> Sender:
-    return Sender(request.user_id, request.session_id, turn_id, request.deadline.lease_expiry())
+    expires_at = request.deadline.lease_expiry()
+    return Sender(request.user_id, request.session_id, turn_id, expires_at, is_short=request.is_followed)
 
 
 def _attempt(request: Request, tools: Tools, session: Session, seen: Unanswered | None = None) -> Answer:
@@ -82,8 +87,9 @@ def _attempt(request: Request, tools: Tools, session: Session, seen: Unanswered 
 
     A claimed one was `seen` without an answer; it may have got one if others held the lease since.
     """
-    run = GraphRun(tools, session, request.content, request.deadline, request.listen)
-    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, seen.failed if seen else None)
+    run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed)
+    fingerprint = request.claim.fingerprint if request.claim else None
+    attempt = Attempt(run, fingerprint, request.closing, seen.failed if seen else None)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
             if seen and _others_ran(seen.session, session):
