@@ -5,6 +5,7 @@ import operator
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import count
 from typing import Annotated, Any
 
 from langchain.agents import create_agent
@@ -99,6 +100,31 @@ def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
     def answer(state: MessagesState) -> dict[str, Any]:
         call = {"name": "ring", "args": {}, "id": f"call-{len(state['messages'])}"}
         return {"messages": [AIMessage("wait", tool_calls=[call])]}
+
+    return _one_node(answer, checkpointer)
+
+
+drawn = count(1)
+"""Numbers, so that no two answers of `varied` are the same."""
+
+
+def varied(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers each time with other words, which tell how many messages it was given.
+
+    A question that begins with `tool` makes it call one, and one that begins with `open` leaves a call open.
+    """
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        said, number = state["messages"][-1], next(drawn)
+        words = AIMessage(f"{number}: {len(state['messages'])} {said.text}", usage_metadata=USAGE)
+        calls = [{"name": "read", "args": {}, "id": f"call-{number}"}]
+        if said.text.startswith("open"):
+            return {"messages": [AIMessage("", tool_calls=calls)]}
+        if said.text.startswith("tool"):
+            return {
+                "messages": [AIMessage("", tool_calls=calls), ToolMessage("7", tool_call_id=f"call-{number}"), words]
+            }
+        return {"messages": [words]}
 
     return _one_node(answer, checkpointer)
 

@@ -21,7 +21,8 @@ class TurnStatus(StrEnum):
 
 class Turn(SessionsTable):
     """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
-    problem that ended a failed turn.
+    problem that ended a failed turn. `checkpoint_id` is the thread's checkpoint that the turn made, if it made one, and
+    `started_from` the one it went on from, None where the thread was empty.
 
     A turn that failed before it had said anything may be run again, and its record then adds up what all `attempts`
     have used; None of a turn that was stored at the first.
@@ -42,6 +43,8 @@ class Turn(SessionsTable):
     attempts = NumberAttribute(null=True)
     calls = JSONAttribute(null=True)
     error = JSONAttribute(null=True)
+    started_from = UnicodeAttribute(null=True)
+    checkpoint_id = UnicodeAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
 
     @property

@@ -6,6 +6,7 @@ from chatkeep import messages
 from chatkeep.dynamodb.transaction import Reading
 from chatkeep.errors import SessionNotFoundError, TurnRolledBackError
 from chatkeep.idempotency import Claim
+from chatkeep.messages import branches
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
@@ -48,6 +49,7 @@ def stored(user_id: str, session_id: str, turn: Turn, *, repeated: bool) -> Answ
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
     question, answer = (messages.get(user_id, session_id, one) for one in turn.message_ids)
+    branches.stored(user_id, session_id).mark([question, answer])
     return Answer(turn, question, answer, repeated=repeated)
 
 

@@ -1,10 +1,11 @@
 """One attempt at a turn, under the lease: run the graph, then store its outcome."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
 from chatkeep.idempotency import Claim
+from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
@@ -26,16 +27,17 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 @dataclass
 class Attempt:
     """`fingerprint` is that of the request's claim, `failed` the record of the attempts before this one; `rolled_back`
-    says whether this attempt was.
+    says whether this attempt was. `branches` are the session's before an answer is made again.
 
     `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
     """
 
     run: GraphRun
     fingerprint: str | None
-    closing: Closing = no_more
     failed: Turn | None = None
+    closing: Closing = no_more
     rolled_back: bool = False
+    branches: Branches = field(default_factory=Branches)
 
     @property
     def session(self) -> Session:
@@ -47,6 +49,8 @@ class Attempt:
 
         Raises the errors of `engine.send`. Then the lease is still held or has moved on, and `billing.settle` has to
         record the models' usage unless the turn is recorded."""
+        if self.run.again:  # others may have branched since it was found
+            self.branches = self.run.again.check(self.session)
         outcome = self.run.run()
         while True:
             try:
@@ -83,13 +87,14 @@ class Attempt:
                 return self._roll_back()
 
     def _store_messages(self, status: TurnStatus, addition: Addition, problem: ChatkeepError | None = None) -> Answer:
-        opening = self.run.progress.opening
+        opening, asked = self.run.progress.opening, self.run.again.question if self.run.again else None
         turn = self.record(status)
         turn.error = problem and problem.as_problem()
-        messages = record.messages(self.session, turn, self.run.progress, addition.messages)
-        question, answer = messages[len(opening) - 1], messages[-1]
-        if answer.role != Role.ASSISTANT:
+        turn.started_from, turn.checkpoint_id = addition.staged.ends(self.session.session_id)
+        messages = record.messages(self.session, turn, self.run.progress, addition.messages, asked)
+        if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
+        question, answer = asked or messages[len(opening) - 1], messages[-1]
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
@@ -98,19 +103,30 @@ class Attempt:
         record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         size = self._commit(turn, messages, addition)
-        return Answer(whole, question, answer, said, size, last_attempt=turn)
+        return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn)
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged, more = addition.staged, self.closing(messages)
+        staged, branches = addition.staged, self._branched(messages)
+        more = self.closing(messages)
         writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, more, self.failed)
+            commit(self.session, turn, messages, writes, self.failed, branches, more)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, more, self.failed)
+            commit(self.session, turn, messages, writes, self.failed, branches, more)
         staged.committed(writes)
         return int(writes.size)
+
+    def _branched(self, messages: list[Message]) -> Branches | None:
+        """The session's branches with these messages, where they are another version: they get their siblings."""
+        again = self.run.again
+        if again is None:
+            return None
+        latest = str(self.session.last_message_id)
+        made = self.branches.with_version(again.question.message_id, again.former, messages, latest)
+        made.mark([again.question, *messages])
+        return made
 
     def look_again(self, claim: Claim | None = None) -> None:
         """Go on from the attempts that have failed by now.
@@ -125,6 +141,6 @@ class Attempt:
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.closing([]), self.failed)
+        commit(self.session, turn, [], NoCheckpoint(), self.failed, more=self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

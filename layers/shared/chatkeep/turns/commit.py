@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chatkeep.clock import after, now
+from chatkeep.dynamodb.internals import put_of
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError
 from chatkeep.messages import parts
+from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
@@ -68,23 +70,25 @@ def commit(
     turn: Turn,
     messages: list[Message],
     checkpoint: CheckpointWrites,
-    more: Sequence[dict[str, Any]] = (),
     failed: Turn | None = None,
+    branches: Branches | None = None,
+    more: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Store the turn and `more`, end the lease that `session` was acquired with and give back its slot.
 
-    The record of its attempts that `failed` is replaced by one that adds `turn`, this attempt's, to it.
+    The record of its attempts that `failed` is replaced by one that adds `turn`, this attempt's, to it. `branches` are
+    those of the session with this turn, where it is one that begins a branch.
 
     Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
     TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        last = [*checkpoint.heads, *more]
-        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], last)
+        heads = [*checkpoint.heads, *([put_of(branches.item(session))] if branches else []), *more]
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], heads)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
-                return _store(session, at, turn, messages, [*writes, *last], failed)
+                return _store(session, at, turn, messages, [*writes, *heads], failed, has_branched=branches is not None)
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
@@ -99,7 +103,16 @@ def _ahead(session: Session, writes: Writes, heads: Sequence[dict[str, Any]]) ->
         raise
 
 
-def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Writes, failed: Turn | None) -> None:
+def _store(
+    session: Session,
+    at: str,
+    turn: Turn,
+    messages: list[Message],
+    writes: Writes,
+    failed: Turn | None,
+    *,
+    has_branched: bool,
+) -> None:
     moves, not_later = touch(session, at)
     # The place in the list is made of the pin, the state and the last change, which move while the turn runs.
     condition = lease.held(session) & unmoved(session) & not_later
@@ -114,6 +127,7 @@ def _store(session: Session, at: str, turn: Turn, messages: list[Message], write
             *lease.giving_up(),
             *counters.session_additions(turn),
             *_latest(session, messages),
+            *([Session.has_branched.set(True)] if has_branched else []),
             condition=condition,
             otherwise=_MovedError(),
         )
