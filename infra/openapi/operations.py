@@ -29,6 +29,7 @@ _TAG_OF = {
     "restore": "sessions",
     "stream": "messages",
     "thread-config": "sessions",
+    "turns": "messages",
 }
 """By the last fixed part of a path."""
 _PATH_PARAMETERS = {
