@@ -74,7 +74,14 @@ WITH_AGENTS = (
     "chatkeep.streams",
     "chatkeep.turns",
 )
-LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
+LIGHT = (
+    "chatkeep.turns.admission",
+    "chatkeep.turns.backlog",
+    "chatkeep.turns.lease",
+    "chatkeep.turns.queue",
+    "chatkeep.turns.repair",
+    "chatkeep.turns.slots",
+)
 """The exceptions: modules for functions that cancel turns or repair after them, and run none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
