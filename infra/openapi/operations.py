@@ -31,6 +31,7 @@ _TAG_OF = {
     "restore": "sessions",
     "stream": "messages",
     "thread-config": "sessions",
+    "turns": "messages",
 }
 """By the last fixed part of a path."""
 _PATH_PARAMETERS = {

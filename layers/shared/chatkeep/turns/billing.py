@@ -27,8 +27,8 @@ from chatkeep.usage import counters
 
 ANOTHERS = (TurnRecordedError, IdempotencyKeyReusedError, LaterFormatError)
 """Errors of an attempt that has found another's record under its turn's id."""
-BROKE = "the turn broke; the operator of this deployment finds the reason in the log"
-NOT_STORED = "the storage did not answer while the turn was run or stored"
+BROKE = "the function failed"
+NOT_STORED = "the storage did not answer; nothing is known to have been stored"
 
 
 class _ErasedError(Exception):
