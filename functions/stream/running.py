@@ -36,6 +36,7 @@ class Asked:
     """A turn that a request asks for.
 
     `may_resume` says whether its stream may be taken up again; one that may not be is cancelled when its client leaves.
+    `regenerate` is the answer to make again, and `client_id` the id that the client gave its message.
     """
 
     user_id: str
@@ -44,6 +45,8 @@ class Asked:
     strategy: Strategy
     claim: Claim | None
     may_resume: bool = True
+    regenerate: str | None = None
+    client_id: str | None = None
 
 
 class RunningTurn:
@@ -84,7 +87,7 @@ class RunningTurn:
                 if not self._is_elsewhere:
                     return
                 break
-        if self._asked.may_resume:
+        if self._asked.may_resume or self._is_elsewhere:
             async for one in follow(self._following(last)):
                 yield one
         else:  # its client does not read, and there is no copy of what it misses
@@ -127,6 +130,8 @@ class RunningTurn:
             closing=telling.closing,
             is_followed=True,
             joins=True,
+            regenerate=asked.regenerate,
+            client_id=asked.client_id,
         )
         with turn_metrics.of_a_turn() as measure:
             answer = engine.send(request, runtime.tools())

@@ -22,13 +22,16 @@ TAGS = {
 }
 _TAG_OF = {
     **{name: name for name in TAGS},
+    "ag-ui": "messages",
     "bulk": "sessions",
     "cancel": "messages",
+    "chat": "messages",
     "daily": "stats",
     "me": "deletions",
     "restore": "sessions",
     "stream": "messages",
     "thread-config": "sessions",
+    "turns": "messages",
 }
 """By the last fixed part of a path."""
 _PATH_PARAMETERS = {

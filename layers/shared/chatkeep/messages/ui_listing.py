@@ -15,8 +15,8 @@ LONGEST_TEXTS = [1 << power for power in (18, 15, 12, 9)]
 
 
 def page(session: Session, limit: int, after: str | None, newest_first: bool) -> tuple[list[UIMessage], str | None]:
-    """Up to `limit` UIMessages of the active branch that come after the message with the id `after`, and the id that the next page comes
-    after, None on the last page.
+    """Up to `limit` UIMessages of the active branch that come after the message with the id `after`, and the id that
+    the next page comes after, None on the last page.
 
     A question and its answer are on one page unless they do not fit. An answer that does not fit alone is cut, and says
     so in its metadata. Raises BrokenThreadError, SessionNotFoundError.

@@ -77,8 +77,7 @@ class Following:
             yield pieces[0], events
 
     def _unless_running(self) -> Iterator[Event]:
-        session = sessions.header(self.user_id, self.session_id)
-        if queue.pending(session, self.turn_id) or BackgroundTurn.find(self.user_id, self.session_id, self.turn_id):
+        if self._is_pending():
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
@@ -89,18 +88,27 @@ class Following:
         if ended_at is not None:
             yield from self._end(int(ended_at))
         elif record is not None and (record.message_ids or not self._has_copy):
-            yield from self._only_new(replaying.whole(session, record))
+            yield from self._only_new(replaying.whole(sessions.header(self.user_id, self.session_id), record))
         elif self._has_copy:
             problem = replaying.problem(record) if record else TurnLostError().as_problem()
             yield from self._only_new([ending.of_error(max(self._from - 1, self.after), problem)])
         else:
             raise TurnNotFoundError
 
+    def _is_pending(self) -> bool:
+        """Whether the turn runs or waits. Raises SessionNotFoundError."""
+        session = sessions.header(self.user_id, self.session_id)
+        if queue.pending(session, self.turn_id):
+            return True
+        return BackgroundTurn.find(self.user_id, self.session_id, self.turn_id) is not None
+
     def _end(self, number: int) -> Iterator[Event]:
         """The events that are made of the turn's record."""
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
+        if record.may_run_again and self._is_pending():  # another attempt, whose events come after these
+            return
         yield from self._only_new(replaying.last(self.user_id, self.session_id, record, number))
 
     def _only_new(self, events: Iterator[Event] | list[Event]) -> Iterator[Event]:
