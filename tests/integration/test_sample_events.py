@@ -32,6 +32,7 @@ from tests.engines import Engine
 
 EVENTS = Path(__file__).parents[1] / "events"
 SESSION = "0198c0de-5e55-7000-8000-000000000001"
+QUESTION = "0198c0de-5e55-7000-8000-0000000000a1"
 ANSWER = "0198c0de-5e55-7000-8000-0000000000a2"
 TURN = "0198c0de-5e55-7000-8000-0000000000f0"
 DELETION = "0198c0de-5e55-7000-8000-0000000000d1"
@@ -113,6 +114,7 @@ def lease(session: Session, lasts: timedelta = timedelta(minutes=1)) -> None:
     """Have a turn run on the session, or have died on it."""
     session.lease_turn_id, session.lease_shard = TURN, due.shard(SESSION)
     session.lease_expires_at = milliseconds(now() + lasts)
+    session.lease_owner = f"{TURN}@{session.lease_expires_at}"
     session.save()
 
 
@@ -173,7 +175,9 @@ def test_a_sample_event_is_answered_as_the_contract_says(name: str, session: Ses
 
 @pytest.mark.parametrize("name", STREAMED)
 def test_a_sample_event_is_answered_with_a_stream(name: str, session: Session, user_id: str) -> None:
-    Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, message_ids=[ANSWER], created_at=stamp(now())).save()
+    at, ids = stamp(now()), [QUESTION, ANSWER]
+    Message(user_id, SESSION, QUESTION, turn_id=TURN, role=Role.USER, content="Where to?", created_at=at).save()
+    Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, message_ids=ids, created_at=at, response_time_ms=9).save()
     with permissions.only(GRANTED["StreamFunction"]):
         response = asyncio.run(streamed(sample(name, user_id)))
     status, last = STREAMED[name]
@@ -195,7 +199,9 @@ def test_the_event_of_background_turns_runs_the_turn(session: Session, user_id: 
     job.due_at, job.due_shard = milliseconds(now()), due.shard(SESSION)
     job.save()
     assert invoke("carry_out_turns", user_id) == {"left": 0}
-    assert Turn.get(*Turn(user_id, SESSION, turn_id).keys, consistent_read=True).status == TurnStatus.COMPLETED
+    turn = Turn(user_id, SESSION, turn_id)
+    turn.refresh(consistent_read=True)
+    assert turn.status == TurnStatus.COMPLETED
 
 
 def test_the_scheduled_event_ends_the_lease_of_a_turn_that_died(session: Session, user_id: str) -> None:
