@@ -14,7 +14,7 @@ from chatkeep.turns import engine
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.engine import Request
-from chatkeep.turns.events import Event, Opened, StepFinished, ThreadRead, Token
+from chatkeep.turns.events import Event, Leased, Opened, StepFinished, ThreadRead, Token
 from chatkeep.turns.progress import Progress
 from tests import graphs
 from tests.chat import deployment, new_session, sent
@@ -67,9 +67,10 @@ def test_progress_made_of_the_same_events_holds_the_turns_messages(api: Client, 
 def test_a_turn_is_opened_and_its_thread_read_once_and_before_any_step(request_: Request) -> None:
     _, heard = followed(request_)
     first_step = next(place for place, event in enumerate(heard) if isinstance(event, StepFinished))
-    assert {type(event) for event in heard[:first_step]} == {Opened, ThreadRead}
-    assert first_step == 2
-    assert not any(isinstance(event, Opened | ThreadRead) for event in heard[2:])
+    assert isinstance(heard[0], Leased)
+    assert {type(event) for event in heard[1:first_step]} == {Opened, ThreadRead}
+    assert first_step == 3
+    assert not any(isinstance(event, Opened | ThreadRead) for event in heard[3:])
     (read,) = (event for event in heard if isinstance(event, ThreadRead))
     assert [one.text for one in read.messages][:1] == ["before"]
 

@@ -13,6 +13,7 @@ from chatkeep.clock import now, stamp
 from chatkeep.models import due
 from chatkeep.models.session import LONG, Session
 from chatkeep.sessions import placing
+from chatkeep.turns.lease import Sender
 
 KILOBYTE = 1024
 USER = ids.new()
@@ -64,7 +65,9 @@ def header(settings: dict[str, Any], user_id: str = USER, client_id: str | None 
         **dict.fromkeys(("enable_summarization", "is_archived", "is_pinned", "written_ahead"), True),
         **dict.fromkeys(("message_count", "timed_turns", "thumbs_up", "thumbs_down", "lease_fence"), 10**7 - 1),
         **dict.fromkeys(("total_tokens", "total_cost", "response_ms"), 10**13 - 1),
-        **dict.fromkeys(("last_message_id", "lease_turn_id", "lease_owner"), session_id),
+        **dict.fromkeys(("last_message_id", "lease_turn_id"), session_id),
+        lease_owner=Sender("", "", "", 1_999_999_999_999).owner,
+        lease_former="",  # unless the lease was taken over from a turn that died
         temperature=1.234567,
         max_tokens=199_999,
         lease_expires_at=1_999_999_999_999,

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
+from chatkeep.clock import now
 from chatkeep.turns.events import Opened, StepFinished, ThreadRead, Token
+from chatkeep.turns.names import Names
 from chatkeep.turns.progress import Progress
 
 steps = st.lists(
@@ -59,7 +61,7 @@ def test_the_words_that_are_kept_are_those_of_the_answers_that_no_step_has_finis
     told: list[tuple[str, str]], finished: set[str]
 ) -> None:
     progress, question = Progress(), HumanMessage("said", id="0")
-    progress.hear(Opened([question]))
+    progress.hear(Opened([question], Names(["0"]), now()))
     progress.hear(ThreadRead([]))
     for name, text in told:
         progress.hear(Token(name, text))

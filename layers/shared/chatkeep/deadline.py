@@ -14,6 +14,8 @@ from chatkeep.clock import milliseconds, now
 GATEWAY_SECONDS = 29.0
 """API Gateway's patience, counted from its receipt of the request:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"""
+STREAM_SECONDS = 900.0
+"""Its patience where it streams the answer, by the routes' `TimeoutInMillis`."""
 RESERVE_SECONDS = 5.0
 """The end of a request's time, for storing and for the answer. A call that a silent DynamoDB never answers
 fails within it: see `chatkeep.dynamodb.connection`."""
@@ -95,9 +97,10 @@ def current() -> Deadline:
 
 
 @contextmanager
-def kept(event: Mapping[str, Any], context: Any) -> Iterator[None]:
-    """Hold the code within to the deadline of a Lambda invocation."""
-    token = _current.set(Deadline.within(context.get_remaining_time_in_millis() / 1000, _patience(event)))
+def kept(event: Mapping[str, Any], context: Any, gateway_seconds: float = GATEWAY_SECONDS) -> Iterator[None]:
+    """Hold the code within to the deadline of a Lambda invocation, for which API Gateway waits so many seconds."""
+    seconds = context.get_remaining_time_in_millis() / 1000
+    token = _current.set(Deadline.within(seconds, _patience(event, gateway_seconds)))
     try:
         yield
     finally:
@@ -115,15 +118,15 @@ def earlier(seconds: float) -> Iterator[None]:
         _current.reset(token)
 
 
-def _patience(event: Mapping[str, Any]) -> float:
+def _patience(event: Mapping[str, Any], gateway_seconds: float) -> float:
     """Seconds until API Gateway stops waiting; infinite where it does not wait at all.
 
-    The gateway's clock is another machine's. A receipt in the future gives nobody more than its 29 seconds. One that is
-    29 seconds old or more is taken for this very moment: either nobody waits any more, so that it does not matter, or
+    The gateway's clock is another machine's. A receipt in the future gives nobody more than its `gateway_seconds`. One
+    that is as old or more is taken for this very moment: either nobody waits any more, so that it does not matter, or
     the clocks differ, and no request should fail for that.
     """
     received = (event.get("requestContext") or {}).get("requestTimeEpoch")
     if not isinstance(received, int | float):
         return math.inf
     age = now().timestamp() - received / 1000
-    return GATEWAY_SECONDS - age if 0 <= age < GATEWAY_SECONDS else GATEWAY_SECONDS
+    return gateway_seconds - age if 0 <= age < gateway_seconds else gateway_seconds

@@ -13,6 +13,7 @@ ChatkeepError
     NotFoundError
         SessionNotFoundError
         MessageNotFoundError
+        TurnNotFoundError
         DeletionNotFoundError
     ConflictError
         SessionDeletedError
@@ -41,6 +42,7 @@ ChatkeepError
         StorageUnavailableError
         LaterFormatError
         TurnTimedOutError
+        TurnLostError
     GraphFailedError
     BrokenThreadError
 """
@@ -204,6 +206,14 @@ class MessageNotFoundError(NotFoundError):
 
     def __init__(self, message_id: str) -> None:
         super().__init__(f"there is no message {message_id} in this session")
+
+
+class TurnNotFoundError(NotFoundError):
+    code = "turn_not_found"
+    title = "There is no such turn"
+
+    def __init__(self) -> None:
+        super().__init__("no turn of this session has this id")
 
 
 class DeletionNotFoundError(NotFoundError):
@@ -450,6 +460,16 @@ class LaterFormatError(UnavailableError):
 class TurnTimedOutError(UnavailableError):
     code = "turn_timed_out"
     title = "The turn took too long"
+
+
+class TurnLostError(UnavailableError):
+    """The process that ran the turn died, and nothing of the turn is stored."""
+
+    code = "turn_lost"
+    title = "The turn was lost"
+
+    def __init__(self) -> None:
+        super().__init__("the process that ran this turn ended before the turn was stored; it may be sent again")
 
 
 class GraphFailedError(ChatkeepError):

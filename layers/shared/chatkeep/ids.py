@@ -14,14 +14,14 @@ def new() -> str:
     return str(uuid7())
 
 
-def after(previous: str | None) -> str:
-    """A fresh UUIDv7 that sorts after `previous`, whatever this machine's clock says.
+def after(previous: str | None, apart: int = 1) -> str:
+    """A fresh UUIDv7 that sorts after `previous`, whatever this machine's clock says, `apart` milliseconds or more.
 
     Two machines may disagree about the time by more than two messages lie apart; the order of a transcript must not.
     """
     milliseconds = time.time_ns() // 1_000_000
     if previous is not None:
-        milliseconds = max(milliseconds, int(previous.replace("-", "")[:12], 16) + 1)
+        milliseconds = max(milliseconds, int(previous.replace("-", "")[:12], 16) + apart)
     return str(uuid7(timestamp=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000))
 
 

@@ -44,6 +44,8 @@ def _count(answer: Answer) -> None:
         metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
     count_usage(turn)
     metrics.add_metric(name="ResponseTimeMs", unit="Milliseconds", value=turn.response_time_ms)
+    if answer.message.first_token_ms is not None:
+        metrics.add_metric(name="TimeToFirstTokenMs", unit="Milliseconds", value=answer.message.first_token_ms)
     if answer.checkpoint_bytes is not None:
         metrics.add_metric(name="CheckpointBytes", unit="Bytes", value=answer.checkpoint_bytes)
     if any(call["cost"] is None and prices.are_listed(call.get("model_name", "")) for call in turn.calls):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -29,25 +30,29 @@ class StrictValidation(OpenAPIRequestValidationMiddleware):
 
     def _get_body(self, app: Any) -> Any:
         """The object in the current event's body. Raises InvalidFieldError."""
-        given = app.current_event.headers.get("Content-Type") or MEDIA_TYPE
-        media_type = given.partition(";")[0].strip().lower()
-        if media_type != MEDIA_TYPE:
-            raise _refused(f"must be {MEDIA_TYPE}, not {media_type}")
-        try:
-            body = app.current_event.json_body
-        except RepeatedNameError as error:
-            raise _refused(str(error)) from None
-        except json.JSONDecodeError as error:
-            raise _refused(f"is not JSON: {error.msg}") from None
-        except UnicodeDecodeError:
-            raise _refused("is not UTF-8") from None
-        except ValueError:  # Python's limit on the digits of an integer
-            raise _refused("holds a number with too many digits") from None
-        except RecursionError:
-            raise _refused("is nested too deeply") from None
-        if not isinstance(body, dict):
-            raise _refused("must be a JSON object")
-        return body
+        return read(app.current_event.headers.get("Content-Type"), lambda: app.current_event.json_body)
+
+
+def read(content_type: str | None, parse: Callable[[], Any]) -> dict[str, Any]:
+    """The object that `parse` finds in a body of that type. Raises InvalidFieldError."""
+    media_type = (content_type or MEDIA_TYPE).partition(";")[0].strip().lower()
+    if media_type != MEDIA_TYPE:
+        raise _refused(f"must be {MEDIA_TYPE}, not {media_type}")
+    try:
+        body = parse()
+    except RepeatedNameError as error:
+        raise _refused(str(error)) from None
+    except json.JSONDecodeError as error:
+        raise _refused(f"is not JSON: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise _refused("is not UTF-8") from None
+    except ValueError:  # Python's limit on the digits of an integer
+        raise _refused("holds a number with too many digits") from None
+    except RecursionError:
+        raise _refused("is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise _refused("must be a JSON object")
+    return body
 
 
 def parsed(text: str) -> Any:

@@ -1,13 +1,14 @@
 """The frame of each invocation of a function: its deadline, its ids, its span."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from functools import wraps
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial, wraps
 from http import HTTPStatus
 from itertools import chain, repeat
 from typing import Any
 
 from chatkeep import deadline, tracing
+from chatkeep.deadline import GATEWAY_SECONDS
 from chatkeep.telemetry import correlation, metrics
 from chatkeep.tracing import Kind
 
@@ -21,19 +22,29 @@ def invoked(handler: Handler) -> Handler:
 
     @wraps(handler)
     def serve(event: dict[str, Any], context: Any) -> Any:
-        with ExitStack() as around:
-            around.enter_context(deadline.kept(event, context))
-            ids = around.enter_context(correlation.kept(event, context))
-            span = around.enter_context(tracing.request(*_described(event, context)))
-            if span.trace_id:
-                correlation.join(span.trace_id)
-            span.tell({"chatkeep.request_id": ids.request_id})
-            metrics.add_metadata("request_id", ids.request_id)
+        with framed(event, context) as tell_status:
             result = handler(event, context)
-            _tell_status(span, result)
+            if isinstance(result, dict) and "statusCode" in result:
+                tell_status(result["statusCode"])
             return result
 
     return serve
+
+
+@contextmanager
+def framed(
+    event: Mapping[str, Any], context: Any, gateway_seconds: float = GATEWAY_SECONDS
+) -> Iterator[Callable[[int], None]]:
+    """The same frame around the code within, which tells the status of its answer."""
+    with ExitStack() as around:
+        around.enter_context(deadline.kept(event, context, gateway_seconds))
+        ids = around.enter_context(correlation.kept(event, context))
+        span = around.enter_context(tracing.request(*_described(event, context)))
+        if span.trace_id:
+            correlation.join(span.trace_id)
+        span.tell({"chatkeep.request_id": ids.request_id})
+        metrics.add_metadata("request_id", ids.request_id)
+        yield partial(_tell_status, span)
 
 
 def _described(event: Mapping[str, Any], context: Any) -> tuple[str, Kind, dict[str, Any]]:
@@ -51,9 +62,7 @@ def _described(event: Mapping[str, Any], context: Any) -> tuple[str, Kind, dict[
     return f"{method} {route}", Kind.SERVER, {**attributes, **http}
 
 
-def _tell_status(span: tracing.Span, result: Any) -> None:
-    status = result.get("statusCode") if isinstance(result, dict) else None
-    if status is not None:
-        span.tell({"http.response.status_code": status})
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            span.fail(str(status))
+def _tell_status(span: tracing.Span, status: int) -> None:
+    span.tell({"http.response.status_code": status})
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.fail(str(status))

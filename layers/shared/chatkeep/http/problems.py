@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem+json, for every function's resolver."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
@@ -106,35 +107,48 @@ def install(app: APIGatewayRestResolver) -> None:
 
 def answer(app: APIGatewayRestResolver, error: ChatkeepError) -> Response[str]:
     """The problem that `error` is."""
+    headers: dict[str, str | list[str]] = {**reported(error, app.current_event)}
+    return Response(error.status, CONTENT_TYPE, json.dumps(error.as_problem()), headers)
+
+
+def reported(error: ChatkeepError, event: APIGatewayProxyEvent) -> dict[str, str]:
+    """Count and log a request that ends with `error`, and return the headers of its answer."""
     metrics.add_metric(name="RequestsFailed", unit="Count", value=1)
     if isinstance(error, BrokenThreadError):
         metrics.add_metric(name="BrokenThreads", unit="Count", value=1)
-    told = {"code": error.code, "status": error.status, **about(app.current_event)}
+    told = {"code": error.code, "status": error.status, **about(event)}
     if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.info("request failed", extra=told)
     else:
         logger.error("request failed", exc_info=error, extra={**told, "detail": error.detail})
-    headers: dict[str, str | list[str]] = {}
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    return Response(error.status, CONTENT_TYPE, json.dumps(error.as_problem()), headers)
+    return {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
 
 
 def _fail(app: APIGatewayRestResolver, error: Exception) -> NoReturn:
     """Raise an error that says as much of `error` as may be logged: Lambda's error metric and its alarm see it."""
-    told = {"code": ChatkeepError.code, "status": HTTPStatus.BAD_GATEWAY.value, **about(app.current_event)}
-    logger.error("function failed", exc_info=error, extra=told)
+    log_failure(error, app.current_event)
     raise UnspokenError(named(error)) from error
+
+
+def log_failure(error: Exception, event: APIGatewayProxyEvent) -> None:
+    """Tell the operator of an error that is nobody's but this function's own."""
+    told = {"code": ChatkeepError.code, "status": HTTPStatus.BAD_GATEWAY.value, **about(event)}
+    logger.error("function failed", exc_info=error, extra=told)
 
 
 def _answer_invalid(app: APIGatewayRestResolver, error: RequestValidationError) -> Response[str]:
     problems = error.errors()
     if any(one["loc"][:1] == ("response",) for one in problems):  # no fault of the caller's
         _fail(app, error)
-    return answer(app, InvalidFieldError(*(_field_problem(one) for one in problems[:MOST_PROBLEMS])))
+    return answer(app, of_fields(problems))
 
 
-def _field_problem(error: dict[str, Any]) -> FieldProblem:
+def of_fields(problems: Sequence[Mapping[str, Any]]) -> InvalidFieldError:
+    """The problem that Pydantic's errors are; of their places the first part is left out."""
+    return InvalidFieldError(*map(_field_problem, problems[:MOST_PROBLEMS]))
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     path = [str(part) for part in error["loc"]]
     name = (".".join(path[1:]) or (path[0] if path else "body"))[: http_bodies.LONGEST_NAME]
     if error["type"] == "extra_forbidden":
@@ -145,12 +159,27 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
 def _answer_storage(
     app: APIGatewayRestResolver, error: PynamoDBException | ClientError | BotoCoreError
 ) -> Response[str]:
+    unavailable = of_storage(error)
+    if unavailable is None:
+        _fail(app, error)
+    return answer(app, unavailable)
+
+
+def of(error: Exception) -> ChatkeepError | None:
+    """The problem that `error` is to a caller; None for one that is nobody's but the function's own."""
+    if isinstance(error, ChatkeepError):
+        return error
+    return of_storage(error) if isinstance(error, STORAGE_ERRORS) else None
+
+
+def of_storage(error: Exception) -> StorageUnavailableError | None:
+    """The problem that an error of the storage is, if it passes by itself."""
     cause = error.cause if isinstance(error, PynamoDBException) else error
     if cause is None or (isinstance(cause, ClientError) and not PASSING_CODES.intersection(_codes(cause))):
-        _fail(app, error)
+        return None
     unavailable = StorageUnavailableError("the storage did not answer; nothing is known to have been stored")
     unavailable.__cause__ = error
-    return answer(app, unavailable)
+    return unavailable
 
 
 def _codes(error: ClientError) -> set[str]:

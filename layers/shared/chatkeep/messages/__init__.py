@@ -31,7 +31,7 @@ class FeedbackView(BaseModel):
 
 
 class MessageView(BaseModel):
-    """A message; `model_name`, `usage`, `response_time_ms` and `trace_id` are the turn's and stand on its answer alone.
+    """A message; `model_name`, `usage`, both times and `trace_id` are the turn's and stand on its answer alone.
 
     A blank answer that says it was finished has the finish reason `unknown`. `content_characters` counts the code
     points of the whole content. `truncated` says that content or tool calls do not fit into an answer: the content ends
@@ -65,6 +65,9 @@ class MessageView(BaseModel):
         description="Why the model stopped, on its own messages; null on others"
     )
     response_time_ms: int | None = Field(description="Milliseconds that the turn took; null on all but its answer")
+    time_to_first_token_ms: int | None = Field(
+        description="Milliseconds until the first piece of an answer came; null on all but the turn's answer"
+    )
     feedback: FeedbackView | None = Field(description="The user's rating of this answer; null without one")
     trace_id: str | None = Field(
         description="Leads the operator from an answer to its trace and its log lines; null on other and older messages"
@@ -118,6 +121,7 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         usage=usage_view(message),
         finish_reason=cast("Any", message.finish_reason),
         response_time_ms=None if message.response_time_ms is None else int(message.response_time_ms),
+        time_to_first_token_ms=None if message.first_token_ms is None else int(message.first_token_ms),
         feedback=feedback,
         trace_id=message.trace_id,
     )

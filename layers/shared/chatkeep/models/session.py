@@ -92,6 +92,7 @@ class Session(SessionsTable):
 
     lease_turn_id = UnicodeAttribute(null=True)
     lease_owner = UnicodeAttribute(null=True)
+    lease_former = UnicodeAttribute(attr_name="former", null=True)
     lease_fence = NumberAttribute(default=0)
     lease_expires_at = NumberAttribute(attr_name="due_at", null=True)
     lease_shard = UnicodeAttribute(attr_name="due_shard", null=True)

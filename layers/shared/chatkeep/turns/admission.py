@@ -77,6 +77,7 @@ def wait_for_twin(sender: Sender, until: float, limit: int) -> None:
 def _with_slot(sender: Sender, session: Session, limit: int) -> Session:
     """`session`, whose lease the sender has just acquired, with a slot too. Without a slot the lease is given up."""
     try:
+        slots.release_of_dead(session)
         slots.take(sender, limit)
     except BaseException:
         with suppress(*STORAGE_ERRORS):  # else it expires by itself

@@ -15,11 +15,15 @@ from chatkeep.models.turn import Turn, TurnStatus
 @dataclass(frozen=True)
 class Answer:
     """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
-    has answered that it is stored."""
+    has answered that it is stored.
+
+    `said` are all messages of models in their order, the answer being the last; of a stored turn they are not read.
+    """
 
     turn: Turn
     user_message: Message
     message: Message
+    said: tuple[Message, ...] = ()
     checkpoint_bytes: int | None = None
     repeated: bool = False
 

@@ -2,9 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-from chatkeep.clock import now
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
 from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message, Role
@@ -12,7 +10,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.turns import record
 from chatkeep.turns.answers import Answer
-from chatkeep.turns.commit import NoCheckpoint, RollBackRequestedError, commit
+from chatkeep.turns.commit import Closing, NoCheckpoint, RollBackRequestedError, commit, no_more
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.model_calls import ModelCall
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
@@ -21,11 +19,14 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 @dataclass
 class Attempt:
     """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was. `branches` are the
-    session's before an answer is made again."""
+    session's before an answer is made again.
+
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    """
 
     run: GraphRun
     fingerprint: str | None
-    started: datetime = field(default_factory=now)
+    closing: Closing = no_more
     rolled_back: bool = False
     branches: Branches = field(default_factory=Branches)
 
@@ -53,7 +54,7 @@ class Attempt:
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
         """A record of the usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
-        turn = record.turn(self.session, turn_id, status, self.used(), self.started)
+        turn = record.turn(self.session, turn_id, status, self.used(), self.run.started)
         turn.fingerprint = self.fingerprint
         return turn
 
@@ -77,25 +78,27 @@ class Attempt:
         turn = self.record(status)
         turn.error = problem and problem.as_problem()
         turn.started_from, turn.checkpoint_id = addition.staged.ends(self.session.session_id)
-        messages = record.messages(self.session, turn, opening, addition.messages, asked)
+        messages = record.messages(self.session, turn, self.run.progress, addition.messages, asked)
         if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         question, answer = asked or messages[len(opening) - 1], messages[-1]
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
+        answer.first_token_ms = self.run.first_token_ms()
         record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
-        return Answer(turn, question, answer, self._commit(turn, messages, addition))
+        said = tuple(one for one in messages if one.role == Role.ASSISTANT)
+        return Answer(turn, question, answer, said, self._commit(turn, messages, addition))
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged, branches = addition.staged, self._branched(messages)
-        writes = staged.writes()
+        staged, branched = addition.staged, self._branched(messages)
+        more, writes = self.closing(messages), staged.writes()
         try:
-            commit(self.session, turn, messages, writes, branches)
+            commit(self.session, turn, messages, writes, more, branched)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, branches)
+            commit(self.session, turn, messages, writes, more, branched)
         staged.committed(writes)
         return int(writes.size)
 
@@ -112,6 +115,6 @@ class Attempt:
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint())
+        commit(self.session, turn, [], NoCheckpoint(), self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

@@ -1,6 +1,6 @@
 """A turn's one transaction: checkpoint, messages, record, counters, the end of lease and slot, or none of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -55,26 +55,36 @@ class _MovedError(Exception):
     """The lease, the pin, the session's state or its last change is not as it was read."""
 
 
+Closing = Callable[[Sequence[Message]], Writes]
+"""Gives writes of the commit beside the turn's own, which is about to store these messages: puts that overwrite."""
+
+
+def no_more(_: Sequence[Message]) -> Writes:
+    """Of a turn that nobody follows."""
+    return []
+
+
 def commit(
     session: Session,
     turn: Turn,
     messages: list[Message],
     checkpoint: CheckpointWrites,
+    more: Sequence[dict[str, Any]] = (),
     branches: Branches | None = None,
 ) -> None:
-    """Store the turn, end the lease that `session` was acquired with and give back its slot.
+    """Store the turn and `more`, end the lease that `session` was acquired with and give back its slot.
 
     `branches` are those of the session with this turn, where it is one that begins a branch.
     Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
     TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        heads = [*checkpoint.heads, *([put_of(branches.item(session))] if branches else [])]
-        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], heads)
+        last = [*checkpoint.heads, *more, *([put_of(branches.item(session))] if branches else [])]
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], last)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
-                return _store(session, at, turn, messages, [*writes, *heads], has_branched=branches is not None)
+                return _store(session, at, turn, messages, [*writes, *last], has_branched=branches is not None)
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")

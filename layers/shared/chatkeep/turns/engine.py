@@ -14,7 +14,7 @@ from chatkeep.turns import admission, answers, billing, events, lease, overflow,
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.attempt import Attempt
-from chatkeep.turns.commit import TurnRecordedError
+from chatkeep.turns.commit import Closing, TurnRecordedError, no_more
 from chatkeep.turns.events import Listener
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.lease import Sender
@@ -27,7 +27,10 @@ class Request:
     """A message to a session, and until when it can be worked on; `arrived` is a moment of `time.monotonic`.
 
     `regenerate` is the id of an answer to make again; then the content is that of the question which it answers.
-    `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none.
+    `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none. `closing`
+    gives the last writes of whoever listens. A turn that `is_followed` has a short lease, which is renewed, and its end
+    is recorded however it ends. Where another request runs the same turn, this one waits for its end, or raises
+    TurnInProgressError with the turn's own id if it `joins`.
     """
 
     user_id: str
@@ -39,6 +42,9 @@ class Request:
     arrived: float = field(default_factory=time.monotonic)
     listen: Listener = events.nobody
     regenerate: str | None = None
+    closing: Closing = no_more
+    is_followed: bool = False
+    joins: bool = False
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -64,7 +70,7 @@ def send(request: Request, tools: Tools) -> Answer:
         try:
             session = _acquire(request, tools, claim.id)
         except TurnInProgressError as refusal:
-            if refusal.turn_id != claim.id:
+            if refusal.turn_id != claim.id or request.joins:
                 raise
             admission.wait_for_twin(_sender(request, claim.id), request.deadline.answer_by, tools.turns_per_user)
             continue  # with the first one's answer, or in its place where it failed
@@ -84,7 +90,8 @@ def _acquire(request: Request, tools: Tools, turn_id: str) -> Session:
 
 
 def _sender(request: Request, turn_id: str) -> Sender:
-    return Sender(request.user_id, request.session_id, turn_id, request.deadline.lease_expiry())
+    expires_at = request.deadline.lease_expiry()
+    return Sender(request.user_id, request.session_id, turn_id, expires_at, is_short=request.is_followed)
 
 
 def _attempt(
@@ -94,8 +101,8 @@ def _attempt(
 
     A claimed one had no record when the session was `seen`; it may have got one if others held the lease since.
     """
-    run = GraphRun(tools, session, request.content, request.deadline, request.listen, again)
-    attempt = Attempt(run, request.claim.fingerprint if request.claim else None)
+    run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed, again)
+    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, request.closing)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
             if seen and _others_ran(seen, session) and answers.recorded(session, request.claim):

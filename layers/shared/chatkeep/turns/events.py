@@ -2,8 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from langchain_core.messages import BaseMessage
+
+from chatkeep.models.message import Message
+from chatkeep.models.session import Session
+from chatkeep.turns.names import Names
+
+
+@dataclass(frozen=True)
+class Leased:
+    """The turn holds its session, whose header says until when: told first, and again when a short lease is renewed."""
+
+    session: Session
 
 
 @dataclass(frozen=True)
@@ -15,17 +28,39 @@ class ThreadRead:
 
 @dataclass(frozen=True)
 class Opened:
-    """The turn's first messages, told once: an answer to each tool call that was left open, then the question."""
+    """The turn's first messages, told once: an answer to each tool call that was left open, then the question.
+
+    `names` has the ids under which the messages of the turn are stored, `started` the time that these first ones have.
+    Where the turn answers a question again, they are stored already, and `asked` is the question's message.
+    """
 
     messages: list[BaseMessage]
+    names: Names
+    started: datetime
+    asked: Message | None = None
 
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of an answer's text. Until the message is stored, it has the thread's id for it."""
+    """A piece of an answer's text. `message_id` is the thread's id for the answer."""
 
     message_id: str
     text: str
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """A piece of a model's reasoning before or between the words of its answer."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A value that the graph has written with LangGraph's stream writer."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -35,7 +70,7 @@ class StepFinished:
     messages: list[BaseMessage]
 
 
-Event = ThreadRead | Opened | Token | StepFinished
+Event = Leased | ThreadRead | Opened | Token | Reasoning | Custom | StepFinished
 Listener = Callable[[Event], None]
 """Is told one event after the other, not always on the same thread. The run waits for it, and fails with its errors."""
 

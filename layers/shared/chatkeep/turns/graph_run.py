@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from chatkeep import tracing
 from chatkeep.checkpointer import StagedSaver
+from chatkeep.clock import now
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
@@ -18,9 +19,10 @@ from chatkeep.telemetry import correlation, logger
 from chatkeep.turns import failure, lease, thread
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
-from chatkeep.turns.events import Event, Listener, Opened
+from chatkeep.turns.events import Event, Leased, Listener, Opened
 from chatkeep.turns.failure import GRAPH_FAILED, LOST
 from chatkeep.turns.lease import CancelAction
+from chatkeep.turns.names import Names
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.regeneration import Again
@@ -33,7 +35,8 @@ from chatkeep.turns.tools import Tools
 class GraphRun:
     """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on.
 
-    With `again`, the question is asked once more on the thread as it was before it.
+    A short lease is renewed while the run is supervised. With `again`, the question is asked once more on the thread as
+    it was before it.
     """
 
     tools: Tools
@@ -41,10 +44,13 @@ class GraphRun:
     content: str
     deadline: Deadline
     listen: Listener
+    has_short_lease: bool = False
     again: Again | None = None
 
     def __post_init__(self) -> None:
-        self.began = time.monotonic()  # the time of day may be set back while a turn runs
+        self.began = self._renewed = time.monotonic()  # the time of day may be set back while a turn runs
+        self.started = now()
+        self._is_over = False
         self.recorder = CallRecorder()
         self.spans = SpanRecorder(self.session.session_id)
         self.progress = Progress()
@@ -62,6 +68,7 @@ class GraphRun:
         the problem of the run where the graph does not take its own words back.
         """
         staged = self._staged()
+        self._tell(Leased(self.session))
         try:
             cancelled = self._supervised(staged)
         except DeadlineError:
@@ -74,6 +81,11 @@ class GraphRun:
             return Completed(self._answered(staged))
         return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
 
+    def first_token_ms(self) -> int | None:
+        """Milliseconds from the run's beginning to the first piece of an answer; None before there is any."""
+        heard = self.recorder.first_heard
+        return None if heard is None else round((heard - self.began) * 1000)
+
     def _staged(self) -> StagedSaver:
         start = self.again.started_from if self.again else None
         return self.tools.saver.staged(mend_within, self.session.user_id, start)
@@ -81,12 +93,15 @@ class GraphRun:
     def _supervised(self, staged: StagedSaver) -> CancelAction | None:
         self._check_time()
         renew_threads()
-        return on_loop(supervise(self._running(staged), self._requested_cancel, self.deadline.seconds_left()))
+        try:
+            return on_loop(supervise(self._running(staged), self._requested_cancel, self.deadline.seconds_left()))
+        finally:
+            self._is_over = True
 
     async def _running(self, staged: StagedSaver) -> None:
         await asyncio.to_thread(self.tools.prepare, self.session)
         self._check_time()
-        await thread.run(self._graph(staged), staged, self._config, self._open, self._tell)
+        await thread.run(self._graph(staged), staged, self._config, self._open, self._hear)
 
     def _check_time(self) -> None:
         if self.deadline.seconds_left() <= 0:
@@ -95,25 +110,46 @@ class GraphRun:
     def _graph(self, staged: StagedSaver) -> Any:
         return self.tools.graph_for(self.session, self.deadline, staged)
 
+    def _hear(self, event: Event) -> None:
+        """Go on with an event of the graph's, unless it comes late: a node may swallow that it was cancelled."""
+        if not self._is_over:
+            self._tell(event)
+
     def _tell(self, event: Event) -> None:
         self.progress.hear(event)  # first, as it mends the messages of a step
-        self.listen(event)
+        try:
+            self.listen(event)
+        except Exception:  # who follows a turn must not break it
+            logger.exception("an event of a turn was not told", extra={"event": type(event).__name__})
 
     def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
+        latest = self.session.last_message_id
         if self.again:
             opening = thread.opening_again(self.again.opening_ids, self._question, newest)
         else:
-            opening = thread.opening(self.session.last_message_id, self._question, newest)
-        self._tell(Opened(opening))
+            opening = thread.opening(latest, self._question, newest)
+        names = Names((str(one.id) for one in opening), latest)
+        asked = self.again.question if self.again else None
+        self._tell(Opened(opening, names, self.started, asked))
         return opening
 
     def _requested_cancel(self) -> CancelAction | None:
         """Raises LeaseLostError, SessionNotFoundError."""
         try:
-            return lease.requested_cancel(lease.still_held(self.session))
+            return lease.requested_cancel(self._looked_at())
         except STORAGE_ERRORS:
             logger.warning("could not look for a cancel; the turn goes on", exc_info=True)
             return None
+
+    def _looked_at(self) -> Session:
+        """The session's header as it is now, where the lease is still held; a short one is renewed in time."""
+        if not self.has_short_lease or time.monotonic() < self._renewed + lease.RENEWAL_SECONDS:
+            return lease.still_held(self.session)
+        moment = time.monotonic()
+        present = lease.renewed(self.session)
+        self._renewed = moment
+        self._tell(Leased(present))
+        return present
 
     def _answered(self, staged: StagedSaver) -> Addition:
         """The run's new messages; where a tool's result ended it, with that result as the answer."""

@@ -10,18 +10,26 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from secrets import token_hex
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chatkeep import ids, sessions
+from chatkeep import sessions
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction, as_read, update_if
 from chatkeep.errors import LaterFormatError, LeaseLostError, NoTurnRunningError, StorageUnavailableError
 from chatkeep.models import due
 from chatkeep.models.session import OF_A_TURN, Session
+
+SHORT_SECONDS = 25
+"""A turn that may run for minutes holds its session for so long at a time: if it dies, others wait no longer."""
+RENEWAL_SECONDS = 8
+"""Between renewals of a short lease, so that one or two may fail."""
+UNTIL = "@"
 
 
 class CancelAction(StrEnum):
@@ -41,22 +49,38 @@ class TakenError(Exception):
 
 @dataclass(frozen=True)
 class Sender:
-    """One request for a turn: `owner` tells it from others for the same turn.
+    """One request for a turn: `name` tells it from others for the same turn.
 
-    Its lease and its slot are worth nothing after `expires_at` (ms since the epoch).
+    Its slot is worth nothing after `expires_at` (ms since the epoch), and neither is its lease, which ends before that
+    where it is a short one, to be renewed.
     """
 
     user_id: str
     session_id: str
     turn_id: str
     expires_at: int
-    owner: str = field(default_factory=ids.new)
+    is_short: bool = False
+    name: str = field(default_factory=partial(token_hex, 8))
+
+    @property
+    def owner(self) -> str:
+        """The name of the sender's slot, by which its lease is known too: it does not change when that is renewed."""
+        return f"{self.name}{UNTIL}{self.expires_at}"
+
+    def lease_expiry(self) -> int:
+        """When a lease that the sender takes or renews now expires, in milliseconds since the epoch."""
+        return short_expiry(self.expires_at) if self.is_short else self.expires_at
 
 
 def holder(session: Session) -> Sender:
     """The sender who holds `session`'s lease."""
-    expires_at = int(session.lease_expires_at)
-    return Sender(session.user_id, session.session_id, session.lease_turn_id, expires_at, session.lease_owner)
+    name, _, expires_at = session.lease_owner.partition(UNTIL)
+    return Sender(session.user_id, session.session_id, session.lease_turn_id, int(expires_at), name=name)
+
+
+def short_expiry(latest: int) -> int:
+    """When a short lease of this moment expires; not after `latest`."""
+    return min(latest, milliseconds(now()) + SHORT_SECONDS * 1_000)
 
 
 def acquire(sender: Sender, admitted: Condition, more: Sequence[Action] = ()) -> Session:
@@ -104,9 +128,22 @@ def giving_up() -> list[Action]:
         Session.lease_owner.remove(),
         Session.lease_expires_at.remove(),
         Session.lease_shard.remove(),
+        Session.lease_former.remove(),
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),
     ]
+
+
+def renewed(session: Session) -> Session:
+    """`session`'s header after its short lease was renewed. Costs 3 WCU, 2 of them for the index.
+
+    Raises LeaseLostError, SessionNotFoundError.
+    """
+    expires_at = short_expiry(holder(session).expires_at)
+    present = Session(session.user_id, session.session_id)
+    if update_if(present, [Session.lease_expires_at.set(expires_at)], held(session)):
+        return present
+    return still_held(session)
 
 
 def release(session: Session) -> bool:
@@ -167,9 +204,10 @@ def follows(session: Session, before: Session) -> bool:
 def _taking(sender: Sender) -> list[Action]:
     return [
         Session.lease_turn_id.set(sender.turn_id),
+        Session.lease_former.set(Session.lease_owner | ""),
         Session.lease_owner.set(sender.owner),
         Session.lease_fence.add(1),
-        Session.lease_expires_at.set(sender.expires_at),
+        Session.lease_expires_at.set(sender.lease_expiry()),
         Session.lease_shard.set(due.shard(sender.session_id)),
         Session.cancel_turn_id.remove(),
         Session.cancel_action.remove(),

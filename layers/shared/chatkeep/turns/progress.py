@@ -7,7 +7,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from chatkeep.text import valid
 from chatkeep.turns.encodable import mend
-from chatkeep.turns.events import Event, Opened, StepFinished, ThreadRead, Token
+from chatkeep.turns.events import Event, Opened, Reasoning, StepFinished, ThreadRead, Token
+from chatkeep.turns.names import Names
 from chatkeep.turns.thread import unanswered
 
 
@@ -24,20 +25,28 @@ class Progress:
     after: list[BaseMessage] = field(default_factory=list)
     streamed: dict[str, list[str]] = field(default_factory=dict)
     new: list[BaseMessage] = field(default_factory=list)
+    names: Names | None = None
 
     def hear(self, event: Event) -> None:
         """Take an event. The new messages of a step are mended: LangGraph goes on with these very objects, and stores
         them when the run has ended."""
         match event:
-            case Opened(messages):
-                self.opening = messages
+            case Opened(messages, names):
+                self.opening, self.names = messages, names
             case ThreadRead(messages):
                 self.before = {one.id for one in messages}
                 self.after = list(messages)
+            case Reasoning(message_id):
+                self._name(message_id)
             case Token(message_id, text):
+                self._name(message_id)
                 self.streamed.setdefault(message_id, []).append(text)
             case StepFinished(messages):
                 self._finish_step(messages)
+
+    def _name(self, message_id: str) -> None:
+        if self.names:
+            self.names.heard(message_id)
 
     def _finish_step(self, messages: list[BaseMessage]) -> None:
         """If the step only appended messages, as most do, examine just the new ones."""
@@ -49,6 +58,8 @@ class Progress:
         self.after = messages
         for one in new:
             mend(one)
+        if self.names:
+            self.names.finished(one.id for one in self.new if one.id)
 
     def has_said_something(self) -> bool:
         """Whether anything is worth keeping for the turn's sender: words, or a finished step."""
@@ -63,9 +74,11 @@ class Progress:
         finished = self.new
         if not {one.id for one in self.opening} <= {one.id for one in finished}:
             finished = self.opening
-        last = finished[-1]
-        if isinstance(last, AIMessage) and not last.tool_calls:
-            return finished
         known = {one.id for one in finished}
-        words = "".join(piece for name, pieces in self.streamed.items() if name not in known for piece in pieces)
-        return [*finished, *unanswered(reversed(finished)), AIMessage(valid(words))]
+        under_way = [name for name in self.streamed if name not in known]
+        words = "".join(piece for name in under_way for piece in self.streamed[name])
+        last = finished[-1]
+        if isinstance(last, AIMessage) and not last.tool_calls and not words:
+            return finished
+        said = AIMessage(valid(words), id=next(iter(under_way), None))
+        return [*finished, *unanswered(reversed(finished)), said]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -17,12 +18,13 @@ from chatkeep.telemetry import correlation
 from chatkeep.text import valid
 from chatkeep.turns.encodable import as_json
 from chatkeep.turns.model_calls import ModelCall, as_entries
+from chatkeep.turns.progress import Progress
 from chatkeep.turns.reported import finish_reason
 
 UNREAD = "the arguments are not a JSON object"
 
 
-def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[ModelCall], started: datetime) -> Turn:
+def turn(session: Session, turn_id: str, status: TurnStatus, used: Sequence[ModelCall], started: datetime) -> Turn:
     """The record of a turn that has used these calls; its messages are not in it yet."""
     return Turn(
         session.user_id,
@@ -31,52 +33,75 @@ def turn(session: Session, turn_id: str, status: TurnStatus, calls: Sequence[Mod
         status=status,
         created_at=stamp(started),
         fence=session.lease_fence,
-        input_tokens=sum(one.input_tokens for one in calls),
-        output_tokens=sum(one.output_tokens for one in calls),
-        cost=sum(one.cost or 0 for one in calls),
-        calls=as_entries(calls),
+        input_tokens=sum(one.input_tokens for one in used),
+        output_tokens=sum(one.output_tokens for one in used),
+        cost=sum(one.cost or 0 for one in used),
+        calls=as_entries(used),
     )
 
 
-def messages(
-    session: Session, turn: Turn, first: Sequence[BaseMessage], new: list[BaseMessage], asked: Message | None = None
-) -> list[Message]:
-    """The turn's messages in order: those of its opening `first`, then the other `new` ones; the usage comes later.
-
-    Where the turn answers the question `asked` again, the opening is stored already and is not among them.
-    """
-    opened = {one.id for one in first}
-    made = [] if asked else [_message(session, turn, str(one.id), one, turn.created_at) for one in first]
-    latest, created_at = made[-1].message_id if made else session.last_message_id, turn.created_at
-    for one in new:
-        if one.id not in opened and isinstance(one, AIMessage | ToolMessage):
-            created_at = max(created_at, stamp(now()))  # the time of day may be set back
-            latest = ids.after(latest)
-            made.append(_message(session, turn, latest, one, created_at))
-    parent_id = asked.message_id if asked else session.last_message_id
-    for message in made:
-        message.parent_id, parent_id = parent_id, message.message_id
+def opened(session: Session, turn_id: str, first: Sequence[BaseMessage], started: datetime) -> list[Message]:
+    """The messages with which a turn opens, the question being the last."""
+    made = [_message(session, turn_id, str(one.id), one, stamp(started)) for one in first]
+    _follow(session.last_message_id, made)
     return made
 
 
-def _message(session: Session, turn: Turn, message_id: str, said: BaseMessage, created_at: str) -> Message:
+def messages(
+    session: Session, turn: Turn, progress: Progress, new: list[BaseMessage], asked: Message | None = None
+) -> list[Message]:
+    """The turn's messages in order: those of its opening, then the other `new` ones; the usage comes later.
+
+    Where the turn answers the question `asked` again, its opening is stored already and not among them.
+    """
+    first, created_at = progress.opening, turn.created_at
+    made = []
+    for name, one in _named(session, progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)]):
+        created_at = max(created_at, stamp(now()))  # the time of day may be set back
+        made.append(_message(session, turn.turn_id, name, one, created_at))
+    opening = [] if asked else opened(session, turn.turn_id, first, datetime.fromisoformat(turn.created_at))
+    _follow(asked.message_id if asked else opening[-1].message_id, made)
+    return [*opening, *made]
+
+
+def _follow(parent_id: str | None, messages: Sequence[Message]) -> None:
+    """Have each message follow the one before it, and the first of them this parent."""
+    for message in messages:
+        message.parent_id, parent_id = parent_id, message.message_id
+
+
+def _named(session: Session, progress: Progress, new: list[BaseMessage]) -> list[tuple[str, BaseMessage]]:
+    """The messages beside the opening with their stored ids, in the order of these."""
+    known = {one.id for one in progress.opening}
+    named: list[tuple[str, BaseMessage]] = []
+    last = max(str(progress.opening[-1].id), session.last_message_id or "")
+    for one in new:
+        if one.id not in known:
+            last = (progress.names and progress.names.of(one.id)) or ids.after(last)
+            named.append((last, one))
+    return sorted(named, key=itemgetter(0))
+
+
+def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage, created_at: str) -> Message:
     role = {HumanMessage: Role.USER, ToolMessage: Role.TOOL}.get(type(said), Role.ASSISTANT)
     message = Message(
         session.user_id,
         session.session_id,
         message_id,
-        turn_id=turn.turn_id,
+        turn_id=turn_id,
         role=role,
         content=valid(said.text),
         created_at=created_at,
     )
+    if isinstance(said, ToolMessage):
+        message.tool_call_id, message.tool_status = valid(str(said.tool_call_id)), said.status
     if isinstance(said, AIMessage):
-        message.tool_calls = _calls(said) or None
+        message.tool_calls = calls(said) or None
         message.finish_reason = finish_reason(said)
     return message
 
 
-def _calls(said: AIMessage) -> list[dict[str, Any]]:
+def calls(said: AIMessage) -> list[dict[str, Any]]:
     """The calls of an answer, those that could not be made too, with their arguments as the model wrote them."""
     unread = [
         {**call, "args": _written(call["args"]), "type": "invalid_tool_call", "error": call.get("error") or UNREAD}

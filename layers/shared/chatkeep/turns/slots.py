@@ -2,7 +2,7 @@
 
 A slot is a member of a set on the user's totals. Taking it is one conditional update, so the count is exact even when
 many try at once. Giving it back costs nothing where the turn is stored, as that transaction changes the totals anyway.
-The slot of a request that died stops counting when the lease that the request could have had expires.
+The slot of a request that died stops counting when its function would have ended, or when its lease is taken over.
 """
 
 from pynamodb.expressions.condition import Condition, size
@@ -12,10 +12,11 @@ from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import update_if
 from chatkeep.errors import SessionNotFoundError, TooManyTurnsError
+from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
 from chatkeep.retrying import attempts
 from chatkeep.telemetry import logger
-from chatkeep.turns.lease import Sender
+from chatkeep.turns.lease import UNTIL, Sender
 
 ATTEMPTS = 8
 
@@ -27,7 +28,7 @@ def take(sender: Sender, limit: int) -> None:
     SessionNotFoundError where the user was erased meanwhile.
     """
     try:
-        _take(sender.user_id, _slot(sender), limit)
+        _take(sender.user_id, sender.owner, limit)
     except STORAGE_ERRORS:  # it may be taken all the same
         release(sender)
         raise
@@ -35,13 +36,23 @@ def take(sender: Sender, limit: int) -> None:
 
 def giving_back(sender: Sender) -> Action:
     """The action on the user's totals that gives back the sender's slot."""
-    return Totals.slots.delete({_slot(sender)})
+    return Totals.slots.delete({sender.owner})
 
 
 def release(sender: Sender) -> None:
     """Give back the sender's slot, or leave it to expire where the storage does not answer."""
+    _release(sender.user_id, sender.owner)
+
+
+def release_of_dead(session: Session) -> None:
+    """Give back the slot of the turn whose expired lease on `session` was taken over, if it still counts."""
+    if session.lease_former and _expires_at(session.lease_former) >= milliseconds(now()):
+        _release(session.user_id, session.lease_former)
+
+
+def _release(user_id: str, slot: str) -> None:
     try:
-        update_if(Totals(sender.user_id), [giving_back(sender)], Totals.slots.contains(_slot(sender)))
+        update_if(Totals(user_id), [Totals.slots.delete({slot})], Totals.slots.contains(slot))
     except STORAGE_ERRORS:
         logger.warning("a user's slot was not given back; it expires by itself", exc_info=True)
 
@@ -65,10 +76,6 @@ def _take(user_id: str, wanted: str, limit: int) -> None:
     raise TooManyTurnsError(limit)
 
 
-def _slot(sender: Sender) -> str:
-    return f"{sender.owner}@{sender.expires_at}"
-
-
 def _taken(user_id: str) -> set[str] | None:
     """None for a user without totals, who has no sessions either."""
     totals = Totals.find(user_id)
@@ -76,4 +83,4 @@ def _taken(user_id: str) -> set[str] | None:
 
 
 def _expires_at(taken: str) -> int:
-    return int(taken.rpartition("@")[2])
+    return int(taken.rpartition(UNTIL)[2])

@@ -11,13 +11,14 @@ from langgraph.graph import START
 from chatkeep import ids
 from chatkeep.checkpointer import StagedSaver
 from chatkeep.turns.call_recorder import ASIDE
-from chatkeep.turns.events import Listener, StepFinished, ThreadRead, Token
+from chatkeep.turns.events import Custom, Listener, Reasoning, StepFinished, ThreadRead, Token
 
 NOT_RUN = "The call was stopped before it gave a result."
 NOT_READ = "The call could not be made: its arguments are not a JSON object."
 
 MESSAGES = "messages"
 """The channel with the thread's messages."""
+MODES = ["messages", "values", "custom"]
 
 Opening = Callable[[Iterable[BaseMessage]], list[BaseMessage]]
 """Makes a turn's first messages from the thread's, the newest one first."""
@@ -45,10 +46,12 @@ async def run(graph: Any, staged: StagedSaver, config: Any, opening: Opening, li
     else:
         _tell_of_reading(staged, listen)
     first = {MESSAGES: opening(newest)}
-    stream = graph.astream(first, config, stream_mode=["messages", "values"], durability="exit")
+    stream = graph.astream(first, config, stream_mode=MODES, durability="exit")
     async for mode, chunk in stream:
         if mode == "values":
             listen(StepFinished(list(chunk.get(MESSAGES, []))))
+        elif mode == "custom":
+            listen(Custom(chunk))
         else:
             _tell_of_words(listen, *chunk)
 
@@ -65,8 +68,27 @@ def _tell_of_reading(staged: StagedSaver, listen: Listener) -> None:
 
 def _tell_of_words(listen: Listener, message: BaseMessage, metadata: dict[str, Any]) -> None:
     aside = ASIDE.intersection(metadata.get("tags") or ())
-    if isinstance(message, AIMessageChunk) and message.id and message.text and not aside:
+    if not isinstance(message, AIMessageChunk) or not message.id or aside:
+        return
+    if thought := reasoning(message):
+        listen(Reasoning(message.id, thought))
+    if message.text:
         listen(Token(message.id, message.text))
+
+
+def reasoning(message: BaseMessage) -> str:
+    """A message's reasoning as text, by the fields in which LangChain's classes leave that of their providers."""
+    beside = message.additional_kwargs.get("reasoning_content")
+    blocks = message.content if isinstance(message.content, list) else []
+    return (beside if isinstance(beside, str) else "") + "".join(map(_thought, blocks))
+
+
+def _thought(block: Any) -> str:
+    if not isinstance(block, dict):
+        return ""
+    inner = block.get("reasoning_content")
+    said = inner.get("text") if isinstance(inner, dict) else block.get("thinking") or block.get("reasoning")
+    return said if isinstance(said, str) else ""
 
 
 def opening(last_message_id: str | None, question: HumanMessage, newest: Iterable[BaseMessage]) -> list[BaseMessage]:

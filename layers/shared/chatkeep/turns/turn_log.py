@@ -111,10 +111,9 @@ def _total(costs: Iterable[int | None]) -> int | None:
 
 def _waits(attempt: Attempt, arrived: float) -> dict[str, Any]:
     """How long the request waited for the session, and then for the first piece of an answer."""
-    heard = attempt.run.recorder.first_heard
     return {
         "waited_ms": round((attempt.run.began - arrived) * 1000),
-        "first_token_ms": heard and round((heard - attempt.run.began) * 1000),
+        "first_token_ms": attempt.run.first_token_ms(),
     }
 
 

@@ -1,0 +1,26 @@
+"""Bodies of the routes that stream."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from chatkeep.http.turns import NewMessage
+
+
+class OnDisconnect(StrEnum):
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+
+
+class NewStreamedMessage(NewMessage):
+    """The user's question, whose answer is streamed; `on_disconnect` decides about the turn if its client leaves."""
+
+    on_disconnect: Annotated[
+        OnDisconnect,
+        Field(
+            strict=False,
+            description="When the client leaves, `continue` runs the turn to its end, and its stream can be taken up "
+            "again; `cancel` stops it where the platform tells of it",
+        ),
+    ] = OnDisconnect.CONTINUE

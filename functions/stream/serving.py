@@ -1,0 +1,97 @@
+"""The frame of each request of this function: the same deadline, ids, metrics and problems as the others have."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatkeep.deadline import STREAM_SECONDS
+from chatkeep.errors import ChatkeepError, NotFoundError
+from chatkeep.http import problems
+from chatkeep.http.cors import CORS
+from chatkeep.http.invocation import framed
+from chatkeep.telemetry import metrics
+from functions.stream.call import Call
+
+Body = TypeVar("Body", bound=BaseModel)
+UNEXPECTED = ChatkeepError("the function failed")
+"""Of an error that is nobody's but ours, whose words are for the log."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """An ASGI app for one route: `handle` gives the answer or raises."""
+
+    resource: str
+    handle: Callable[[Call], Awaitable[Response]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a stream is within the frame until its end."""
+        request = Request(scope, receive)
+        try:
+            call = await Call.read(request, self.resource)
+        except ChatkeepError as error:  # nobody to tell of it: it has not come through the API
+            await answer_of(error, {})(scope, receive, send)
+            return
+        try:
+            with framed(call.event.raw_event, call.context, STREAM_SECONDS) as tell_status:
+                response = await self._answer(call)
+                response.headers.update(CORS.to_dict(request.headers.get("origin")))
+                tell_status(response.status_code)
+                await response(scope, receive, send)
+        finally:
+            metrics.flush_metrics()
+
+    async def _answer(self, call: Call) -> Response:
+        try:
+            return await self.handle(call)
+        except Exception as error:
+            return problem(call, error)
+
+
+def problem(call: Call, error: Exception) -> Response:
+    """The answer to a request that ended with `error`."""
+    found = problems.of(error)
+    if found is None:
+        problems.log_failure(error, call.event)
+        return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
+    return answer_of(found, problems.reported(found, call.event))
+
+
+def answer_of(error: ChatkeepError, headers: Mapping[str, str], status: int | None = None) -> Response:
+    """A problem as an answer."""
+    status = status or error.status
+    body = {**error.as_problem(), "status": status}
+    return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
+
+
+def validated(model: type[Body], body: Mapping[str, Any]) -> Body:
+    """The body as `model` has it. Raises InvalidFieldError naming each field that is wrong."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise problems.of_fields([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+
+
+async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request to no route of this function."""
+    await answer_of(NotFoundError("there is no such route"), {})(scope, receive, send)
+
+
+class AsWritten:
+    """Finds routes by the path as the client wrote it: the slash of `a%2Fstream` leads to no other one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http" and (raw := scope.get("raw_path")):
+            scope = {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}
+        await self._app(scope, receive, send)

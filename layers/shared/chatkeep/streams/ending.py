@@ -1,0 +1,44 @@
+"""The events that are made of stored messages and records: live, in each replay, and for turns that had no stream."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chatkeep import messages
+from chatkeep.http import turns
+from chatkeep.models.message import Message
+from chatkeep.streams.event import Event, Name
+from chatkeep.turns.answers import Answer
+
+
+def opening(turn_id: str, session_id: str, question: Message) -> dict[str, Any]:
+    """The data of `turn`; `session_id` is the one that the client knows."""
+    return {"turn_id": turn_id, "session_id": session_id, "user_message": shown(question)}
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """A message as the API shows it, cut where it is too large for one answer."""
+    return messages.view(message).model_dump(mode="json")
+
+
+def tool_call(message_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of `tool_call`, of a call as a message has it."""
+    named = {"tool_call_id": call.get("id"), "name": call.get("name"), "arguments": call.get("args")}
+    return {"message_id": message_id, **named}
+
+
+def tool_result(tool_call_id: str | None, content: str, status: str) -> dict[str, Any]:
+    """The data of `tool_result`."""
+    return {"tool_call_id": tool_call_id, "content": content, "status": status}
+
+
+def of_answer(number: int, answer: Answer) -> Iterator[Event]:
+    """The last events of a stored turn, which come after the one with this number: its messages, and `done`."""
+    for message in answer.said:
+        number += 1
+        yield Event(number, Name.MESSAGE, shown(message))
+    yield Event(number + 1, Name.DONE, turns.view(answer).model_dump(mode="json"))
+
+
+def of_error(number: int, problem: dict[str, Any]) -> Event:
+    """The last event of a turn that ended with a problem; it comes after the one with this number."""
+    return Event(number + 1, Name.ERROR, problem)

@@ -1,0 +1,41 @@
+"""Turns whose answers stream: over HTTP, from a server as the adapter calls it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from functions.stream.app import app
+from tests.chat import new_session, sent
+from tests.client import Client
+from tests.streaming import StreamClient, frames, served, words
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture
+def stream(url: str, user_id: str) -> StreamClient:
+    return StreamClient(url, user_id)
+
+
+def test_a_streamed_answer_is_the_stored_one(api: Client, stream: StreamClient) -> None:
+    session_id = new_session(api)
+    answer = stream.post(session_id, "one two three")
+    found = frames(answer.text)
+    assert answer.status_code == 200
+    assert [one.name for one in found] == ["turn", *["token"] * 4, "message", "done"]
+    assert [one.number for one in found] == list(range(1, 8))
+    stored = api.get(f"/sessions/{session_id}/messages").json["messages"]
+    assert words(found) == stored[-1]["content"] == "echo: one two three"
+    assert found[-2].data == stored[-1]
+    assert found[0].data["user_message"] == stored[0] == found[-1].data["user_message"]
+
+
+def test_a_turn_is_streamed_again_byte_by_byte(api: Client, stream: StreamClient) -> None:
+    session_id = new_session(api)
+    first = stream.post(session_id, "one two three")
+    turn_id = frames(first.text)[0].data["turn_id"]
+    assert stream.resume(session_id, turn_id).text == first.text
