@@ -35,7 +35,8 @@ _threads = ThreadPoolExecutor(MOST_TURNS, thread_name_prefix="turn")
 class Asked:
     """A turn that a request asks for.
 
-    `may_resume` says whether its stream may be taken up again; one that may not be is cancelled when its client leaves.
+    `regenerate` is the id of an answer to make again. `may_resume` says whether the turn's stream may be taken up
+    again; one that may not be is cancelled when its client leaves.
     """
 
     user_id: str
@@ -44,6 +45,7 @@ class Asked:
     strategy: Strategy
     claim: Claim | None
     may_resume: bool = True
+    regenerate: str | None = None
 
 
 class RunningTurn:
@@ -120,6 +122,7 @@ class RunningTurn:
             user_id=asked.user_id,
             session_id=asked.session_id,
             content=asked.content,
+            regenerate=asked.regenerate,
             strategy=asked.strategy,
             claim=asked.claim,
             deadline=deadline.current(),

@@ -123,14 +123,10 @@ class GraphRun:
             logger.exception("an event of a turn was not told", extra={"event": type(event).__name__})
 
     def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
-        latest = self.session.last_message_id
-        if self.again:
-            opening = thread.opening_again(self.again.opening_ids, self._question, newest)
-        else:
-            opening = thread.opening(latest, self._question, newest)
+        again, latest = self.again, self.session.last_message_id
+        opening = thread.opening(latest, self._question, newest, again.opening_ids if again else None)
         names = Names((str(one.id) for one in opening), latest)
-        asked = self.again.question if self.again else None
-        self._tell(Opened(opening, names, self.started, asked))
+        self._tell(Opened(opening, names, self.started, again.question if again else None))
         return opening
 
     def _requested_cancel(self) -> CancelAction | None:
