@@ -123,6 +123,7 @@ class RunningTurn:
             user_id=asked.user_id,
             session_id=asked.session_id,
             content=asked.content,
+            regenerate=asked.regenerate,
             strategy=asked.strategy,
             claim=asked.claim,
             deadline=deadline.current(),
@@ -130,7 +131,6 @@ class RunningTurn:
             closing=telling.closing,
             is_followed=True,
             joins=True,
-            regenerate=asked.regenerate,
             client_id=asked.client_id,
         )
         with turn_metrics.of_a_turn() as measure:

@@ -46,6 +46,12 @@ def test_a_silent_storage_is_told_well_within_the_functions_time(api: Client, fu
         check_is_unavailable(ROUTES[function](api))
 
 
+def is_whole(event: dict[str, Any]) -> bool:
+    """Whether it is a request that a function answers whole; the tests of streams have outages of their own."""
+    routes = {(route.method, route.path): FUNCTIONS[route.function] for route in load_routes(STACK)}
+    return "httpMethod" in event and not routes[event["httpMethod"], event["resource"]].is_web
+
+
 @pytest.mark.parametrize("fault", sorted(FOR_GOOD))
 @pytest.mark.parametrize("event", sorted(name for name, event in EVENTS.items() if is_whole(event)))
 def test_each_route_says_that_the_storage_is_not_there(api: Client, event: str, fault: Fault) -> None:
@@ -56,12 +62,6 @@ def test_each_route_says_that_the_storage_is_not_there(api: Client, event: str, 
     with outage(fault, patience=SOON), within(function.timeout_seconds - 2):
         result = getattr(importlib.import_module(module), name)(request, context)
     assert (result["statusCode"], json.loads(result["body"])["code"]) == (503, "storage_unavailable")
-
-
-def is_whole(event: dict[str, Any]) -> bool:
-    """Whether it is a request that a function answers whole; the tests of streams have outages of their own."""
-    routes = {(route.method, route.path): FUNCTIONS[route.function] for route in load_routes(STACK)}
-    return "httpMethod" in event and not routes[event["httpMethod"], event["resource"]].is_web
 
 
 def answers(module: str, event: dict[str, Any]) -> bool:

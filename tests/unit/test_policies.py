@@ -74,7 +74,7 @@ def test_a_function_reads_its_own_secret_and_no_other() -> None:
     }
     assert reading == {
         "SessionsFunction": [STACK.nested("Storage").output(f"{name}SecretArn") for name in ("Cursor", "Erasure")],
-        **dict.fromkeys(AGENTS, ["arn:key"]),
+        **{name: ["arn:key"] for name in AGENTS},
     }
     assert {one for name in STATEMENTS for one in actions(name) if "secret" in one} == {GET_SECRET}
     assert not [name for name in AGENTS if GET_SECRET in actions(name)]  # without a key there is none to read
