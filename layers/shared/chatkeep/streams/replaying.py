@@ -2,37 +2,38 @@
 
 from collections.abc import Iterator
 
-from chatkeep.errors import TurnLostError, TurnRolledBackError
+from chatkeep.errors import TurnLostError, TurnNotFoundError, TurnRolledBackError
 from chatkeep.messages import parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.streams import ending
-from chatkeep.streams.event import Event, Name
+from chatkeep.streams.event import Event, Name, before_list
 from chatkeep.turns.answers import Answer
 
 
 def last(user_id: str, session_id: str, turn: Turn, number: int) -> Iterator[Event]:
     """The events of the turn's end, which come after the one with this number. Raises BrokenThreadError."""
     if not turn.message_ids:
-        yield ending.of_error(number, _problem(turn))
+        yield ending.of_error(number, problem(turn))
         return
     yield from ending.of_answer(number, _answer(turn, _messages(user_id, session_id, turn)))
 
 
 def whole(session: Session, turn: Turn) -> Iterator[Event]:
-    """All events of a turn of which no list is kept: each message's text is one token. Raises BrokenThreadError."""
-    if not turn.message_ids:
-        yield ending.of_error(0, _problem(turn))
-        return
+    """All events of a turn with messages, of which no list is kept: each message's text is one token.
+
+    They are a list of their own, as others were shown under the numbers of the list that was. Raises BrokenThreadError.
+    """
+    before = before_list(int(turn.fence or 0) + 1)
     messages = _messages(session.user_id, session.session_id, turn)
     answer = _answer(turn, messages)
     told = [(Name.TURN, ending.opening(turn.turn_id, session.shown_id, answer.user_message))]
     for message in messages:
         told += _told(message)
-    for number, (name, data) in enumerate(told, 1):
+    for number, (name, data) in enumerate(told, before + 1):
         yield Event(number, name, data)
-    yield from ending.of_answer(len(told), answer)
+    yield from ending.of_answer(before + len(told), answer)
 
 
 def _told(message: Message) -> Iterator[tuple[Name, dict[str, object]]]:
@@ -50,6 +51,8 @@ def _messages(user_id: str, session_id: str, turn: Turn) -> list[Message]:
     first, final = turn.message_ids
     found = Message.among(user_id, session_id, first=first, last=final)
     own = [one for one in found if one.turn_id == turn.turn_id or one.message_id == first]
+    if [one.message_id for one in (*own[:1], *own[-1:])] != [first, final]:  # purged meanwhile
+        raise TurnNotFoundError
     parts.join(own)
     for message in own:
         message.rating = None
@@ -61,7 +64,8 @@ def _answer(turn: Turn, messages: list[Message]) -> Answer:
     return Answer(turn, messages[0], messages[-1], said, repeated=True)
 
 
-def _problem(turn: Turn) -> dict[str, object]:
+def problem(turn: Turn) -> dict[str, object]:
+    """The problem with which a turn ended that has no messages."""
     if turn.status == TurnStatus.ROLLED_BACK:
         return TurnRolledBackError(turn.turn_id).as_problem()
     return turn.error or TurnLostError().as_problem()
