@@ -37,6 +37,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
         user_id=user_id(app.current_event),
         session_id=session_id,
         content=new.content,
+        regenerate=new.regenerate or None,
         strategy=new.strategy,
         claim=claim(app.current_event, app.current_event.json_body),
         deadline=deadline.current(),

@@ -28,6 +28,9 @@ ChatkeepError
         TurnRolledBackError
         LeaseLostError
         ConcurrentWriteError
+        CheckpointGoneError
+        MessageNotActiveError
+        TooManyVersionsError
     TooManyTurnsError
     ModelRateLimitedError
     UnavailableError
@@ -339,6 +342,30 @@ class ConcurrentWriteError(ConflictError):
 
     code = "concurrent_write"
     title = "The thread changed meanwhile"
+
+
+class CheckpointGoneError(ConflictError):
+    """A run cannot go on from the checkpoint that it names: it was pruned, or nobody has noted which one it was."""
+
+    code = "checkpoint_gone"
+    title = "The state before the answer is gone"
+
+
+class MessageNotActiveError(ConflictError):
+    """The message lies on a branch of the conversation that is not the active one."""
+
+    code = "message_not_active"
+    title = "The message is not on the active branch"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"message {message_id} is not on the session's active branch")
+
+
+class TooManyVersionsError(ConflictError):
+    """A session keeps a bounded number of versions, so that reading it stays cheap."""
+
+    code = "too_many_versions"
+    title = "There are too many versions"
 
 
 class TooManyTurnsError(ChatkeepError):

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
+from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
@@ -95,6 +96,7 @@ KINDS = (
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
+    Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),
     # None of these is exported: a thread repeats its session's messages.
     Kind("checkpoint", Removal.WITH_SESSION, has=_header, removed_as="checkpoint_items"),
     Kind("pending writes", Removal.WITH_SESSION, has=_writes, removed_as="checkpoint_items"),

@@ -44,7 +44,7 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
 
         def tell(answer: Answer) -> Answer:
             how = {"checkpoint_bytes": answer.checkpoint_bytes, "repeated": answer.repeated}
-            _tell(span, {**about, **_stored(answer.turn, answer.message), **how, **_waits(attempt, arrived)})
+            _tell(span, {**about, **_stored(answer.used, answer.message), **how, **_waits(attempt, arrived)})
             return answer
 
         try:
