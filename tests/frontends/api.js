@@ -1,0 +1,43 @@
+// Chatkeep's own routes, as an app calls them beside its front end's package.
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+
+export const { URL: url, TOKEN: token } = process.env;
+export const headers = { Authorization: `Bearer ${token}` };
+
+export async function call(method, path, body) {
+  const answer = await fetch(`${url}${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  assert(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+  return text && JSON.parse(text);
+}
+
+export async function newSession(model, more = {}) {
+  const { session_id: id } = await call("POST", "/sessions", { model_name: `scripted:${model}`, ...more });
+  return id;
+}
+
+export async function transcript(id, format = "ui") {
+  const { messages } = await call("GET", `/sessions/${id}/messages?format=${format}`);
+  return messages;
+}
+
+// The transcript once no turn is running, `count` messages long.
+export async function settled(id, count) {
+  return until(async () => {
+    const messages = await transcript(id);
+    const session = await call("GET", `/sessions/${id}`);
+    return session.message_count === count && messages.length === count && messages;
+  }, `${count} messages of ${id}`);
+}
+
+// What `holds` gives once it gives something true.
+export async function until(holds, what) {
+  const end = Date.now() + 15_000;
+  for (;;) {
+    const found = await holds();
+    if (found) return found;
+    assert(Date.now() < end, `in vain: ${what}`);
+    await pause(10);
+  }
+}
