@@ -1,6 +1,8 @@
-"""A graph such as a deployment might have: a question about tools is answered with some, any other by the model."""
+"""A graph such as a deployment might have: it answers questions about tools and `hold PATH`, and the model any other."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain.agents import create_agent
@@ -12,6 +14,7 @@ from langchain_core.tools import ToolException, tool
 
 USAGE = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
 CALLS = (("call-rain", "forecast", '{"place": "Bergen"}'), ("call-moon", "forecast", '{"place": "the moon"}'))
+MOST_LOOKS = 3_000
 
 
 @tool
@@ -26,7 +29,10 @@ forecast.handle_tool_error = True
 
 
 class Forecaster(BaseChatModel):
-    """Thinks and calls a tool twice where it is asked about tools; else `model` answers."""
+    """Thinks and calls a tool twice where it is asked about tools; else `model` answers.
+
+    Asked to `hold PATH`, it says one half of its answer, and the other when there is such a file.
+    """
 
     model: Any
 
@@ -45,15 +51,34 @@ class Forecaster(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         last = messages[-1]
         if isinstance(last, ToolMessage):
-            said = [AIMessageChunk("Take an "), AIMessageChunk("umbrella.")]
+            said = _of([AIMessageChunk("Take an "), AIMessageChunk("umbrella.")])
         elif last.text.startswith("tools"):
-            said = [*_thinking(), *_calling()]
+            said = _of([*_thinking(), *_calling()])
+        elif last.text.startswith("hold "):
+            said = _held(Path(last.text.removeprefix("hold ")))
         else:
             async for chunk in self.model._astream(messages, stop, run_manager, **more):
                 yield chunk
             return
-        for one in [*said, AIMessageChunk("", usage_metadata=USAGE, chunk_position="last")]:
+        async for one in said:
             yield ChatGenerationChunk(message=one)
+        yield ChatGenerationChunk(message=AIMessageChunk("", usage_metadata=USAGE, chunk_position="last"))
+
+
+async def _of(chunks: Sequence[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _held(gate: Path) -> AsyncIterator[AIMessageChunk]:
+    for word in ("This ", "is ", "one ", "half, "):
+        yield AIMessageChunk(word)
+    for _ in range(MOST_LOOKS):
+        if gate.exists():
+            break
+        await asyncio.sleep(0.01)
+    for word in ("and ", "this ", "the ", "other."):
+        yield AIMessageChunk(word)
 
 
 def _thinking() -> list[AIMessageChunk]:

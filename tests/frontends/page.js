@@ -1,4 +1,5 @@
 // A page of an app, in a browser without a window: a component that shows a chat of AI SDK's useChat.
+import { setTimeout as pause } from "node:timers/promises";
 import { JSDOM } from "jsdom";
 import { headers, until, url } from "./api.js";
 
@@ -37,12 +38,13 @@ export class Page {
     return JSON.parse(JSON.stringify(this.chat.messages));
   }
 
-  async until(holds, what = String(holds)) {
+  until(holds, what = String(holds)) {
     return until(() => this.chat && holds(this.chat, this.texts), what);
   }
 
-  // The end of an answer of which at least one word was shown.
+  // The end of what the chat is doing, shown.
   async said() {
+    await pause(0); // React renders what has happened so far
     await this.until(({ status }) => status === "ready" || status === "error", "the end of the answer");
     return this;
   }
