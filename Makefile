@@ -8,6 +8,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
+TOOLS := checkov sam clients wheelhouse $(PEERS:%=peers/%)
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -20,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel test-langgraph check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +61,10 @@ test-engines: $(SETUP) ## the integration tests on dynoxide, with coverage, and,
 
 test-clients: $(SETUP) .venv/clients/.ready ## generate a TypeScript and a Python client, and use both with the runner
 	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+# In the background of `.ci/run`, as this waits for the network.
+tools: $(SETUP) $(TOOLS:%=.venv/%/.ready) ## prepare the environments of the tests and benchmarks that have their own
+	@if [ "$(JAVA)" -ge 17 ] 2>/dev/null; then set -x; $(BIN)/python -m infra.local.fetch dynamodb-local; fi
 
 .venv/clients/.ready: tests/clients/requirements.txt tests/clients/package-lock.json $(SETUP)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/clients

@@ -56,6 +56,20 @@ def send(api: Client, session_id: str, content: str, *, key: str | None = None, 
     return api.post(f"/sessions/{session_id}/messages", json={"content": content, **body}, headers=headers)
 
 
+def send_again(api: Client, session_id: str, message_id: str, *, key: str | None = None, **body: Any) -> Response:
+    """Have an answer made again."""
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return api.post(f"/sessions/{session_id}/messages", json={"regenerate": message_id, **body}, headers=headers)
+
+
+def sent_again(api: Client, session_id: str, message_id: str, **options: Any) -> dict[str, Any]:
+    """The other version of an answer, which succeeds."""
+    response = send_again(api, session_id, message_id, **options)
+    assert response.status == 200, response.text
+    answer: dict[str, Any] = response.json
+    return answer
+
+
 def sent(api: Client, session_id: str, content: str, **options: Any) -> dict[str, Any]:
     """The answer to a turn that succeeds."""
     response = send(api, session_id, content, **options)

@@ -5,6 +5,7 @@ import operator
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import count
 from typing import Annotated, Any
 
 from langchain.agents import create_agent
@@ -103,6 +104,31 @@ def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
     return _one_node(answer, checkpointer)
 
 
+drawn = count(1)
+"""Numbers, so that no two answers of `varied` are the same."""
+
+
+def varied(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Answers each time with other words, which tell how many messages it was given.
+
+    A question that begins with `tool` makes it call one, and one that begins with `open` leaves a call open.
+    """
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        said, number = state["messages"][-1], next(drawn)
+        words = AIMessage(f"{number}: {len(state['messages'])} {said.text}", usage_metadata=USAGE)
+        calls = [{"name": "read", "args": {}, "id": f"call-{number}"}]
+        if said.text.startswith("open"):
+            return {"messages": [AIMessage("", tool_calls=calls)]}
+        if said.text.startswith("tool"):
+            return {
+                "messages": [AIMessage("", tool_calls=calls), ToolMessage("7", tool_call_id=f"call-{number}"), words]
+            }
+        return {"messages": [words]}
+
+    return _one_node(answer, checkpointer)
+
+
 def mute(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Calls the model and keeps its answer to itself."""
 
@@ -147,6 +173,21 @@ def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     async def answer(state: MessagesState) -> dict[str, Any]:
         asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
         return {"messages": [await asked.ainvoke(state["messages"])]}
+
+    return _one_node(answer, checkpointer)
+
+
+failing: list[bool] = []
+"""Whether the next run of a `moody` graph fails, once it has asked the model."""
+
+
+def moody(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Like `patient`, but keeps the answer to itself where it is told to fail."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
+        said = await asked.ainvoke(state["messages"])
+        return {"messages": [] if failing and failing.pop() else [said]}
 
     return _one_node(answer, checkpointer)
 

@@ -40,9 +40,13 @@ class Senders:
         self.started.release()
         self.gate.wait(20)
 
-    def send_to(self, session_id: str, content: str, strategy: Strategy, key: str | None) -> Future[Answer]:
-        claim = Claim(ids.derived(session_id, key), content) if key else None
-        request = engine.Request(self.user_id, session_id, content, strategy, claim, Deadline.within(60))
+    def send_to(
+        self, session_id: str, content: str, strategy: Strategy, key: str | None, regenerate: str | None = None
+    ) -> Future[Answer]:
+        claim = Claim(ids.derived(session_id, key), content + (regenerate or "")) if key else None
+        request = engine.Request(
+            self.user_id, session_id, content, strategy, claim, Deadline.within(60), regenerate=regenerate
+        )
         return self.pool.submit(engine.send, request, runtime.tools())
 
     def reach_the_model(self, sent: Future[Answer]) -> Future[Answer]:

@@ -1,6 +1,7 @@
 """A session's transcript, its agent's memory and its counters, as they are stored, and whether they agree."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
@@ -19,9 +20,10 @@ LEASE = ("lease_turn_id", "lease_owner", "due_at", "due_shard", "cancel_turn_id"
 
 @dataclass(frozen=True)
 class Views:
-    """As they are stored; `turns` are the records by id."""
+    """As they are stored; `turns` are the records by id, `messages` those of all branches in the order of their ids."""
 
     session: dict[str, Any]
+    messages: list[dict[str, Any]]
     transcript: list[dict[str, Any]]
     memory: list[tuple[str, str]]
     turns: dict[str, dict[str, Any]]
@@ -30,25 +32,36 @@ class Views:
 
     def check(self) -> None:
         """Fails where they tell different stories."""
-        self._check_the_transcript()
+        self._check_the_turns()
+        self._check_the_branches()
         self._check_the_counters()
         assert self.memory == [(one["role"], one["content"]) for one in self.transcript]
 
-    def _check_the_transcript(self) -> None:
-        stored = {name: turn for name, turn in self.turns.items() if turn["messages"]}
-        assert Counter(one["turn_id"] for one in self.transcript) == {
-            name: turn["messages"] for name, turn in stored.items() if turn["status"] != "reported"
+    def _check_the_turns(self) -> None:
+        """Each message belongs to a turn that counts it, and a turn's messages lie together."""
+        recorded = {name: turn for name, turn in self.turns.items() if turn["messages"]}
+        assert Counter(one["turn_id"] for one in self.messages) == {
+            name: turn["messages"] for name, turn in recorded.items() if turn["status"] != "reported"
         }
-        ids = [one["message_id"] for one in self.transcript]
-        assert ids == sorted(set(ids))
-        for turn_id, group in groupby(self.transcript, key=lambda one: one["turn_id"]):
-            messages = list(group)
-            assert len(messages) == stored[turn_id]["messages"], "a turn's messages lie together"
-            roles = [one["role"] for one in messages]
-            assert roles.count("user") == 1
-            assert roles[-1] == "assistant"
-            said = messages[roles.index("user")]
-            assert [said["message_id"], messages[-1]["message_id"]] == stored[turn_id]["message_ids"]
+        questions = {one["message_id"] for one in self.messages if one["role"] == "user"}
+        groups = [(turn_id, list(group)) for turn_id, group in groupby(self.messages, key=lambda one: one["turn_id"])]
+        assert len(groups) == len(dict(groups)), "a turn's messages lie together"
+        for turn_id, messages in groups:
+            question, answer = recorded[turn_id]["message_ids"]
+            assert (messages[-1]["role"], messages[-1]["message_id"]) == ("assistant", answer)
+            asked = [one["message_id"] for one in messages if one["role"] == "user"]
+            assert asked == [question] or (asked == [] and question in questions), "it asks, or answers again"
+
+    def _check_the_branches(self) -> None:
+        """The transcript is the branch that ends with the last message stored, and each message names its siblings."""
+        parents = {one["message_id"]: one.get("parent_id") for one in self.messages}
+        branch = list(_line(self.session.get("last_message_id"), parents))[::-1]
+        shown = [one["message_id"] for one in self.transcript]
+        assert shown == branch
+        assert ("has_branched" in self.session) == (len(shown) < len(self.messages))
+        for one in self.transcript:
+            assert one["parent_id"] == parents[one["message_id"]]
+            assert one["siblings"] == [name for name, parent in parents.items() if parent == one["parent_id"]]
 
     def _check_the_counters(self) -> None:
         turns = self.turns.values()
@@ -85,8 +98,10 @@ def read(dynamodb: Any, user_id: str, session_id: str, shown: list[dict[str, Any
     """The views of a user's only session, whose transcript was `shown`."""
     mine = _items(dynamodb, f"USER#{user_id}")
     content = _items(dynamodb, f"SESSION#{user_id}#{session_id}")
+    session = mine[f"SESSION#{session_id}"]
     return Views(
-        session=mine[f"SESSION#{session_id}"],
+        session=session,
+        messages=list(_messages(content, str(session.get("last_message_id", "")))),
         transcript=shown,
         memory=memory(session_id, thread),
         turns={sk.removeprefix("TURN#"): item for sk, item in content.items() if sk.startswith("TURN#")},
@@ -117,6 +132,21 @@ def memory(session_id: str, thread: DynamoDBSaver) -> list[tuple[str, str]]:
     head = thread.get_tuple({"configurable": {"thread_id": session_id}})
     messages = head.checkpoint["channel_values"].get("messages", []) if head else []
     return [(ROLES[one.type], one.text) for one in messages]
+
+
+def _messages(content: dict[str, dict[str, Any]], last: str) -> Iterator[dict[str, Any]]:
+    """Those that are not of a turn which is being stored, or died while it was."""
+    for sk, item in sorted(content.items()):
+        name = sk.removeprefix("MESSAGE#")
+        if name != sk and name <= last:
+            yield {**item, "message_id": name}
+
+
+def _line(message_id: str | None, parents: dict[str, str | None]) -> Iterator[str]:
+    """A message and those before it."""
+    while message_id is not None:
+        yield message_id
+        message_id = parents[message_id]
 
 
 def _items(dynamodb: Any, partition: str) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from chatkeep import messages
 from chatkeep.clock import now, stamp
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import FieldProblem, InvalidFieldError
+from chatkeep.messages import branches
 from chatkeep.models.message import Message, Rating, Role
 from chatkeep.models.session import Session
 from chatkeep.sessions.activity import MovedError, until_unmoved
@@ -30,7 +31,9 @@ def put(user_id: str, session_id: str, message_id: str, rating: Rating | None, c
         if message.role != Role.ASSISTANT:
             raise InvalidFieldError(FieldProblem("message_id", "only an answer can be rated"))
         _store(session, message, rating, comment)
-        return messages.get(user_id, session_id, message_id)
+        message = messages.get(user_id, session_id, message_id)
+        branches.of(session).mark([message])
+        return message
 
     return until_unmoved(user_id, session_id, change)
 

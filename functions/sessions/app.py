@@ -167,12 +167,17 @@ def list_messages(
     limit: Annotated[int, Query(ge=1, le=200, description="The most messages of a page")] = 50,
     cursor: Annotated[str | None, Query(description=CURSOR)] = None,
     order: Annotated[Literal["asc", "desc"], Query(description="`asc` shows the oldest first")] = "asc",
+    form: Annotated[
+        Literal["native", "ui"], Query(alias="format", description="`ui` shows AI SDK's UIMessages, for `useChat`")
+    ] = "native",
 ) -> MessagePage:
     """List a session's transcript.
 
-    A page is full unless the transcript ends or the page would exceed 5 MB.
+    A page is full unless the transcript ends or the page would exceed 5 MB. With `format=ui` it may have one UIMessage
+    less, so that no answer is without its question.
     """
-    return pages.of_messages(caller(), session_id, limit, cursor, newest_first=order == "desc")
+    shown = pages.of_ui_messages if form == "ui" else pages.of_messages
+    return shown(caller(), session_id, limit, cursor, newest_first=order == "desc")
 
 
 @app.get("/sessions/<session_id>/messages/<message_id>", responses=documented(404, 500))

@@ -3,7 +3,7 @@
 import json
 
 from chatkeep import sessions
-from chatkeep.messages import fitting
+from chatkeep.messages import fitting, ui_listing
 from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
 from chatkeep.sessions import listing
@@ -45,3 +45,11 @@ def of_messages(user_id: str, session_id: str, limit: int, cursor: str | None, n
     after = open_sealed(cursor, *listed)
     shown, more = transcript.page(session, limit, after, newest_first)
     return MessagePage(messages=shown, next_cursor=seal(shown[-1].message_id, *listed) if more else None)
+
+
+def of_ui_messages(user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool) -> MessagePage:
+    """The same as UIMessages; a cursor is not good for both."""
+    session = sessions.header(user_id, session_id)
+    listed = ("ui messages", user_id, session_id, "desc" if newest_first else "asc")
+    shown, reached = ui_listing.page(session, limit, open_sealed(cursor, *listed), newest_first)
+    return MessagePage(messages=shown, next_cursor=seal(reached, *listed) if reached else None)

@@ -20,7 +20,7 @@ LAST_EVENT_ID = "Last-Event-ID"
 NUMBER = re.compile(r"[0-9]{1,15}")
 
 
-async def send_message(call: Call) -> Response:
+async def stream_message(call: Call) -> Response:
     """Run a turn and stream its events; a repetition of a running or stored one gets its events from their start."""
     new = validated(NewStreamedMessage, call.json)
     asked = Asked(
@@ -36,7 +36,7 @@ async def send_message(call: Call) -> Response:
     return await streamed(call, turn.events(), Native(), HEADERS, turn.left)
 
 
-async def follow_turn(call: Call) -> Response:
+async def stream_turn(call: Call) -> Response:
     """Stream a turn's events from their start, or after `Last-Event-ID`, whoever runs it or has run it."""
     turn_id = call.event.path_parameters["turn_id"]
     if not is_id(turn_id):

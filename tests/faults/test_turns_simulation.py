@@ -32,16 +32,22 @@ class Scenario:
     key: str | None = None
     first: str | None = None
     """Sent before, under the same key, without faults."""
+    fails_first: bool = False
+    """Whether that one fails."""
+    fails: bool = False
 
     def another(self, number: int) -> str:
         """Another question that the graph answers."""
-        return f"quick {number}" if "patient" in self.graph else f"{number} 100"
+        return f"quick {number}" if "patient" in self.graph or "moody" in self.graph else f"{number} 100"
 
 
 SCENARIOS = {
     "a plain turn": Scenario("chatkeep.agent.graph:build_graph", "how are you"),
     "a turn with a key": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k"),
     "a repetition": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k", first="how are you"),
+    "a turn that fails": Scenario("tests.graphs:moody", "quick", key="k", fails=True),
+    "one that fails again": Scenario("tests.graphs:moody", "quick", "k", "quick", fails_first=True, fails=True),
+    "one that failed before": Scenario("tests.graphs:moody", "quick", "k", "quick", fails_first=True),
     "a cancelled turn": Scenario("tests.graphs:patient", "think", key="k"),
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),
@@ -65,7 +71,8 @@ def opened(new_story: Callable[[], Story], scenario: Scenario) -> Story:
     story = new_story()
     assert story.say(scenario.another(1)).status == 200
     if scenario.first:
-        assert story.say(scenario.first, scenario.key).status == 200
+        first = story.say(scenario.first, scenario.key, fails=scenario.fails_first)
+        assert first.status == (500 if scenario.fails_first else 200)
     return story
 
 
@@ -75,7 +82,7 @@ def test_a_turn_that_fails_anywhere_leaves_a_session_whose_views_agree(
 ) -> None:
     for at in count():
         story = opened(new_story, scenario)
-        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key)
+        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key, fails=scenario.fails)
         if not hit:
             break
         story.check()
@@ -95,7 +102,7 @@ def test_a_client_that_repeats_its_request_after_a_fault_gets_one_turn_with_a_ke
 ) -> None:
     for at in count():
         story = opened(new_story, scenario)
-        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key)
+        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key, fails=scenario.fails)
         if not hit:
             break
         story.wait()

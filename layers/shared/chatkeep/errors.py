@@ -26,8 +26,12 @@ ChatkeepError
         TurnInProgressError
         NoTurnRunningError
         TurnRolledBackError
+        TurnCancelledError
         LeaseLostError
         ConcurrentWriteError
+        CheckpointGoneError
+        MessageNotActiveError
+        TooManyVersionsError
     TooManyTurnsError
     ModelRateLimitedError
     UnavailableError
@@ -327,6 +331,16 @@ class TurnRolledBackError(ConflictError):
         super().__init__(f"turn {turn_id} was rolled back by another request")
 
 
+class TurnCancelledError(ConflictError):
+    """The turn was cancelled before it had begun; nothing of it is stored but that."""
+
+    code = "turn_cancelled"
+    title = "The turn was cancelled"
+
+    def __init__(self, turn_id: str) -> None:
+        super().__init__(f"turn {turn_id} was cancelled before it had begun")
+
+
 class LeaseLostError(ConflictError):
     """The turn outlived its lease and another writer took over; nothing of it but its usage was stored."""
 
@@ -339,6 +353,30 @@ class ConcurrentWriteError(ConflictError):
 
     code = "concurrent_write"
     title = "The thread changed meanwhile"
+
+
+class CheckpointGoneError(ConflictError):
+    """A run cannot go on from the checkpoint that it names: it was pruned, or nobody has noted which one it was."""
+
+    code = "checkpoint_gone"
+    title = "The state before the answer is gone"
+
+
+class MessageNotActiveError(ConflictError):
+    """The message lies on a branch of the conversation that is not the active one."""
+
+    code = "message_not_active"
+    title = "The message is not on the active branch"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"message {message_id} is not on the session's active branch")
+
+
+class TooManyVersionsError(ConflictError):
+    """A session keeps a bounded number of versions, so that reading it stays cheap."""
+
+    code = "too_many_versions"
+    title = "There are too many versions"
 
 
 class TooManyTurnsError(ChatkeepError):

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
+from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
@@ -87,6 +89,7 @@ KINDS = (
     Kind("receipt of an erasure", Removal.NEVER, model=Erasure),
     Kind("position of a scan", Removal.NEVER, model=Scan),
     Kind("session", Removal.WITH_SESSION, exported=True, counted_in=(Totals,), model=Session),
+    Kind("background turn", Removal.WITH_SESSION, exported=True, model=BackgroundTurn),
     Kind("timer", Removal.WITH_SESSION, model=Timer),
     Kind("details", Removal.WITH_SESSION, exported=True, model=Details),
     Kind(
@@ -95,6 +98,7 @@ KINDS = (
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
+    Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),
     # None of these is exported: a thread repeats its session's messages.
     Kind("checkpoint", Removal.WITH_SESSION, has=_header, removed_as="checkpoint_items"),
     Kind("pending writes", Removal.WITH_SESSION, has=_writes, removed_as="checkpoint_items"),

@@ -35,7 +35,7 @@ def of_a_turn() -> Iterator[Callable[[Answer], None]]:
 def _count(answer: Answer) -> None:
     if answer.repeated:  # it uses nothing
         return
-    turn = answer.turn
+    turn = answer.used
     if turn.status == TurnStatus.TIMED_OUT:
         _count_failure(TurnTimedOutError.code)
     elif turn.status == TurnStatus.FAILED:

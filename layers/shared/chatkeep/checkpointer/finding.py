@@ -25,9 +25,14 @@ class CheckpointItems:
     writes: list[Item]
 
 
-def newest(client: Any, table: str, thread_id: str, namespace: str) -> CheckpointItems | None:
-    """The head of a namespace, or None. One request, unless it has many pending writes."""
-    for page in pages(client, table, thread_id, namespace, first_page=_FIRST_PAGE):
+def newest(
+    client: Any, table: str, thread_id: str, namespace: str, before: str | None = None
+) -> CheckpointItems | None:
+    """The head of a namespace, or its newest checkpoint `before` another, or None.
+
+    One request, unless it has many pending writes.
+    """
+    for page in pages(client, table, thread_id, namespace, before=before, first_page=_FIRST_PAGE):
         for found in page:
             return found
     return None

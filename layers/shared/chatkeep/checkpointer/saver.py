@@ -17,7 +17,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from chatkeep.checkpoint_items import create_table, delete_thread, keys
-from chatkeep.checkpointer import maintenance
+from chatkeep.checkpointer import finding, maintenance
 from chatkeep.checkpointer.async_methods import AsyncMethods
 from chatkeep.checkpointer.codec import Codec, Mend, strict_serializer
 from chatkeep.checkpointer.declared_types import ask_for_declared_types, with_types
@@ -102,13 +102,19 @@ class DynamoDBSaver(AsyncMethods):
         other.serde = serde
         return other
 
-    def staged(self, mend: Mend | None = None, owner: str | None = None) -> StagedSaver:
+    def staged(self, mend: Mend | None = None, owner: str | None = None, start: str | None = None) -> StagedSaver:
         """A saver for one turn that keeps all writes until the caller commits `writes()` in a transaction.
 
         `mend` is for values that cannot be serialized: see `Codec`. Where the head is required as parent, the item that
-        names it is marked as `owner`'s.
+        names it is marked as `owner`'s. A graph goes on from the thread's head, or from its checkpoint `start`, or at
+        "" as on an empty thread: its new checkpoint becomes the head, if the head is still the one it was when the
+        graph began. A `start` that is not there raises CheckpointGoneError.
         """
-        return StagedSaver(self._threads, self.serde, self.workers, mend, owner)
+        return StagedSaver(self._threads, self.serde, self.workers, mend, owner, start)
+
+    def holds(self, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether the root graph's thread has this checkpoint; none of its values are read."""
+        return finding.exact(self._client, self.table_name, thread_id, "", checkpoint_id) is not None
 
     @property
     def _threads(self) -> ThreadStore:

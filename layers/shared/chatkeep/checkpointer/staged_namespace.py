@@ -12,11 +12,15 @@ from chatkeep.errors import BrokenThreadError
 
 @dataclass
 class StagedNamespace:
-    """Checkpoints by id, writes by the checkpoint's id, and the checkpoints that were read; "" is the stored head."""
+    """Checkpoints by id, writes by the checkpoint's id, and the checkpoints that were read.
+
+    Of these, "" is the one to go on from: the stored head, or an older one where `head` names the head.
+    """
 
     checkpoints: dict[str, NewCheckpoint] = field(default_factory=dict)
     writes: dict[str, dict[tuple[str, int], Write[Value]]] = field(default_factory=dict)
     loaded: dict[str, LoadedCheckpoint | None] = field(default_factory=dict)
+    head: str | None = None
 
     def find(self, checkpoint_id: str | None) -> NewCheckpoint | None:
         """A staged checkpoint, or the newest one."""

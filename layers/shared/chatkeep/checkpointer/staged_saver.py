@@ -50,6 +50,7 @@ class StagedSaver(AsyncMethods):
     """Reads like the saver it comes from, sees the checkpoints and writes it was given, and sends nothing.
 
     Each stored checkpoint is read once, so its user holds the thread's lease. `hear` is told `get_tuple`'s results.
+    With `start`, the thread is as it was at that checkpoint of the root graph, or empty at "": see `DynamoDBSaver`.
     Safe for threads.
     """
 
@@ -60,9 +61,11 @@ class StagedSaver(AsyncMethods):
         workers: Workers,
         mend: Mend | None = None,
         owner: str | None = None,
+        start: str | None = None,
     ) -> None:
         super().__init__(serde=serde)
         self.workers = workers
+        self._start = start
         self._mend = mend
         self._owner = owner
         self._codec = Codec(serde, mend)
@@ -129,11 +132,24 @@ class StagedSaver(AsyncMethods):
         loaded = self._namespace(thread_id, namespace).loaded
         wanted = checkpoint_id or ""
         if wanted not in loaded:
-            found = self._threads.load(thread_id, namespace, checkpoint_id)
+            found = self._read(thread_id, namespace, checkpoint_id)
             loaded[wanted] = found
             if found:
                 loaded[found.header.checkpoint_id] = found
         return loaded[wanted]
+
+    def _read(self, thread_id: str, namespace: str, checkpoint_id: str | None) -> LoadedCheckpoint | None:
+        if checkpoint_id or self._start is None:
+            return self._threads.load(thread_id, namespace, checkpoint_id)
+        head = self._namespace(thread_id, namespace).head = self._threads.head(thread_id, namespace)
+        return self._threads.load_as_of(thread_id, namespace, self._start) if head or not namespace else None
+
+    def ends(self, thread_id: str) -> tuple[str | None, str | None]:
+        """The stored checkpoint of the root graph that the newest staged one goes on from, and that one's id."""
+        with self._lock:
+            staged = self._namespace(thread_id, "")
+            newest = staged.find(None)
+            return (staged.stored_ancestor(newest), newest.checkpoint_id) if newest else (None, None)
 
     def list(
         self,

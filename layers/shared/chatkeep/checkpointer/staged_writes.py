@@ -73,18 +73,20 @@ class StagedWrites:
         parent_id = first = staged.stored_ancestor(needed[0])
         parent = known(parent_id)
         read = staged.lists_read(first)
+        head = staged.head or first
         for new in needed:
             written = staged.writes.get(parent_id or "", {}).values()
             planned = partial(plan, maker, new, parent, parent_id, written, read=read)
-            parent = self._add_checkpoint(maker.thread_id, planned)
+            parent = self._add_checkpoint(maker.thread_id, planned, fresh=self.fresh or head != first)
             parent_id = new.checkpoint_id
         if self.guarded:
-            seen = stale_guard(self.storage, maker, first) if self.fresh else first
-            head = needed[-1].checkpoint_id
-            self.heads.append(guard_update(maker, self.storage.table, head, seen, self.owner))
+            seen = stale_guard(self.storage, maker, head) if self.fresh else head
+            newest = needed[-1].checkpoint_id
+            self.heads.append(guard_update(maker, self.storage.table, newest, seen, self.owner))
 
-    def _add_checkpoint(self, thread_id: str, planned: Callable[..., Plan]) -> KnownCheckpoint:
-        chosen = planned(fresh=self.fresh)
+    def _add_checkpoint(self, thread_id: str, planned: Callable[..., Plan], *, fresh: bool) -> KnownCheckpoint:
+        """`fresh` where others may have taken the keys of rows that go on from the parent's."""
+        chosen = planned(fresh=fresh)
         if len(chosen.claims) > _MOST_CLAIMS or sum(map(item_bytes, chosen.claims)) > _MOST_CLAIMED_BYTES:
             chosen = planned(fresh=True)
         self.plans.append((thread_id, chosen))

@@ -19,6 +19,7 @@ from chatkeep.checkpointer.record import Value, decode
 from chatkeep.checkpointer.storage import Storage
 from chatkeep.checkpointer.write_items import task_requests
 from chatkeep.checkpointer.writes import Write
+from chatkeep.errors import CheckpointGoneError
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,30 @@ class ThreadStore:
             if not checkpoint_id:  # no row of a thread that was deleted elsewhere may be shared
                 self.recent.forget(thread_id, namespace or None)
             return None
-        loaded = read_checkpoints(self.storage, thread_id, [found])[0]
-        self.recent.remember((thread_id, namespace), self._known(loaded))
+        loaded = self._read(thread_id, namespace, found)
         if ancestors:
             self.recent.hold((thread_id, namespace), found.checkpoint_id, ancestors)
+        return loaded
+
+    def load_as_of(self, thread_id: str, namespace: str, start: str) -> LoadedCheckpoint | None:
+        """A namespace as it was when the root graph was at the checkpoint `start`, or before its first one at "".
+
+        Of a subgraph, that is the newest checkpoint before `start`. Raises CheckpointGoneError, BrokenThreadError.
+        """
+        if not start:
+            return None
+        client, table = self.storage.client, self.storage.table
+        if namespace:
+            found = finding.newest(client, table, thread_id, namespace, before=start)
+        else:
+            found = finding.exact(client, table, thread_id, namespace, start)
+            if found is None:
+                raise CheckpointGoneError(f"checkpoint {start} of thread {thread_id} is no longer there")
+        return self._read(thread_id, namespace, found) if found else None
+
+    def _read(self, thread_id: str, namespace: str, found: CheckpointItems) -> LoadedCheckpoint:
+        loaded = read_checkpoints(self.storage, thread_id, [found])[0]
+        self.recent.remember((thread_id, namespace), self._known(loaded))
         return loaded
 
     def _newest(self, thread_id: str, namespace: str) -> tuple[CheckpointItems | None, Sequence[CheckpointItems]]:

@@ -1,13 +1,15 @@
 """The bodies of a turn: its request and its answer, on every route that runs or shows one."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from chatkeep import messages
+from chatkeep import ids, jobs, messages
 from chatkeep.formats import Id
 from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 
@@ -23,12 +25,24 @@ def _unicode(text: str) -> str:
 Text = Annotated[str, AfterValidator(_unicode)]
 
 
-class NewMessage(BaseModel):
-    """The user's question; `strategy` decides about another turn that runs on the session."""
+def _one_of_two(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": [name]} for name in ("content", "regenerate")]
 
-    model_config = ConfigDict(strict=True, extra="forbid")
 
-    content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")]
+class TurnRequest(BaseModel):
+    """The user's question, or the answer to make again; `strategy` decides about another turn that runs on the
+    session."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_one_of_two)
+
+    content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")] = ""
+    regenerate: Annotated[
+        str,
+        Field(
+            json_schema_extra={"format": "uuid"},
+            description="Instead of a question, the answer to make again: from the thread as it was before the answer",
+        ),
+    ] = ""
     strategy: Annotated[
         Strategy,
         Field(
@@ -37,6 +51,39 @@ class NewMessage(BaseModel):
             "and keeps what it said, `rollback` stops it and removes it",
         ),
     ] = Strategy.REJECT
+
+    @field_validator("regenerate", mode="after")
+    @classmethod
+    def _an_id(cls, value: str) -> str:
+        if not ids.is_id(value):
+            raise ValueError("is not the id of a message")
+        return value
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        given = self.model_fields_set & {"content", "regenerate"}
+        if len(given) == 1:
+            return self
+        field, reason = ("regenerate", "cannot be given with content") if given else ("content", "Field required")
+        problem = InitErrorDetails(type=PydanticCustomError("one_of_two", reason), loc=(field,), input=self)
+        raise ValidationError.from_exception_data(type(self).__name__, [problem])
+
+
+class NewMessage(TurnRequest):
+    """The user's question, or the answer to make again; the answer comes at once, or later."""
+
+    background: Annotated[
+        bool,
+        Field(description="Whether to answer 202 at once and run the turn afterwards, for up to 15 minutes"),
+    ] = False
+
+
+class BackgroundTurnView(BaseModel):
+    """A turn that is to run in the background, or runs there; once it has ended, it has an answer or an error."""
+
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["queued", "running"] = Field(description="Whether somebody has begun with the turn")
+    attempts: int = Field(description="How often it was begun with; more than once where its process died")
 
 
 class TurnView(BaseModel):
@@ -66,3 +113,9 @@ def view(answer: Answer) -> TurnView:
         response_time_ms=int(answer.turn.response_time_ms),
         error=answer.turn.error and Problem.model_validate(answer.turn.error),
     )
+
+
+def background_view(job: BackgroundTurn) -> BackgroundTurnView:
+    """A background turn that has not ended yet, as the API shows it."""
+    status = "running" if jobs.is_claimed(job) else "queued"
+    return BackgroundTurnView(turn_id=job.turn_id, status=cast("Any", status), attempts=int(job.attempts))

@@ -40,6 +40,13 @@ class MessageView(BaseModel):
     """
 
     message_id: Id = Field(description="Identifies the message; sorts as the transcript does")
+    parent_id: Id | None = Field(
+        description="The message before it on its branch; null on the first one, and on those of earlier versions"
+    )
+    siblings: list[Id] = Field(
+        description="The versions of what follows the parent, itself among them, oldest first",
+        json_schema_extra={"maxItems": 50},
+    )
     turn_id: Id = Field(description="The turn that the message belongs to")
     role: Literal["user", "assistant", "tool"] = Field(description="Who speaks: `tool` for the result of a tool call")
     content: str = Field(description="The text, or as much of it as fits into an answer")
@@ -100,6 +107,8 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         )
     whole = MessageView(
         message_id=message.message_id,
+        parent_id=message.parent_id,
+        siblings=list(message.siblings) or [message.message_id],
         turn_id=message.turn_id,
         role=Role(message.role).value,
         content=message.content[part],

@@ -1,5 +1,6 @@
 """A message of a transcript: an item of its own."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
@@ -20,19 +21,24 @@ class Rating(StrEnum):
 
 
 class Message(SessionsTable):
-    """`cost` is in micro-dollars, and None where the model has no known price. The usage is the whole turn's and
-    stands on the turn's answer alone. `parts` is the number of items that content and tool calls lie in: see
-    `chatkeep.messages.parts`.
+    """`parent_id` is the message before it, of its own branch. `cost` is in micro-dollars, and None where the model has
+    no known price. The usage is the whole turn's and stands on the turn's answer alone. `parts` is the number of items
+    that content and tool calls lie in: see `chatkeep.messages.parts`. `siblings` are not stored with the message: see
+    `chatkeep.messages.branches`. `client_id` is the id that the client gave its question.
     """
 
     KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
     user_id, session_id, message_id = Id(), Id(), Id()
 
+    siblings: Sequence[str] = ()
+
     turn_id = UnicodeAttribute()
+    parent_id = UnicodeAttribute(null=True)
     role = UnicodeAttribute()
     content = UnicodeAttribute()
     created_at = UnicodeAttribute()
     status = UnicodeAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
     tool_calls = JSONAttribute(null=True)
     tool_call_id = UnicodeAttribute(null=True)
     tool_status = UnicodeAttribute(null=True)

@@ -46,8 +46,9 @@ class Session(SessionsTable):
     """The header of a session, kept under 1 KB: each write of a turn pays for all of it.
 
     The fields of `Details` are None here when there is no room for them and they lie there. `client_id` is the id that
-    the session's client chose, where it did. A temporary session has no `place` in any list. One with a `deletion_id`
-    is gone for everybody but who removes its contents: its tombstone.
+    the session's client chose, where it did. `last_message_id` is the last message stored, with which the active branch
+    ends. A temporary session has no `place` in any list. One with a `deletion_id` is gone for everybody but who removes
+    its contents: its tombstone.
     """
 
     KEY = Key(IN_USER, "SESSION#{session_id}")
@@ -79,6 +80,7 @@ class Session(SessionsTable):
     updated_at = UnicodeAttribute()
     last_message_at = UnicodeAttribute(null=True)
     last_message_id = UnicodeAttribute(null=True)
+    has_branched = BooleanAttribute(null=True)
 
     message_count = NumberAttribute(default=0)
     total_tokens = NumberAttribute(default=0)

@@ -51,11 +51,18 @@ class SessionsTable(Examined):
 
     @classmethod
     def among(
-        cls, *ids: Any, first: str = "", last: str = LAST, newest_first: bool = False, limit: int | None = None
+        cls,
+        *ids: Any,
+        first: str = "",
+        last: str = LAST,
+        newest_first: bool = False,
+        limit: int | None = None,
+        page: int | None = None,
     ) -> Iterator[Self]:
         """The items of this kind in the partition with these ids, read consistently.
 
-        Their sort keys go on from the kind's prefix with `first` to `last`, both included.
+        Their sort keys go on from the kind's prefix with `first` to `last`, both included. A request reads `page` of
+        them, else `limit`, else 1 MB.
         """
         named = dict(zip(cls.KEY.partition.names, ids, strict=True))
         within: Condition = cls.sk.between(cls.KEY.sort.prefix + first, cls.KEY.sort.prefix + last)
@@ -66,6 +73,7 @@ class SessionsTable(Examined):
                 consistent_read=True,
                 scan_index_forward=not newest_first,
                 limit=limit,
+                page_size=page,
             )
         )
 

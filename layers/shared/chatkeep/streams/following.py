@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chatkeep import sessions
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.keys import LAST
 from chatkeep.models.turn import Turn
@@ -77,7 +78,7 @@ class Following:
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
-        if queue.pending(session, self.turn_id):
+        if queue.pending(session, self.turn_id) or BackgroundTurn.find(self.user_id, self.session_id, self.turn_id):
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
@@ -87,10 +88,11 @@ class Following:
             ended_at = batch.ended_at
         if ended_at is not None:
             yield from self._end(int(ended_at))
-        elif record is not None:
+        elif record is not None and (record.message_ids or not self._has_copy):
             yield from self._only_new(replaying.whole(session, record))
         elif self._has_copy:
-            yield from self._only_new([ending.of_error(max(self._from - 1, self.after), TurnLostError().as_problem())])
+            problem = replaying.problem(record) if record else TurnLostError().as_problem()
+            yield from self._only_new([ending.of_error(max(self._from - 1, self.after), problem)])
         else:
             raise TurnNotFoundError
 

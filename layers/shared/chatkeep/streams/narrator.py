@@ -79,7 +79,8 @@ class Narrator:
     def _open(self, opened: events.Opened) -> None:
         self._names = opened.names
         self._known |= {one.id for one in opened.messages}
-        question = record.opened(self._session, self.turn_id, opened.messages, opened.started)[-1]
+        first = record.opened(self._session, self.turn_id, opened.messages, opened.started)
+        question = opened.question or first[-1]
         self._tell(Name.TURN, ending.opening(self.turn_id, self._session.shown_id, question))
 
     def _finish_step(self, new: list[BaseMessage]) -> None:

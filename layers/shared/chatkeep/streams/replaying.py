@@ -15,7 +15,7 @@ from chatkeep.turns.answers import Answer
 def last(user_id: str, session_id: str, turn: Turn, number: int) -> Iterator[Event]:
     """The events of the turn's end, which come after the one with this number. Raises BrokenThreadError."""
     if not turn.message_ids:
-        yield ending.of_error(number, _problem(turn))
+        yield ending.of_error(number, problem(turn))
         return
     yield from ending.of_answer(number, _answer(turn, _messages(user_id, session_id, turn)))
 
@@ -23,7 +23,7 @@ def last(user_id: str, session_id: str, turn: Turn, number: int) -> Iterator[Eve
 def whole(session: Session, turn: Turn) -> Iterator[Event]:
     """All events of a turn of which no list is kept: each message's text is one token. Raises BrokenThreadError."""
     if not turn.message_ids:
-        yield ending.of_error(0, _problem(turn))
+        yield ending.of_error(0, problem(turn))
         return
     messages = _messages(session.user_id, session.session_id, turn)
     answer = _answer(turn, messages)
@@ -61,7 +61,8 @@ def _answer(turn: Turn, messages: list[Message]) -> Answer:
     return Answer(turn, messages[0], messages[-1], said, repeated=True)
 
 
-def _problem(turn: Turn) -> dict[str, object]:
+def problem(turn: Turn) -> dict[str, object]:
+    """The problem that ended a turn without messages."""
     if turn.status == TurnStatus.ROLLED_BACK:
         return TurnRolledBackError(turn.turn_id).as_problem()
     return turn.error or TurnLostError().as_problem()

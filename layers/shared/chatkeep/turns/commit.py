@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chatkeep.clock import after, now
+from chatkeep.dynamodb.internals import put_of
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ConcurrentWriteError, LeaseLostError, SessionDeletedError
 from chatkeep.messages import parts
+from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.retrying import attempts
 from chatkeep.sessions.activity import touch, unmoved
-from chatkeep.turns import lease, overflow, slots
+from chatkeep.turns import lease, overflow, repetition, slots
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.overflow import Writes
 from chatkeep.usage import counters
@@ -42,7 +44,8 @@ class NoCheckpoint:
 
 
 class TurnRecordedError(Exception):
-    """The turn is stored already, by a repetition of its request or by an attempt whose answer was lost."""
+    """The turn has another record than the one that was read: it is stored already, by a repetition of its request or
+    by an attempt whose answer was lost, or another attempt has failed."""
 
 
 class RollBackRequestedError(Exception):
@@ -67,20 +70,25 @@ def commit(
     turn: Turn,
     messages: list[Message],
     checkpoint: CheckpointWrites,
+    failed: Turn | None = None,
+    branches: Branches | None = None,
     more: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Store the turn and `more`, end the lease that `session` was acquired with and give back its slot.
+
+    The record of its attempts that `failed` is replaced by one that adds `turn`, this attempt's, to it. `branches` are
+    those of the session with this turn, where it is one that begins a branch.
 
     Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
     TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        last = [*checkpoint.heads, *more]
-        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], last)
+        heads = [*checkpoint.heads, *([put_of(branches.item(session))] if branches else []), *more]
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], heads)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
-                return _store(session, at, turn, messages, [*writes, *last])
+                return _store(session, at, turn, messages, [*writes, *heads], failed, has_branched=branches is not None)
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
@@ -95,27 +103,38 @@ def _ahead(session: Session, writes: Writes, heads: Sequence[dict[str, Any]]) ->
         raise
 
 
-def _store(session: Session, at: str, turn: Turn, messages: list[Message], writes: Writes) -> None:
+def _store(
+    session: Session,
+    at: str,
+    turn: Turn,
+    messages: list[Message],
+    writes: Writes,
+    failed: Turn | None,
+    *,
+    has_branched: bool,
+) -> None:
     moves, not_later = touch(session, at)
     # The place in the list is made of the pin, the state and the last change, which move while the turn runs.
     condition = lease.held(session) & unmoved(session) & not_later
     if messages:
         condition &= lease.not_rolled_back()
     with Transaction() as transaction:
-        transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=TurnRecordedError())
+        whole, unrecorded = repetition.of_attempts(failed, turn), repetition.as_before(failed)
+        transaction.put(whole, condition=unrecorded, otherwise=TurnRecordedError())
         transaction.change(
             session,
             *moves,
             *lease.giving_up(),
             *counters.session_additions(turn),
             *_latest(session, messages),
+            *([Session.has_branched.set(True)] if has_branched else []),
             condition=condition,
             otherwise=_MovedError(),
         )
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
         counters.add_to_totals(transaction, session.user_id, turn, slots.giving_back(lease.holder(session)))
-        counters.add_to_day(transaction, session.user_id, turn, now())
+        counters.add_to_day(transaction, session.user_id, turn, now(), is_new=failed is None)
 
 
 def _items(messages: list[Message]) -> Writes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from chatkeep.models.message import Message
 from chatkeep.models.session import Session
 from chatkeep.turns.names import Names
 
@@ -30,11 +31,13 @@ class Opened:
     """The turn's first messages, told once: an answer to each tool call that was left open, then the question.
 
     `names` has the ids under which the messages of the turn are stored, `started` the time that these first ones have.
+    `question` is the stored one where it is answered again.
     """
 
     messages: list[BaseMessage]
     names: Names
     started: datetime
+    question: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.names import Names
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
+from chatkeep.turns.regeneration import Again
 from chatkeep.turns.spans import SpanRecorder
 from chatkeep.turns.supervision import DeadlineError, on_loop, renew_threads, supervise
 from chatkeep.turns.tools import Tools
@@ -34,7 +35,8 @@ from chatkeep.turns.tools import Tools
 class GraphRun:
     """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on.
 
-    A short lease is renewed while the run is supervised.
+    A short lease is renewed while the run is supervised. With `again`, the question is asked once more on the thread as
+    it was before it.
     """
 
     tools: Tools
@@ -43,6 +45,7 @@ class GraphRun:
     deadline: Deadline
     listen: Listener
     has_short_lease: bool = False
+    again: Again | None = None
 
     def __post_init__(self) -> None:
         self.began = self._renewed = time.monotonic()  # the time of day may be set back while a turn runs
@@ -51,7 +54,7 @@ class GraphRun:
         self.recorder = CallRecorder()
         self.spans = SpanRecorder(self.session.session_id)
         self.progress = Progress()
-        self._question = HumanMessage(self.content)
+        self._question = HumanMessage(self.again.question.content if self.again else self.content)
         self._config: dict[str, Any] = {
             "configurable": {"thread_id": self.session.session_id},
             "callbacks": [self.recorder, self.spans] if tracing.recorder() else [self.recorder],
@@ -84,7 +87,8 @@ class GraphRun:
         return None if heard is None else round((heard - self.began) * 1000)
 
     def _staged(self) -> StagedSaver:
-        return self.tools.saver.staged(mend_within, self.session.user_id)
+        start = self.again.started_from if self.again else None
+        return self.tools.saver.staged(mend_within, self.session.user_id, start)
 
     def _supervised(self, staged: StagedSaver) -> CancelAction | None:
         self._check_time()
@@ -119,8 +123,12 @@ class GraphRun:
             logger.exception("an event of a turn was not told", extra={"event": type(event).__name__})
 
     def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
-        opening = thread.opening(self.session.last_message_id, self._question, newest)
-        self._tell(Opened(opening, Names(str(one.id) for one in opening), self.started))
+        if self.again:
+            opening = thread.opening_again(self.again.opening_ids, self._question, newest)
+        else:
+            opening = thread.opening(self.session.last_message_id, self._question, newest)
+        names = Names((str(one.id) for one in opening), self.session.last_message_id)
+        self._tell(Opened(opening, names, self.started, self.again.question if self.again else None))
         return opening
 
     def _requested_cancel(self) -> CancelAction | None:

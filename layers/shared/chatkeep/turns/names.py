@@ -9,11 +9,14 @@ ROOM = 50
 
 
 class Names:
-    """The stored ids of messages by their ids in the thread; those of the turn's opening are the same in both."""
+    """The stored ids of messages by their ids in the thread; those of the turn's opening are the same in both.
 
-    def __init__(self, opening: Iterable[str]) -> None:
+    All others come after `latest`, the transcript's last id before the turn.
+    """
+
+    def __init__(self, opening: Iterable[str], latest: str | None = None) -> None:
         self._names = {one: one for one in opening}
-        self._last = max(self._names.values())
+        self._last = max([*self._names.values(), latest or ""])
 
     def heard(self, thread_id: str) -> str:
         """The stored id of a message of which a piece has been heard."""

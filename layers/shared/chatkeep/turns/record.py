@@ -42,26 +42,39 @@ def turn(session: Session, turn_id: str, status: TurnStatus, used: Sequence[Mode
 
 def opened(session: Session, turn_id: str, first: Sequence[BaseMessage], started: datetime) -> list[Message]:
     """The messages with which a turn opens, the question being the last."""
-    return [_message(session, turn_id, str(one.id), one, stamp(started)) for one in first]
+    made = [_message(session, turn_id, str(one.id), one, stamp(started)) for one in first]
+    return _linked(made, session.last_message_id)
 
 
-def messages(session: Session, turn: Turn, progress: Progress, new: list[BaseMessage]) -> list[Message]:
-    """The turn's messages in order: those of its opening, then the other `new` ones; the usage comes later."""
+def messages(
+    session: Session, turn: Turn, progress: Progress, new: list[BaseMessage], asked: Message | None = None
+) -> list[Message]:
+    """The turn's messages in order: those of its opening, then the other `new` ones; the usage comes later.
+
+    Where the turn answers the question `asked` again, the opening is stored already and is not among them.
+    """
     first = progress.opening
-    made = opened(session, turn.turn_id, first, datetime.fromisoformat(turn.created_at))
-    for name, one in _named(progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)], first):
-        created_at = max(made[-1].created_at, stamp(now()))  # the time of day may be set back
+    made = [] if asked else opened(session, turn.turn_id, first, datetime.fromisoformat(turn.created_at))
+    latest = made[-1].message_id if made else session.last_message_id
+    created_at = turn.created_at
+    for name, one in _named(progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)], latest):
+        created_at = max(created_at, stamp(now()))  # the time of day may be set back
         made.append(_message(session, turn.turn_id, name, one, created_at))
+    return _linked(made, asked.message_id if asked else session.last_message_id)
+
+
+def _linked(made: list[Message], parent_id: str | None) -> list[Message]:
+    for message in made:
+        message.parent_id, parent_id = parent_id, message.message_id
     return made
 
 
-def _named(progress: Progress, new: list[BaseMessage], first: Sequence[BaseMessage]) -> list[tuple[str, BaseMessage]]:
+def _named(progress: Progress, new: list[BaseMessage], last: str | None) -> list[tuple[str, BaseMessage]]:
     """The messages beside the opening with their stored ids, in the order of these."""
-    known = {one.id for one in first}
+    opened = {one.id for one in progress.opening}
     named: list[tuple[str, BaseMessage]] = []
-    last = str(first[-1].id)
     for one in new:
-        if one.id not in known:
+        if one.id not in opened:
             last = (progress.names and progress.names.of(one.id)) or ids.after(last)
             named.append((last, one))
     return sorted(named, key=itemgetter(0))

@@ -1,7 +1,7 @@
 """A session's thread: run the graph on it, and add messages to it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
@@ -100,6 +100,16 @@ def opening(last_message_id: str | None, question: HumanMessage, newest: Iterabl
     first: list[BaseMessage] = [*unanswered(newest), question]
     for one in first:
         one.id = last_message_id = ids.after(last_message_id)
+    return first
+
+
+def opening_again(
+    ids_before: Sequence[str], question: HumanMessage, newest: Iterable[BaseMessage]
+) -> list[BaseMessage]:
+    """The first messages of a turn that is made again on the thread as it was, with the ids that they had."""
+    first: list[BaseMessage] = [*unanswered(newest), question]
+    for one, its_id in zip(first, ids_before, strict=True):
+        one.id = its_id
     return first
 
 
