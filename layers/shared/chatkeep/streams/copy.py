@@ -30,9 +30,17 @@ MOST_IN_TRANSACTION = 64 * 1024
 class Copy:
     """Takes events from any thread; a thread of its own stores them."""
 
-    def __init__(self, user_id: str, session_id: str, turn_id: str, fingerprint: str | None = None) -> None:
+    def __init__(
+        self,
+        user_id: str,
+        session_id: str,
+        turn_id: str,
+        fingerprint: str | None = None,
+        client_id: str | None = None,
+    ) -> None:
         self._key = (user_id, session_id, turn_id)
         self._fingerprint = fingerprint
+        self._client_id = client_id
         self._number = 0
         self._pending: list[Event] = []
         self._unsure: list[EventBatch] = []
@@ -122,6 +130,7 @@ class Copy:
             return []
         first = events[0].number if events else number
         pieces = batches.packed(events)
+        client_id, self._client_id = self._client_id, None
         return [
             EventBatch(
                 *self._key,
@@ -130,6 +139,7 @@ class Copy:
                 data=piece,
                 pieces=len(pieces) if len(pieces) > 1 else None,
                 fingerprint=self._fingerprint,
+                client_id=client_id,
                 expires_at=milliseconds(now()) // 1000 + KEPT_SECONDS,
             )
             for place, piece in enumerate(pieces)

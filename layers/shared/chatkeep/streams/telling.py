@@ -23,14 +23,15 @@ def nobody(_: Event) -> None:
 
 
 class Telling:
-    """`hear` and `closing` are what an engine's Request takes; `claim` is that request's.
+    """`hear` and `closing` are what an engine's Request takes; `claim` and `client_id` are that request's.
 
     A copy is kept for whoever `may_resume`.
     """
 
-    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool) -> None:
+    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool, client_id: str | None = None) -> None:
         self._tell = tell
         self._claim = claim
+        self._client_id = client_id
         self._may_resume = may_resume
         self._narrator: Narrator | None = None
         self._copy: Copy | None = None
@@ -75,7 +76,7 @@ class Telling:
             turn_id = session.lease_turn_id
             if self._may_resume:
                 fingerprint = self._claim.fingerprint if self._claim else None
-                self._copy = Copy(session.user_id, session.session_id, turn_id, fingerprint)
+                self._copy = Copy(session.user_id, session.session_id, turn_id, fingerprint, self._client_id)
             self._narrator = Narrator(session, self._pass_on, self._told_before(session))
         if self._copy is not None:
             self._copy.lease_ends(int(session.lease_expires_at))
