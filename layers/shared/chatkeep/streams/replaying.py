@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from itertools import takewhile
 
-from chatkeep import messages
-from chatkeep.errors import TurnLostError, TurnRolledBackError
+from chatkeep.errors import TurnLostError, TurnNotFoundError, TurnRolledBackError
 from chatkeep.messages import branches, parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.streams import ending
-from chatkeep.streams.event import Event, Name
+from chatkeep.streams.event import Event, Name, before_list
 from chatkeep.turns.answers import Answer
 
 PAGE = 20
@@ -26,18 +25,19 @@ def last(user_id: str, session_id: str, turn: Turn, number: int) -> Iterator[Eve
 
 
 def whole(session: Session, turn: Turn) -> Iterator[Event]:
-    """All events of a turn of which no list is kept: each message's text is one token. Raises BrokenThreadError."""
-    if not turn.message_ids:
-        yield ending.of_error(0, problem(turn))
-        return
+    """All events of a turn with messages, of which no list is kept: each message's text is one token.
+
+    They are a list of their own, as others were shown under the numbers of the list that was. Raises BrokenThreadError.
+    """
+    before = before_list(int(turn.fence or 0) + 1)
     own = _messages(session.user_id, session.session_id, turn)
     answer = _answer(turn, own)
     told = [(Name.TURN, ending.opening(turn.turn_id, session.shown_id, answer.user_message))]
     for message in own:
         told += _told(message)
-    for number, (name, data) in enumerate(told, 1):
+    for number, (name, data) in enumerate(told, before + 1):
         yield Event(number, name, data)
-    yield from ending.of_answer(len(told), answer)
+    yield from ending.of_answer(before + len(told), answer)
 
 
 def _told(message: Message) -> Iterator[tuple[Name, dict[str, object]]]:
@@ -53,13 +53,15 @@ def _told(message: Message) -> Iterator[tuple[Name, dict[str, object]]]:
 def _messages(user_id: str, session_id: str, turn: Turn) -> list[Message]:
     """The turn's messages from its question on as they were when it ended: unrated, and without later versions.
 
-    The question of an answer that was made again lies far before it.
+    The question of an answer that was made again lies far before it. Raises TurnNotFoundError where they are purged.
     """
     asked, final = turn.message_ids
     back = Message.among(user_id, session_id, last=final, newest_first=True, page=PAGE)
     own = [*takewhile(lambda one: one.turn_id == turn.turn_id and one.message_id >= asked, back)][::-1]
-    if own[0].message_id != asked:
-        own = [messages.get(user_id, session_id, asked), *own]
+    if own and own[0].message_id != asked and (question := Message.find(user_id, session_id, asked)):
+        own = [question, *own]
+    if [one.message_id for one in (*own[:1], *own[-1:])] != [asked, final]:
+        raise TurnNotFoundError
     parts.join(own)
     branches.stored(user_id, session_id).mark(own)
     for message in own:
@@ -73,7 +75,7 @@ def _answer(turn: Turn, own: list[Message]) -> Answer:
 
 
 def problem(turn: Turn) -> dict[str, object]:
-    """The problem that ended a turn without messages."""
+    """The problem with which a turn ended that has no messages."""
     if turn.status == TurnStatus.ROLLED_BACK:
         return TurnRolledBackError(turn.turn_id).as_problem()
     return turn.error or TurnLostError().as_problem()
