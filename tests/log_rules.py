@@ -24,7 +24,7 @@ TOLD = {
 COUNTED = {
     "chat": {
         "TurnsCompleted", "TurnsFailed", "InputTokens", "OutputTokens", "CostMicroDollars", "ResponseTimeMs",
-        "CheckpointBytes", "ModelAccountFailures", "RequestsFailed",
+        "CheckpointBytes", "ModelAccountFailures", "RequestsFailed", "TimeToFirstTokenMs",
     },
     "sessions": {"SessionsCreated", "RequestsFailed"},
     "sweep": {"LeasesRepaired"},
