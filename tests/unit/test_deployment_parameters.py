@@ -8,6 +8,8 @@ from samtranslator.model.preferences.deployment_preference_collection import COD
 
 from infra.expansion import TEMPLATE, configured
 from infra.local.intrinsics import load
+from infra.local.stack import Stack
+from infra.local.template import load_functions
 from tests.parameter_values import VALUES
 
 SOURCE = load(TEMPLATE)
@@ -16,6 +18,8 @@ TEXTS = {name: one for name, one in PARAMETERS.items() if one["Type"] == "String
 
 NOTHING = dict.fromkeys(("ChatConcurrency", "StreamConcurrency", "WorkerConcurrency"), 0)
 """The defaults of optional parts that are numbers."""
+LONGER_NAMES = 250
+"""Bytes by which the ARNs and names of a deployment's resources may exceed those in the tests."""
 ACCEPTED = [
     *VALUES.items(),
     ("AllowedOrigin", "*"),
@@ -94,6 +98,14 @@ def test_a_text_is_held_to_a_form_and_a_refusal_says_which(name: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_default_is_a_value_that_is_taken(name: str) -> None:
     assert takes(TEXTS[name], TEXTS[name]["Default"])
+
+
+def test_the_longest_texts_fit_together_into_a_functions_variables() -> None:
+    """Lambda gives them 4 KB in all: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+    longest = {name: "x" * one["MaxLength"] for name, one in TEXTS.items() if "MaxLength" in one}
+    functions = load_functions(Stack(TEMPLATE, {**longest, "AllowedModels": "x" * 1000})).values()
+    taken = max(sum(len(name + value) for name, value in one.environment.items()) for one in functions)
+    assert len("".join(longest.values())) < taken < 4096 - LONGER_NAMES
 
 
 def test_an_optional_part_is_off_unless_asked_for() -> None:
