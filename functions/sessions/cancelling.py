@@ -8,6 +8,7 @@ from chatkeep.errors import NoTurnRunningError
 from chatkeep.idempotency import AlreadyAnsweredError, Claim, recall, remember
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.session import Session
+from chatkeep.models.turn import Turn
 from chatkeep.retrying import attempts
 from chatkeep.sessions.activity import MovedError
 from chatkeep.turns import backlog, lease
@@ -52,6 +53,8 @@ def _hold(transaction: Transaction, session: Session) -> str:
     # A turn that begins after this looks for it; one that has begun is to be cancelled itself.
     idle = as_read(Session.lease_fence, session.lease_fence)
     transaction.check(Session, (session.pk, session.sk), idle, MovedError())
+    turn = Turn.KEY.of(session.user_id, session.session_id, waiting[0].turn_id)
+    transaction.check(Turn, turn, Turn.message_ids.does_not_exist(), MovedError())  # else it is answered already
     transaction.change(
         waiting[0],
         BackgroundTurn.is_cancelled.set(True),

@@ -27,6 +27,7 @@ async def stream_message(call: Call) -> Response:
         user_id=call.user_id,
         session_id=call.session_id,
         content=new.content,
+        regenerate=new.regenerate or None,
         strategy=new.strategy,
         claim=claim(call.event, call.json),
         may_resume=new.on_disconnect is OnDisconnect.CONTINUE,

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.models import scripted
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.event_batch import EventBatch
+from chatkeep.streams import copy
+from chatkeep.streams.telling import APART
 from tests.background import asked, due_turns, keys, run_worker
 from tests.cases import cases
 from tests.chat import new_session
@@ -33,7 +37,8 @@ FAULTS = [
 FOR_LONG = [Fault.THROTTLED_FOR_LONG, Fault.TIMED_OUT_FOR_LONG]
 QUICK = [Fault.DIED_AFTER]
 ROUNDS = 20
-A_WHILE = timedelta(minutes=6)
+A_WHILE = timedelta(minutes=16)
+"""A function's life, after which nothing of it is worth anything."""
 
 
 @pytest.fixture
@@ -93,7 +98,8 @@ def is_unavailable(turn: dict[str, Any]) -> bool:
     return bool(turn["status"] == "failed" and json.loads(turn["error"])["code"] == "storage_unavailable")
 
 
-@pytest.mark.parametrize("permanent", cases([False, True], thorough=[False]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("permanent", [False, True])
 def test_a_session_that_is_deleted_at_any_moment_of_a_turn_keeps_exact_counters_or_nothing(
     permanent: bool, dynamodb: Any, later: Callable[[], None]
 ) -> None:
@@ -119,6 +125,7 @@ def left_of(dynamodb: Any, session_id: str) -> list[dict[str, Any]]:
     return [one for one in items if session_id in one["pk"]["S"] + one["sk"]["S"]]
 
 
+@pytest.mark.thorough
 def test_a_cancel_at_any_moment_before_a_turn_ends_stops_it_or_is_refused(
     dynamodb: Any, later: Callable[[], None]
 ) -> None:
@@ -136,3 +143,27 @@ def test_a_cancel_at_any_moment_before_a_turn_ends_stops_it_or_is_refused(
         outcomes.add((told[0], status))
     assert at > 7
     assert {(202, "cancelled"), (409, "completed")} <= outcomes
+
+
+@pytest.mark.thorough
+def test_a_worker_that_dies_at_any_request_of_a_turn_that_speaks_runs_it_once_or_loses_it(
+    dynamodb: Any, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy, "BETWEEN_SECONDS", 0.02)
+    monkeypatch.setattr(scripted, "SLOW_SECONDS", 0.5)
+    outcomes = set()
+    for at, user_id in users():
+        api = Client(user_id)
+        session_id = new_session(api, model_name="scripted:slow")
+        turn_id = asked(api, session_id, "one two three")
+        with outage(Fault.DIED_AFTER, at) as met, suppress(ProcessDiedError):
+            run_worker(keys(api, session_id, turn_id))
+        later()
+        turn = ended(dynamodb, api, session_id, turn_id).turns[turn_id]
+        outcomes.add((turn["status"], json.loads(turn["error"])["code"] if "error" in turn else None))
+        told = [int(one.number) for one in EventBatch.among(user_id, session_id)]
+        assert max(told) < APART  # no second attempt comes after an event of the first
+        if not met.hit:
+            break
+    assert at > 10
+    assert outcomes == {("completed", None), ("failed", "turn_lost")}

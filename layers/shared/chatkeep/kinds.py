@@ -14,6 +14,7 @@ from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
+from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
@@ -97,6 +98,7 @@ KINDS = (
     ),
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
+    Kind("events of a turn", Removal.WITH_SESSION, model=EventBatch),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
     Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),
     # None of these is exported: a thread repeats its session's messages.
