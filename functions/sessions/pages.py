@@ -3,13 +3,14 @@
 import json
 
 from chatkeep import sessions
-from chatkeep.messages import fitting, ui_listing
+from chatkeep.messages import branches, fitting, ui_listing
 from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
 from chatkeep.sessions import listing
 from chatkeep.sessions.folding import folded
 from chatkeep.sessions.listing import Wanted
 from chatkeep.sessions.views import view
+from chatkeep.streams import running_question
 from functions.sessions import turns
 from functions.sessions.cursor import open_sealed, seal
 from functions.sessions.schemas.messages import MessagePage
@@ -65,8 +66,10 @@ def of_turns(user_id: str, session_id: str, limit: int, cursor: str | None) -> T
 
 
 def of_ui_messages(user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool) -> MessagePage:
-    """The same as UIMessages; a cursor is not good for both."""
-    session = sessions.header(user_id, session_id)
+    """The same as UIMessages, up to the question whose answer is on its way; a cursor is not good for both."""
+    session, known = branches.at_one_time(sessions.header(user_id, session_id))
     listed = ("ui messages", user_id, session_id, "desc" if newest_first else "asc")
-    shown, reached = ui_listing.page(session, limit, open_sealed(cursor, *listed), newest_first)
+    after = open_sealed(cursor, *listed)
+    running = running_question.of(session)
+    shown, reached = ui_listing.page(session, known, running, limit, after, newest_first)
     return MessagePage(messages=shown, next_cursor=seal(reached, *listed) if reached else None)

@@ -36,7 +36,7 @@ def test_a_turn_is_a_question_and_one_answer_with_all_its_steps(api: Client, too
     turn = sent(api, session_id, "some words")
     ((question, answer),) = pages(api, session_id)
     asked = turn["user_message"]
-    assert question == {"id": asked["message_id"], "role": "user", "parts": [text("some words")]}
+    assert question == {"id": asked["message_id"], "role": "user", "parts": [{"type": "text", "text": "some words"}]}
     call = {"type": "dynamic-tool", "toolName": "add", "toolCallId": f"call-{asked['message_id']}"}
     assert answer["parts"] == [
         {"type": "step-start"},

@@ -47,15 +47,18 @@ def one(user_id: str, session_id: str, message_id: str) -> Message:
     return found
 
 
-def in_order(session: Session, known: Branches, count: int, after: str | None, newest_first: bool) -> Iterator[Message]:
-    """The messages of the active branch that come after the one with the id `after`; about `count` of them are read at
-    once."""
+def in_order(
+    session: Session, known: Branches, count: int, after: str | None, newest_first: bool, until: str | None = None
+) -> Iterator[Message]:
+    """The messages of the active branch that come after the one with the id `after`, none of them younger than `until`;
+    about `count` of them are read at once."""
     # Newer messages belong to a turn that is being stored, or that died while it was.
     last = session.last_message_id
     if last is None:
         return iter(())
     first = "" if newest_first else after or ""
-    last = (after or last) if newest_first else last
+    last = min(until or last, last)
+    last = min(after or last, last) if newest_first else last
     count += 2  # the message at `after` comes again; one more than asked for tells of a next page
     found = (
         _of_branch(session, known, first, last, newest_first, count)

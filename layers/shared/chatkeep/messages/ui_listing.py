@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from chatkeep.messages import branches, fitting, listing, parts, ui_messages
+from chatkeep.messages import fitting, listing, parts, ui_messages
+from chatkeep.messages.branches import Branches
 from chatkeep.messages.ui_messages import AssistantUIMessage, Part, TextPart, ToolErrorPart, ToolOutputPart, UIMessage
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
@@ -14,18 +15,23 @@ LONGEST_TEXTS = [1 << power for power in (18, 15, 12, 9)]
 """Characters to which the texts of an answer are cut that does not fit, tried one after the other."""
 
 
-def page(session: Session, limit: int, after: str | None, newest_first: bool) -> tuple[list[UIMessage], str | None]:
-    """Up to `limit` UIMessages of the active branch that come after the message with the id `after`, and the id that the next page comes
-    after, None on the last page.
+def page(
+    session: Session, known: Branches, running: Message | None, limit: int, after: str | None, newest_first: bool
+) -> tuple[list[UIMessage], str | None]:
+    """Up to `limit` UIMessages of the active branch that come after the message with the id `after`, and the id that
+    the next page comes after, None on the last page.
 
-    A question and its answer are on one page unless they do not fit. An answer that does not fit alone is cut, and says
-    so in its metadata. Raises BrokenThreadError, SessionNotFoundError.
+    The transcript ends with the question `running`, whose answer is on its way. A question and its answer are on one
+    page unless they do not fit. An answer that does not fit alone is cut, and says so in its metadata. Raises
+    BrokenThreadError.
     """
     shown: list[UIMessage] = []
     reached: str | None = None
     room = ROOM_BYTES
-    session, known = branches.at_one_time(session)
-    messages = listing.in_order(session, known, limit, after, newest_first)
+    until = running.message_id if running else None
+    messages = listing.in_order(session, known, limit, after, newest_first, until)
+    if running and running.message_id > (session.last_message_id or ""):
+        messages = _with_question(messages, running, after, newest_first)
     for _, turn in groupby(messages, key=lambda one: one.turn_id):
         stored = list(turn)
         if shown and sum(map(parts.least_bytes, stored)) > room:
@@ -40,6 +46,17 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
         if len(units) > limit:
             return shown, reached
     return shown, None
+
+
+def _with_question(
+    messages: Iterator[Message], question: Message, after: str | None, newest_first: bool
+) -> Iterator[Message]:
+    """The stored messages with a question that is not stored yet."""
+    if newest_first and not after:
+        yield question
+    yield from messages
+    if not newest_first and (after or "") < question.message_id:
+        yield question
 
 
 def _units(stored: Sequence[Message], session_id: str, newest_first: bool) -> Iterator[tuple[UIMessage, str]]:

@@ -24,11 +24,16 @@ FINISH_REASONS = {
 """AI SDK's names of why a model stopped; any other reason is its `other`."""
 
 
-class TextPart(BaseModel):
-    """Words."""
+class QuestionPart(BaseModel):
+    """Words of the user, as `useChat` sends them."""
 
     type: Literal["text"] = Field(default="text", description="The kind of part")
     text: str = Field(description="The words, or as many of them as fit into an answer")
+
+
+class TextPart(QuestionPart):
+    """Words of a model."""
+
     state: Literal["done"] = Field(default="done", description="No more words will come")
 
 
@@ -67,7 +72,7 @@ class UserUIMessage(BaseModel):
 
     id: str = Field(description="As the client chose where it did, else the message's own id")
     role: Literal["user"] = Field(default="user", description="Who speaks")
-    parts: list[TextPart] = Field(description="The question's one text")
+    parts: list[QuestionPart] = Field(description="The question's one text")
 
 
 class AssistantUIMessage(BaseModel):
@@ -120,7 +125,7 @@ def metadata(session_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _question(message: Message) -> UserUIMessage:
-    return UserUIMessage(id=message.client_id or message.message_id, parts=[TextPart(text=message.content)])
+    return UserUIMessage(id=message.client_id or message.message_id, parts=[QuestionPart(text=message.content)])
 
 
 def _answer(said: Sequence[Paired], results: Results, session_id: str) -> AssistantUIMessage:

@@ -103,12 +103,13 @@ def _failed(attempt: Attempt, error: Exception) -> Turn:
     if attempt.rolled_back:
         return attempt.record(TurnStatus.ROLLED_BACK)
     turn = attempt.record(TurnStatus.TIMED_OUT if isinstance(error, TurnTimedOutError) else TurnStatus.FAILED)
-    turn.error = _problem(error).as_problem()
+    turn.error = problem_of(error).as_problem()
     turn.attempts = 1
     return turn
 
 
-def _problem(error: Exception) -> ChatkeepError:
+def problem_of(error: Exception) -> ChatkeepError:
+    """The problem that a turn is recorded with which raised `error`."""
     if isinstance(error, ChatkeepError):
         return error
     return StorageUnavailableError(NOT_STORED) if isinstance(error, STORAGE_ERRORS) else ChatkeepError(BROKE)
