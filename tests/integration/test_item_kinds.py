@@ -40,7 +40,7 @@ class Story:
     def tell(self, method: str, resource: str) -> None:
         """Make a request of this route."""
         message_id = self.answers[-1] if self.answers else str(uuid4())
-        path = resource.format(session_id=self.session_id, message_id=message_id, deletion_id=uuid4())
+        path = resource.format(session_id=self.session_id, message_id=message_id, turn_id=uuid4(), deletion_id=uuid4())
         headers = {"Idempotency-Key": key} if (key := self.draw(st.sampled_from(["", "a", "b"]))) else {}
         body = self.draw(BODIES[method, resource]) if (method, resource) in BODIES else None
         response = self.api.request(method, path, headers=headers, json=body)
