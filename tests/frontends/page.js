@@ -11,15 +11,17 @@ const { createRoot } = await import("react-dom/client");
 const PACKAGES = { 6: ["ai-6", "@ai-sdk/react-3"], 7: ["ai", "@ai-sdk/react"] };
 const [core, hooks] = PACKAGES[process.env.AI];
 const { DefaultChatTransport } = await import(core);
-const { useChat } = await import(hooks);
+const { Chat, useChat } = await import(hooks);
 
 export class Page {
   #root;
   #element = document.createElement("main");
 
-  constructor(options, transport = {}) {
+  // An app that `holdsChat` makes the chat itself: one of useChat in AI SDK 6 does not take up a stream that broke off.
+  constructor(options, transport = {}, { holdsChat = false } = {}) {
     const chosen = { api: `${url}/chat`, headers, ...transport };
-    const given = { transport: new DefaultChatTransport(chosen), ...options };
+    const made = { transport: new DefaultChatTransport(chosen), ...options };
+    const given = holdsChat ? { chat: new Chat(made) } : made;
     const App = () => {
       this.chat = useChat(given);
       return createElement("ol", null, this.chat.messages.map(shown));

@@ -133,8 +133,12 @@ describe("useChat", { concurrency: true }, () => {
 
   test("a stream that breaks off is taken up by the same page", async () => {
     const [id, { question, half, whole, goOn }] = [await newSession("echo"), held()];
-    const page = new Page({ id }, { fetch: breaking(({ method }) => method === "POST") });
-    await page.say(question);
+    const { cut, fetch } = breakable();
+    const page = new Page({ id }, { fetch }, { holdsChat: true });
+    const saying = page.say(question);
+    await page.until((_, texts) => texts[1] === half);
+    cut();
+    await saying;
     assert.equal(page.chat.status, "error");
     const resuming = page.chat.resumeStream();
     await page.until(({ status }, texts) => status === "streaming" && texts[1] === half);
@@ -205,17 +209,13 @@ async function loaded(id, question, half) {
   return page;
 }
 
-// A network that breaks off the body of matching requests in their middle.
-function breaking(matches) {
-  return async (address, request) => {
+// A network that can break off the answer to what is sent.
+function breakable() {
+  let line;
+  const wire = new TransformStream({ start: (controller) => void (line = controller) });
+  const sent = async (address, request) => {
     const answer = await fetch(address, request);
-    if (!matches(request)) return answer;
-    const cut = new TransformStream({
-      transform(bytes, controller) {
-        controller.enqueue(bytes);
-        if (new TextDecoder().decode(bytes).includes("half")) controller.error(new TypeError("network error"));
-      },
-    });
-    return new Response(answer.body.pipeThrough(cut), answer);
+    return request.method === "POST" ? new Response(answer.body.pipeThrough(wire), answer) : answer;
   };
+  return { fetch: sent, cut: () => line.error(new TypeError("network error")) };
 }
