@@ -55,5 +55,7 @@ def tested(client: str, runner: Runner, folder: Path) -> dict[str, str]:
     """Each conversation's failure; they are all carried out at once, when the first of them is asked for."""
     if client not in _found:
         script, environment = CLIENTS[client]
-        _found[client] = outcomes(folder, script, {**environment, "URL": runner.url, "TOKEN": runner.token(client.replace(" ", "-"))})
+        _found[client] = outcomes(
+            folder, script, {**environment, "URL": runner.url, "TOKEN": runner.token(client.replace(" ", "-"))}
+        )
     return _found[client]
