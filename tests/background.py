@@ -19,7 +19,6 @@ from tests.client import Client, Response
 from tests.jobs import GRANTED
 
 WORKER_SECONDS = 900.0
-ALLOWED = GRANTED["ChatFunction"] | {("DeleteItem", "chatkeep-SessionsTable")}
 FUNCTIONS = {"JOBS_FUNCTION": "arn:of:purge", "TURNS_FUNCTION": "arn:of:worker"}
 
 
@@ -71,7 +70,7 @@ def run_worker(*jobs: Keys, seconds: float = WORKER_SECONDS) -> Any:
     """Carry out these jobs, else all that are due, with the permissions that the worker has on AWS."""
     due = [list(one) for one in jobs or due_turns()]
     context = LambdaContext("WorkerFunction", "an-invocation", time.monotonic() + seconds)
-    with permissions.only(GRANTED.get("WorkerFunction", ALLOWED)):
+    with permissions.only(GRANTED["WorkerFunction"]):
         return worker({"jobs": due}, context)
 
 

@@ -1,6 +1,6 @@
 """Sessions: POST, GET /sessions; POST /sessions/bulk; GET, PATCH, DELETE /sessions/{session_id}; POST .../restore,
-.../usage, .../cancel; GET .../messages, .../messages/{message_id}, .../thread-config; GET /deletions,
-/deletions/{deletion_id}; DELETE /me; GET, PUT /preferences."""
+.../usage, .../cancel; GET .../messages, .../messages/{message_id}, .../turns, .../turns/{turn_id}, .../thread-config;
+GET /deletions, /deletions/{deletion_id}; DELETE /me; GET, PUT /preferences."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -26,13 +26,14 @@ from chatkeep.sessions.views import SessionView, view
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.usage import reporting
-from functions.sessions import bulk, cancelling, deletions, pages, preferences
+from functions.sessions import bulk, cancelling, deletions, pages, preferences, turns
 from functions.sessions.schemas.bulk import BulkChange, BulkView
 from functions.sessions.schemas.deletions import Confirmation, DeletionPage, DeletionView
 from functions.sessions.schemas.fields import Tag
 from functions.sessions.schemas.messages import CancelView, MessagePage
 from functions.sessions.schemas.preferences import NewPreferences, PreferencesView
 from functions.sessions.schemas.sessions import NewSession, SessionChanges, SessionPage, ThreadConfig, ThreadView
+from functions.sessions.schemas.turns import TurnPage, TurnRecordView
 from functions.sessions.schemas.usage import NewUsage, UsageRecordView
 from functions.sessions.settings import settings
 
@@ -194,6 +195,27 @@ def get_message(
     if end is not None and start > end:
         raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
     return messages.view(transcript.one(caller(), session_id, message_id), part=slice(start, end))
+
+
+@app.get("/sessions/<session_id>/turns", responses=documented(404))
+def list_turns(
+    session_id: str,
+    limit: Annotated[int, Query(ge=1, le=100, description="The most turns of a page")] = 50,
+    cursor: Annotated[str | None, Query(description=CURSOR)] = None,
+) -> TurnPage:
+    """List a session's turns, newest first, with what each has used, call by call.
+
+    A page is full unless the list ends or the page would exceed 5 MB.
+    """
+    return pages.of_turns(caller(), session_id, limit, cursor)
+
+
+@app.get("/sessions/<session_id>/turns/<turn_id>", responses=documented(404, 500))
+def get_turn(session_id: str, turn_id: str) -> TurnRecordView:
+    """Show a turn: whether it waits, runs or has ended, how it ended, and its answer."""
+    turn = turns.one(caller(), session_id, turn_id)
+    answer = messages.get(caller(), session_id, turn.message_ids[-1]) if turn.message_ids else None
+    return TurnRecordView.of(turn, answer)
 
 
 @app.get("/sessions/<session_id>/thread-config", responses=documented(404))

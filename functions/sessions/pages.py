@@ -11,9 +11,11 @@ from chatkeep.sessions.folding import folded
 from chatkeep.sessions.listing import Wanted
 from chatkeep.sessions.views import view
 from chatkeep.streams import running_question
+from functions.sessions import turns
 from functions.sessions.cursor import open_sealed, seal
 from functions.sessions.schemas.messages import MessagePage
 from functions.sessions.schemas.sessions import SessionPage
+from functions.sessions.schemas.turns import TurnPage, TurnRecordView
 
 
 def of_sessions(
@@ -46,6 +48,21 @@ def of_messages(user_id: str, session_id: str, limit: int, cursor: str | None, n
     after = open_sealed(cursor, *listed)
     shown, more = transcript.page(session, limit, after, newest_first)
     return MessagePage(messages=shown, next_cursor=seal(shown[-1].message_id, *listed) if more else None)
+
+
+def of_turns(user_id: str, session_id: str, limit: int, cursor: str | None) -> TurnPage:
+    """Up to `limit` turns, fewer where their calls are many.
+
+    Raises SessionNotFoundError, InvalidFieldError for a cursor of another list.
+    """
+    session = sessions.header(user_id, session_id)
+    listed = ("turns", user_id, session_id)
+    at, _, turn_id = (open_sealed(cursor, *listed) or "").partition("#")
+    found, more = turns.page(session, limit, (at, turn_id) if at else None)
+    shown = fitting.first([TurnRecordView.of(turn) for _, turn in found])
+    more = more or len(shown) < len(found)
+    last = "#".join(found[len(shown) - 1][0]) if shown else ""
+    return TurnPage(turns=shown, next_cursor=seal(last, *listed) if more and shown else None)
 
 
 def of_ui_messages(user_id: str, session_id: str, limit: int, cursor: str | None, newest_first: bool) -> MessagePage:

@@ -19,6 +19,7 @@ from chatkeep.streams.telling import Telling, nobody
 from chatkeep.telemetry import correlation
 from chatkeep.turns import engine
 from chatkeep.turns.admission import Strategy
+from chatkeep.turns.billing import problem_of
 from chatkeep.turns.events import Event
 from functions.worker import claims, ending, lost, timing
 from functions.worker.beginning import Beginning
@@ -27,8 +28,6 @@ PASSING = (SessionChangedError, StorageUnavailableError, TooManyTurnsError, Turn
 """Errors before a turn has its session, after which it may be tried again as if nothing had been."""
 MOST_REFUSALS = 12
 """An hour of the schedule's visits."""
-BROKE = "the turn broke; the operator of this deployment finds the reason in the log"
-NOT_STORED = "the storage did not answer while the turn was run or stored"
 
 
 def make(job: BackgroundTurn) -> None:
@@ -38,16 +37,27 @@ def make(job: BackgroundTurn) -> None:
     of its claim.
     """
     with suppress(ClaimLostError), correlation.caused_by(job.request_id):
-        if ending.is_over(job):
-            ending.forget(job)
-        elif job.is_cancelled:
+        if job.attempts > 1 and _has_ended(job):
+            return
+        if job.is_cancelled:
             ending.cancel(job)
-        elif job.attempts > 1 and lost.still_runs(job):
-            claims.put_off(job)
-        elif job.attempts > 1 and not lost.is_to_run(job):
-            ending.fail(job, TurnLostError())
         else:
             _run(job)
+
+
+def _has_ended(job: BackgroundTurn) -> bool:
+    """Whether the attempts before leave nothing to run, or nothing yet."""
+    if ending.is_over(job):
+        ending.forget(job)
+    elif lost.still_runs(job):
+        claims.put_off(job)
+    elif not lost.is_to_run(job):
+        problem = TurnLostError()
+        ending.fail(job, problem)
+        turn_metrics.count_failure(problem.code)
+    else:
+        return False
+    return True
 
 
 def _run(job: BackgroundTurn) -> None:
@@ -57,7 +67,7 @@ def _run(job: BackgroundTurn) -> None:
         with claims.kept(job), turn_metrics.of_a_turn() as measure:
             measure(engine.send(_request(job, claim, beginning, telling), runtime.tools()))
     except Exception as error:
-        telling.fail(_problem(error))
+        telling.fail(problem_of(error))
         _end(job, error, beginning)
     else:
         ending.forget(job)
@@ -73,6 +83,7 @@ def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: T
         user_id=job.user_id,
         session_id=job.session_id,
         content=job.content,
+        regenerate=job.regenerate,
         strategy=Strategy.ENQUEUE if strategy is Strategy.REJECT else strategy,
         claim=claim,
         deadline=timing.of_a_turn(),
@@ -84,20 +95,12 @@ def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: T
 
 def _end(job: BackgroundTurn, error: Exception, beginning: Beginning) -> None:
     """Raises `error` where it is TooManyTurnsError, or no problem of the turn's sender, its model or the storage."""
-    problem = _problem(error)
+    problem = problem_of(error)
     if ending.is_over(job):
         ending.forget(job)
     elif isinstance(error, PASSING) and not beginning.happened and job.refusals < MOST_REFUSALS:
         claims.put_off(job, problem.code)
-        if isinstance(error, TooManyTurnsError):
-            raise error
     else:
         ending.fail(job, problem)
-        if not isinstance(error, (ChatkeepError, *STORAGE_ERRORS)):
-            raise error
-
-
-def _problem(error: Exception) -> ChatkeepError:
-    if isinstance(error, ChatkeepError):
-        return error
-    return StorageUnavailableError(NOT_STORED) if isinstance(error, STORAGE_ERRORS) else ChatkeepError(BROKE)
+    if isinstance(error, TooManyTurnsError) or not isinstance(error, (ChatkeepError, *STORAGE_ERRORS)):
+        raise error

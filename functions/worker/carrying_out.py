@@ -1,6 +1,7 @@
 """Carrying out background turns, one after the other: those of a session in their order, however they are nudged."""
 
 from chatkeep.errors import TooManyTurnsError
+from chatkeep.jobs import ClaimLostError
 from chatkeep.jobs.due import Keys
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.telemetry import logger, metrics
@@ -21,6 +22,8 @@ def carry_out(due: list[Keys]) -> list[Keys]:
                 _carry_out(job)
             except TooManyTurnsError:
                 full.add(job.user_id)
+            except ClaimLostError:  # somebody else runs it, or it is gone
+                continue
             except Exception as error:
                 _tell(job, error)
     return left
@@ -35,9 +38,15 @@ def _carry_out(job: BackgroundTurn) -> None:
     following = job if _claim_as_next(job) else None
     while following is not None:
         attempt.make(following)
-        following = next(iter(backlog.of_session(job.user_id, job.session_id)), None) if timing.has_time() else None
-        if following and not claims.take(following, even_if_put_off=True):
-            return
+        following = _after(following) if timing.has_time() else None
+
+
+def _after(job: BackgroundTurn) -> BackgroundTurn | None:
+    """The session's next turn, claimed; None while this one has not ended, or where another runs that one."""
+    first = next(iter(backlog.of_session(job.user_id, job.session_id)), None)
+    if first is None or first.turn_id == job.turn_id:
+        return None
+    return first if claims.take(first, even_if_put_off=True) else None
 
 
 def _claim_as_next(job: BackgroundTurn) -> bool:

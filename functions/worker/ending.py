@@ -13,13 +13,16 @@ from chatkeep.jobs import ClaimLostError, claimed
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.turns import turn_log
+from chatkeep.turns import repetition, turn_log
 from chatkeep.usage import counters
 
 
 def is_over(job: BackgroundTurn) -> bool:
-    """Whether the turn has a record of what became of it."""
-    return Turn.find(job.user_id, job.session_id, job.turn_id) is not None
+    """Whether the turn has a record of what became of it, since it was asked for."""
+    turn = Turn.find(job.user_id, job.session_id, job.turn_id)
+    if turn is None:
+        return False
+    return not turn.may_run_again or turn.attempts > job.attempts_before
 
 
 def forget(job: BackgroundTurn) -> None:
@@ -48,6 +51,7 @@ def _record(job: BackgroundTurn, status: TurnStatus, problem: ChatkeepError) -> 
         fingerprint=job.fingerprint,
         calls=[],
         error=problem.as_problem(),
+        attempts=1,
     )
 
 
@@ -60,9 +64,11 @@ def _end(job: BackgroundTurn, turn: Turn) -> None:
     there: Condition = (Session.created_at == session.created_at) & Session.deletion_id.does_not_exist()
     # Else the attempt before might store its answer yet.
     at_rest: Condition = Session.lease_turn_id.does_not_exist() | (Session.lease_turn_id != job.turn_id)
+    failed = Turn.find(job.user_id, job.session_id, job.turn_id)
+    whole = repetition.of_attempts(failed, turn)
     with Transaction() as transaction:
         transaction.check(Session, (session.pk, session.sk), there & at_rest, ClaimLostError())
         transaction.discard(job, claimed(job), otherwise=ClaimLostError())
-        transaction.put(turn, Turn.sk.does_not_exist(), otherwise=ClaimLostError())
-        counters.add_to_day(transaction, job.user_id, turn, now())
+        transaction.put(whole, repetition.as_before(failed), otherwise=ClaimLostError())
+        counters.add_to_day(transaction, job.user_id, turn, now(), is_new=failed is None)
     turn_log.of_record(job.user_id, job.session_id, turn)

@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.turn import Turn
+from chatkeep.streams import batches
+from chatkeep.streams.event import Event, Name
+from chatkeep.streams.following import Following
+from functions.worker import claims
 from tests.background import Nudges, ask, asked, keys, nudged, run_worker
 from tests.chat import new_session, send, sent
 from tests.client import Client
+from tests.jobs import carry_out_jobs
 from tests.views import views
 
 pytestmark = pytest.mark.usefixtures("empty_tables")
@@ -174,8 +181,6 @@ def test_a_turn_whose_session_is_gone_leaves_nothing(api: Client, session_id: st
     turn_id = asked(api, session_id, "hello")
     api.delete(f"/sessions/{session_id}?permanent=true")
     run_worker(keys(api, session_id, turn_id))
-    from tests.jobs import carry_out_jobs
-
     carry_out_jobs()
     left = dynamodb.scan(TableName="chatkeep-SessionsTable", ConsistentRead=True)["Items"]
     assert [one for one in left if session_id in one["pk"]["S"] + one["sk"]["S"]] == []
@@ -191,3 +196,67 @@ def test_a_turn_runs_beside_others_of_its_session_that_are_sent_the_usual_way(
     found = views(dynamodb, str(api.user_id), session_id)
     found.check()
     assert [one["content"] for one in found.transcript][::2] == ["two", "one", "three"]
+
+
+def test_a_failed_turn_is_run_again_when_it_is_asked_for_again(api: Client, dynamodb: Any) -> None:
+    session_id = new_session(api, model_name="scripted:fail")
+    turn_id = asked(api, session_id, "hello", key="k")
+    run_worker()
+    for _ in range(2):
+        assert asked(api, session_id, "hello", key="k") == turn_id
+    run_worker()
+    assert (record(api, session_id, turn_id).status, record(api, session_id, turn_id).attempts) == ("failed", 2)
+    assert api.patch(f"/sessions/{session_id}", json={"model_name": "scripted:echo"}).status == 200
+    asked(api, session_id, "hello", key="k")
+    run_worker()
+    found = views(dynamodb, str(api.user_id), session_id)
+    found.check()
+    assert [one["content"] for one in found.transcript] == ["hello", "echo: hello"]
+    assert ask(api, session_id, "hello", key="k").json["turn_id"] == turn_id
+
+
+def test_an_answer_is_made_again_in_the_background(api: Client, session_id: str) -> None:
+    answer = sent(api, session_id, "hello")["message"]["message_id"]
+    path = f"/sessions/{session_id}/messages"
+    unknown = api.post(path, json={"regenerate": str(uuid4()), "background": True})
+    assert (unknown.status, unknown.json["code"]) == (404, "message_not_found")
+    taken = api.post(path, json={"regenerate": answer, "background": True})
+    assert taken.status == 202, taken.text
+    run_worker()
+    assert record(api, session_id, taken.json["turn_id"]).status == "completed"
+    assert len(api.get(path).json["messages"][-1]["siblings"]) == 2
+
+
+def followed(api: Client, session_id: str, turn_id: str, after: int = 0) -> tuple[list[Event], bool]:
+    """The events of a turn as a stream shows them now, and whether there are no more to come."""
+    following = Following(str(api.user_id), session_id, turn_id, after)
+    events = list(following.look())
+    if not following.is_over:
+        events += following.look()
+    return events, following.is_over
+
+
+def test_a_background_turn_can_be_followed_from_before_it_begins_to_its_end(api: Client, session_id: str) -> None:
+    turn_id = asked(api, session_id, "hello")
+    assert followed(api, session_id, turn_id) == ([], False)
+    run_worker()
+    events, is_over = followed(api, session_id, turn_id)
+    assert is_over
+    assert [one.name for one in events] == ["turn", "token", "token", "message", "done"]
+
+
+def test_the_stream_of_a_turn_that_was_lost_ends_with_that_problem(
+    api: Client, session_id: str, pass_time: Any
+) -> None:
+    turn_id = asked(api, session_id, "hello")
+    lost = job(api, session_id, turn_id)
+    assert lost
+    assert claims.take(lost)
+    told = batches.packed([Event(1, Name.CUSTOM, {"value": 1})])
+    EventBatch(api.user_id, session_id, turn_id, 1, 0, data=told[0], expires_at=0).save()
+    assert followed(api, session_id, turn_id)[1] is False
+    pass_time(timedelta(minutes=2))
+    run_worker()
+    events, is_over = followed(api, session_id, turn_id, after=1)
+    assert is_over
+    assert [(one.number, one.name, one.data["code"]) for one in events] == [(2, "error", "turn_lost")]

@@ -19,6 +19,7 @@ from chatkeep.models.job import JobStatus
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
+from chatkeep.models.turn import Turn, TurnStatus
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
 from tests import permissions
@@ -56,6 +57,8 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "erase_user": (202, {"kind": "user", "session_id": None, "status": "pending"}),
     "list_messages": (200, {"messages": [{"message_id": ANSWER, "content": "To Lisbon"}], "next_cursor": None}),
     "get_message": (200, {"message_id": ANSWER, "content": "Lisbon", "content_characters": 9, "truncated": False}),
+    "list_turns": (200, {"turns": [{"turn_id": TURN, "status": "completed"}], "next_cursor": None}),
+    "get_turn": (200, {"turn_id": TURN, "usage": {"total_tokens": 12}, "message": {"message_id": ANSWER}}),
     "get_thread_config": (200, {"configurable": THREAD}),
     "record_usage": (200, {"message_count": 2, "tokens_used": 120, "cost": 0.0015}),
     "get_preferences": (200, {"default_model": "scripted:echo", "default_temperature": 0.7}),
@@ -82,6 +85,9 @@ def session(engine: Engine, user_id: str) -> Session:
     stored.place_in_list()
     stored.save()
     Message(user_id, SESSION, ANSWER, turn_id=TURN, role=Role.ASSISTANT, content="To Lisbon", created_at=at).save()
+    turn = Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, created_at=at, input_tokens=5, output_tokens=7)
+    turn.calls, turn.message_ids = [], [ANSWER, ANSWER]
+    turn.save()
     totals = Totals(user_id)
     totals.active_sessions = totals.total_messages = 1
     totals.save()

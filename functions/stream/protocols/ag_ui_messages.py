@@ -3,9 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chatkeep.messages import branches, fitting, listing, parts
 from chatkeep.messages.results import Paired, paired
 from chatkeep.models.message import Message, Role
+from chatkeep.models.session import Session
 from functions.stream.protocols.frames import one_line
+
+PAGE = 200
+"""Messages that are read at once."""
 
 
 def result_id(caller: str, call_id: str) -> str:
@@ -47,3 +52,16 @@ def _call(call_id: str, call: dict[str, Any]) -> dict[str, Any]:
         "type": "function",
         "function": {"name": call["name"], "arguments": one_line(call["args"])},
     }
+
+
+def transcript(session: Session) -> list[dict[str, Any]]:
+    """The active branch of a session, or as many of its last messages as fit into an answer of the other routes."""
+    session, known = branches.at_one_time(session)
+    room, newest = fitting.ROOM_BYTES, list[Message]()
+    for message in listing.in_order(session, known, PAGE, None, newest_first=True):
+        parts.join([message])
+        room -= parts.size(message)
+        if newest and room < 0:
+            break
+        newest.append(message)
+    return messages(newest[::-1])

@@ -11,7 +11,6 @@ from chatkeep.streams import batches
 from chatkeep.streams.event import Name
 from chatkeep.turns import lease
 
-
 FIRST_SECONDS = 3.0
 """Of a turn, within which its first events are stored: a batch of them is put off for one second."""
 BETWEEN_SECONDS = 0.5
