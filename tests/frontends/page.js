@@ -1,5 +1,4 @@
 // A page of an app, in a browser without a window: a component that shows a chat of AI SDK's useChat.
-import { setTimeout as pause } from "node:timers/promises";
 import { JSDOM } from "jsdom";
 import { headers, until, url } from "./api.js";
 
@@ -7,6 +6,7 @@ const { window } = new JSDOM("<!doctype html>");
 Object.assign(globalThis, { window, document: window.document });
 const { createElement } = await import("react");
 const { createRoot } = await import("react-dom/client");
+const { flushSync } = await import("react-dom");
 
 const PACKAGES = { 6: ["ai-6", "@ai-sdk/react-3"], 7: ["ai", "@ai-sdk/react"] };
 const [core, hooks] = PACKAGES[process.env.AI];
@@ -14,6 +14,7 @@ const { DefaultChatTransport } = await import(core);
 const { Chat, useChat } = await import(hooks);
 
 export class Page {
+  #render;
   #root;
   #element = document.createElement("main");
 
@@ -27,7 +28,8 @@ export class Page {
       return createElement("ol", null, this.chat.messages.map(shown));
     };
     this.#root = createRoot(this.#element);
-    this.#root.render(createElement(App));
+    this.#render = () => this.#root.render(createElement(App));
+    this.#render();
   }
 
   // What a reader sees: the text of each message.
@@ -46,14 +48,18 @@ export class Page {
 
   // The end of what the chat is doing, shown.
   async said() {
-    await pause(0); // React renders what has happened so far
+    flushSync(() => this.#render()); // else the chat that is looked at may be that of before
     await this.until(({ status }) => status === "ready" || status === "error", "the end of the answer");
     return this;
   }
 
-  async say(text, more = {}) {
+  async send(message) {
     await this.until(({ status }) => status, "a chat");
-    await this.chat.sendMessage({ text, ...more });
+    await this.chat.sendMessage(message);
+  }
+
+  async say(text) {
+    await this.send({ text });
     return this.said();
   }
 
