@@ -117,8 +117,10 @@ types: $(SETUP)
 openapi: $(SETUP) ## write infra/openapi.json
 	$(BIN)/python -m infra.openapi
 
+# The versions of aws-sam-translator that know streams ask for an older pydantic than the functions have, and need none.
 lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
-	$(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml -o tests/requirements.txt
+	echo "pydantic>=2.14,<3" | $(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
+		--override /dev/stdin -o tests/requirements.txt
 	$(EXTRAS) service | $(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt - -o layers/shared/requirements.txt
 	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt \
 		--extra checkpointer --extra service --extra chat pyproject.toml $(IN_SHARED_LAYER) -o layers/chat/requirements.txt

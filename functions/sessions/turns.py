@@ -1,7 +1,8 @@
 """A session's turns as they are shown: those that have a record, run, wait, or died while they were streamed.
 
-What has a record is read from there. The session's header tells of the turn that runs and of those that wait, and
-stored events tell of one that died: they are there without a record, and nobody runs the turn.
+What has a record is read from there. The session's header tells of the turn that runs and of those that wait, as the
+jobs of background turns do, and stored events tell of one that died: they are there without a record, and nobody runs
+the turn.
 """
 
 from collections.abc import Iterable
@@ -11,12 +12,13 @@ from chatkeep import ids, sessions
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import TurnLostError, TurnNotFoundError
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.streams.copy import KEPT_SECONDS
-from chatkeep.turns import lease, queue
+from chatkeep.turns import lease, queue, repetition
 
 Place = tuple[str, str]
 """Where a turn stands in the list: when it was begun, `LAST` while it has no record; and its id."""
@@ -46,7 +48,8 @@ def one(user_id: str, session_id: str, turn_id: str) -> Turn:
     session = sessions.header(user_id, session_id)
     if not ids.is_id(turn_id):  # it may be longer than a key
         raise TurnNotFoundError
-    turn = _present(Turn.find(user_id, session_id, turn_id), _pending(session).get(turn_id))
+    pending = _pending(session, turn_id).get(turn_id)  # what has ended by now has a record by now
+    turn = _present(Turn.find(user_id, session_id, turn_id), pending)
     if turn is None:
         turn = _lost(session, (), turn_id).get(turn_id)
     if turn is None:
@@ -59,17 +62,25 @@ def _present(record: Turn | None, unfinished: Turn | None) -> Turn | None:
     if record is None or unfinished is None or not record.may_run_again:
         return record or unfinished
     record.status, record.error = unfinished.status, None
-    record.attempts += unfinished.attempts
+    record.attempts = repetition.counted(record) + unfinished.attempts
     return record
 
 
-def _pending(session: Session) -> dict[str, Turn]:
-    """The turn that runs, and those that wait for it."""
-    waiting = [one.turn_id for one in queue.tickets(session) if one.expires_at > milliseconds(now())]
-    pending = {name: _unrecorded(session, name, TurnStatus.QUEUED, attempts=0) for name in waiting}
+def _pending(session: Session, turn_id: str = "") -> dict[str, Turn]:
+    """The turn that runs, and those that wait for it; of background turns that one alone where it is named."""
+    begun = dict.fromkeys((one.turn_id for one in queue.tickets(session) if one.expires_at > milliseconds(now())), 0)
+    begun |= {job.turn_id: int(job.attempts) for job in _jobs(session, turn_id)}
+    pending = {name: _unrecorded(session, name, TurnStatus.QUEUED, times) for name, times in begun.items()}
     if running := lease.running_turn(session):
-        pending[running] = _unrecorded(session, running, TurnStatus.RUNNING)
+        pending[running] = _unrecorded(session, running, TurnStatus.RUNNING, max(1, begun.get(running, 1)))
     return pending
+
+
+def _jobs(session: Session, turn_id: str) -> Iterable[BackgroundTurn]:
+    """The background turns that have not ended, or that one, without their questions."""
+    partition = BackgroundTurn.KEY.partition.of(user_id=session.user_id, session_id=session.session_id)
+    within = BackgroundTurn.sk.startswith(BackgroundTurn.KEY.sort.prefix + turn_id)
+    return BackgroundTurn.query(partition, within, consistent_read=True, attributes_to_get=["pk", "sk", "attempts"])
 
 
 def _unrecorded(session: Session, turn_id: str, status: TurnStatus, attempts: int = 1) -> Turn:
@@ -95,7 +106,7 @@ def _lost(session: Session, known: Iterable[str], turn_id: str = "") -> dict[str
     if not told:
         return {}
     # One that has begun since the session was read is running now. What has ended was recorded before it ended.
-    pending = _pending(sessions.header(session.user_id, session.session_id))
+    pending = _pending(sessions.header(session.user_id, session.session_id), turn_id)
     recorded = _records(session, told)
     problem = TurnLostError().as_problem()
     lost = {name: at for name, at in told.items() if name not in pending and name not in recorded}

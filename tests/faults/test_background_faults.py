@@ -98,7 +98,8 @@ def is_unavailable(turn: dict[str, Any]) -> bool:
     return bool(turn["status"] == "failed" and json.loads(turn["error"])["code"] == "storage_unavailable")
 
 
-@pytest.mark.parametrize("permanent", cases([False, True], thorough=[False]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("permanent", [False, True])
 def test_a_session_that_is_deleted_at_any_moment_of_a_turn_keeps_exact_counters_or_nothing(
     permanent: bool, dynamodb: Any, later: Callable[[], None]
 ) -> None:
@@ -124,6 +125,7 @@ def left_of(dynamodb: Any, session_id: str) -> list[dict[str, Any]]:
     return [one for one in items if session_id in one["pk"]["S"] + one["sk"]["S"]]
 
 
+@pytest.mark.thorough
 def test_a_cancel_at_any_moment_before_a_turn_ends_stops_it_or_is_refused(
     dynamodb: Any, later: Callable[[], None]
 ) -> None:

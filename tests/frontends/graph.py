@@ -1,4 +1,4 @@
-"""A graph such as a deployment might have: it answers some questions itself, and the model any other."""
+"""A graph such as a deployment might have: it answers questions about tools and `hold PATH`, the model any other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

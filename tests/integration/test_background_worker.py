@@ -92,6 +92,7 @@ def test_a_turn_of_a_user_who_has_enough_of_them_is_put_off_and_run_later(
     assert getattr(record(job), "status", None) == "completed"
 
 
+@pytest.mark.thorough
 def test_when_a_user_has_enough_turns_the_users_others_are_left_to_the_schedule(api: Client) -> None:
     turns = [(one, asked(api, one, "hello")) for one in (new_session(api) for _ in range(4))]
     take_all_slots(str(api.user_id))
@@ -110,6 +111,7 @@ def test_a_turn_waits_for_the_one_that_runs_and_is_put_off_before_its_time_gets_
     lease.release(held)
 
 
+@pytest.mark.thorough
 def test_a_turn_that_is_refused_for_an_hour_ends_as_failed(
     job: BackgroundTurn, pass_time: Callable[[timedelta], None]
 ) -> None:
@@ -158,6 +160,7 @@ def test_a_turn_that_died_unheard_is_run_again_and_its_attempts_are_counted(
     assert getattr(record(job), "status", None) == "completed"
 
 
+@pytest.mark.thorough
 def test_a_turn_that_kills_each_of_its_workers_is_given_up(
     job: BackgroundTurn, pass_time: Callable[[timedelta], None]
 ) -> None:
@@ -183,6 +186,7 @@ def test_a_turn_that_still_runs_though_its_claim_ended_is_left_alone(
     assert lease.release(held)
 
 
+@pytest.mark.thorough
 def test_a_claim_is_renewed_while_its_turn_runs(
     api: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +252,7 @@ def test_the_sweep_sends_turns_to_the_worker_by_user_and_the_rest_to_purge(
     assert [sk.partition("#")[0] for event in to_purge for _, sk in event] == ["DELETION"]
 
 
+@pytest.mark.thorough
 def test_the_running_turn_is_stopped_by_one_that_interrupts_from_the_background(
     api: Client, job: BackgroundTurn
 ) -> None:

@@ -19,6 +19,7 @@ from chatkeep.turns import lease, queue
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.queue import Ticket
 from tests import graphs
+from tests.background import keys, run_worker
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.faults.injector import interrupted
@@ -142,6 +143,20 @@ def test_turns_that_run_and_wait_come_first(
     assert api.get(f"/sessions/{session_id}/turns/{running}").json["code"] == "turn_not_found"
 
 
+def test_a_background_turn_is_queued_until_it_has_its_session(api: Client, session_id: str) -> None:
+    asked = send(api, session_id, "hello", background=True)
+    assert asked.status == 202
+    turn_id = asked.json["turn_id"]
+    shown = one(api, session_id, turn_id)
+    assert (shown["status"], shown["attempts"], shown["usage"]) == ("queued", 0, None)
+    assert listed(api, session_id) == [shown]
+    held = hold(api, session_id, turn_id)
+    assert one(api, session_id, turn_id)["status"] == listed(api, session_id)[0]["status"] == "running"
+    lease.release(held)
+    run_worker(keys(api, session_id, turn_id))
+    assert one(api, session_id, turn_id)["message"]["content"] == "echo: hello"
+
+
 @settings(max_examples=10)
 @given(minutes=st.lists(st.integers(0, 10_000), unique=True, max_size=12), limit=st.integers(1, 5))
 def test_turns_come_newest_first_whatever_their_ids(api: Client, minutes: list[int], limit: int) -> None:
@@ -222,8 +237,8 @@ def test_a_cursor_is_good_for_its_list_alone(api: Client, session_id: str) -> No
     assert (elsewhere.status, elsewhere.json["errors"][0]["field"]) == (422, "cursor")
 
 
-def test_a_page_takes_four_requests_however_many_turns_there_are(api: Client, session_id: str) -> None:
-    """The session, the times of all turns, what is stored of streams, and the records of the page."""
+def test_a_page_takes_five_requests_however_many_turns_there_are(api: Client, session_id: str) -> None:
+    """The session, its jobs, the times of all turns, what is stored of streams, and the records of the page."""
     counts = []
     for _ in range(2):
         for _ in range(3):
@@ -231,4 +246,4 @@ def test_a_page_takes_four_requests_however_many_turns_there_are(api: Client, se
         with interrupted(NEVER, lambda: None) as met:
             api.get(f"/sessions/{session_id}/turns")
         counts.append(met.count)
-    assert counts == [4, 4]
+    assert counts == [5, 5]

@@ -51,11 +51,12 @@ def test_stats_only_reads() -> None:
     assert actions("StatsFunction") <= READS
 
 
-def test_only_what_removes_sessions_and_what_sets_their_timers_may_delete_items() -> None:
+def test_only_what_removes_sessions_and_what_sets_timers_or_ends_jobs_may_delete_items() -> None:
     deleting = {name for name in STATEMENTS if "dynamodb:DeleteItem" in actions(name)}
-    assert deleting == {"PurgeFunction", "SessionsFunction"}
-    of_sessions = next(one for one in STATEMENTS["SessionsFunction"] if "dynamodb:DeleteItem" in one["Action"])
-    assert of_sessions["Resource"] == [STACK.nested("Storage").output("SessionsTableArn")]
+    assert deleting == {"PurgeFunction", "SessionsFunction", "WorkerFunction"}
+    for name in deleting:
+        (allowed,) = [one for one in STATEMENTS[name] if "dynamodb:DeleteItem" in one["Action"]]
+        assert allowed["Resource"] == [STACK.nested("Storage").output("SessionsTableArn")]
 
 
 def test_jobs_and_turns_are_handed_to_the_alias_that_carries_them_out_by_those_who_find_them_due() -> None:
