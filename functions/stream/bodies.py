@@ -14,7 +14,17 @@ from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
 
 LONGEST_QUESTION = 100_000
-Message = dict[str, Any]
+
+
+def _with_a_role(message: dict[str, Any]) -> dict[str, Any]:
+    match message:
+        case {"role": str()}:
+            return message
+    raise ValueError("must have a role")
+
+
+Part = dict[str, Any]
+Message = Annotated[dict[str, Any], AfterValidator(_with_a_role)]
 
 
 def _no_word_of_paths(name: str) -> str:
@@ -97,7 +107,7 @@ class UserMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: ChosenId
-    parts: list[Message]
+    parts: list[Part]
 
     def question(self, *place: str | int) -> Question:
         """The message with all of its text. Raises InvalidFieldError for a part that would be lost."""
@@ -110,7 +120,7 @@ class RunMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: ChosenId
-    content: str | list[Message]
+    content: str | list[Part]
 
     def question(self, *place: str | int) -> Question:
         """The message with all of its text. Raises InvalidFieldError for content that would be lost."""
@@ -122,7 +132,7 @@ LOST = {"file", "image", "audio", "video", "document", "binary"}
 """Kinds of content that a question may not have yet."""
 
 
-def _texts(parts: list[Message], place: tuple[str | int, ...]) -> Iterator[str]:
+def _texts(parts: list[Part], place: tuple[str | int, ...]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if part.get("type") == "text":
             yield validated(TextOf, part, *place, number).text
