@@ -1,11 +1,8 @@
 // A page of an app, in a browser without a window: a component that shows a chat of AI SDK's useChat.
-import { JSDOM } from "jsdom";
 import { headers, until, url } from "./api.js";
+import { mounted } from "./dom.js";
 
-const { window } = new JSDOM("<!doctype html>");
-Object.assign(globalThis, { window, document: window.document });
 const { createElement } = await import("react");
-const { createRoot } = await import("react-dom/client");
 const { flushSync } = await import("react-dom");
 
 const PACKAGES = { 6: ["ai-6", "@ai-sdk/react-3"], 7: ["ai", "@ai-sdk/react"] };
@@ -14,9 +11,7 @@ const { DefaultChatTransport } = await import(core);
 const { Chat, useChat } = await import(hooks);
 
 export class Page {
-  #render;
-  #root;
-  #element = document.createElement("main");
+  #shown;
 
   // An app that `holdsChat` makes the chat itself: one of useChat in AI SDK 6 does not take up a stream that broke off.
   constructor(options, transport = {}, { holdsChat = false } = {}) {
@@ -27,14 +22,12 @@ export class Page {
       this.chat = useChat(given);
       return createElement("ol", null, this.chat.messages.map(shown));
     };
-    this.#root = createRoot(this.#element);
-    this.#render = () => this.#root.render(createElement(App));
-    this.#render();
+    this.#shown = mounted(App);
   }
 
   // What a reader sees: the text of each message.
   get texts() {
-    return Array.from(this.#element.querySelectorAll("li"), (one) => one.textContent);
+    return Array.from(this.#shown.element.querySelectorAll("li"), (one) => one.textContent);
   }
 
   // The messages as JSON has them.
@@ -48,7 +41,7 @@ export class Page {
 
   // The end of what the chat is doing, shown.
   async said() {
-    flushSync(() => this.#render()); // else the chat that is looked at may be that of before
+    flushSync(() => this.#shown.render()); // else the chat that is looked at may be that of before
     await this.until(({ status }) => status === "ready" || status === "error", "the end of the answer");
     return this;
   }
@@ -64,7 +57,7 @@ export class Page {
   }
 
   close() {
-    this.#root.unmount();
+    this.#shown.unmount();
   }
 }
 
