@@ -37,6 +37,6 @@ def conversations() -> Iterator[tuple[str, str]]:
         yield from ((client, name) for name in TEST.findall((HERE / script).read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize(("client", "conversation"), conversations())
+@pytest.mark.parametrize(("client", "conversation"), list(conversations()))
 def test_a_client_shows_what_is_stored(found: Outcomes, client: str, conversation: str) -> None:
     assert found(client)[conversation] == ""
