@@ -6,13 +6,14 @@ processor time per request on a table of a hundred items. `tests/unit/test_cheap
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from moto.core.models import MockAWS, botocore_stubber, responses_mock
 from moto.core.serialize import JSONSerializer
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import SecondaryIndex, Table
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 
@@ -41,6 +42,28 @@ def _get_own(table: Table, hash_key: Any, range_key: Any = None, projection_expr
     if found is not None and not projection_expression and range_key is not None:
         found = table.items[hash_key][range_key] = copy.deepcopy(found)
     return found
+
+
+def _equal(value: DynamoType, other: DynamoType) -> bool:
+    """Whether two values are the same; strings, which keys are, without a cast.
+
+    A query compares each item of the table with its key, and moto looks through the types before it casts: 5 µs instead
+    of 1. Comparing strings first would be enough.
+    """
+    if value.type != other.type:
+        return False
+    return bool(value.value == other.value if value.type == "S" else value.cast_value == other.cast_value)
+
+
+def copies(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """The tables with their items once more, which share nothing with these."""
+    return {name: _copy(table) for name, table in tables.items()}
+
+
+def _copy(table: Table) -> Table:
+    copied = object.__new__(Table)
+    vars(copied).update(copy.deepcopy(vars(table)))
+    return copied
 
 
 def _project(index: SecondaryIndex, item: Item) -> Item:
@@ -106,6 +129,18 @@ def _traverse(traverser: DepthFirstTraverser, root: Node) -> Node:
     return visit(root, -1)
 
 
+def _enable(mock: MockAWS, reset: bool = True) -> None:
+    """Starts to answer botocore's requests. Those of the package `requests` go to their own addresses: none is for AWS.
+
+    Since AWS is mocked as a whole (5.0.0), moto makes 1,300 responses for that package each time: 7 ms instead of 0.3.
+    Keeping them would be enough.
+    """
+    botocore_stubber.enabled = True
+    if reset:
+        mock.reset()
+    responses_mock.start()
+
+
 @cache
 def _cached_test(kinds: Any) -> Callable[[type], bool]:
     """A cached test for these abstract kinds, as asking Python costs a function call each time."""
@@ -113,6 +148,8 @@ def _cached_test(kinds: Any) -> Callable[[type], bool]:
 
 
 PATCHES: list[tuple[type, str, Any]] = [
+    (MockAWS, "_enable_patching", _enable),
+    (DynamoType, "__eq__", _equal),
     (Table, "__deepcopy__", _snapshot),
     (Table, "get_item", _get_own),
     (SecondaryIndex, "project", _project),

@@ -177,6 +177,21 @@ def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return _one_node(answer, checkpointer)
 
 
+failing: list[bool] = []
+"""Whether the next run of a `moody` graph fails, once it has asked the model."""
+
+
+def moody(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Like `patient`, but keeps the answer to itself where it is told to fail."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
+        said = await asked.ainvoke(state["messages"])
+        return {"messages": [] if failing and failing.pop() else [said]}
+
+    return _one_node(answer, checkpointer)
+
+
 def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Answers like the model once `meanwhile` is over, in a thread that cannot be stopped."""
 

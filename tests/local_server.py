@@ -7,16 +7,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 
 import h11
 
-from infra.local import limits
 from infra.local.app import App
 from infra.local.environment import worker_environment
 from infra.local.functions import Functions
 from infra.local.gateway import Claims, Gateway
 from infra.local.invoking import invoke_server
-from infra.local.pool import Pool
 from infra.local.reception import Patience
 from infra.local.server import Server, address, listen
 from infra.local.service import Service
@@ -49,11 +48,9 @@ class Served:
 
 def _functions(invoke_url: str) -> Functions:
     stack = Stack(PROBE, {})
-    pools = {
-        name: Pool(function, worker_environment(function, {}, os.environ, invoke_url), stack.path.parent, WORKERS)
-        for name, function in load_functions(stack).items()
-    }
-    return Functions(pools, PAUSES)
+    declared = load_functions(stack)
+    environments = {name: worker_environment(one, {}, os.environ, invoke_url) for name, one in declared.items()}
+    return Functions(declared, environments, stack.path.parent, WORKERS, PAUSES)
 
 
 @contextmanager
@@ -61,13 +58,13 @@ def serving(
     patience: Patience | None = None,
     *,
     authorize: Callable[[str | None], Claims] = lambda _: {"sub": "alice"},
-    integration_seconds: float = limits.INTEGRATION_SECONDS,
+    most_seconds: float = inf,
     scheduled: Sequence[Schedule] = (),
 ) -> Iterator[Served]:
     """A server that is gone afterwards; every caller is alice."""
     (listener, invoking), is_ready = (listen(0), listen(0)), threading.Event()
     stack, functions = Stack(PROBE, {}), _functions(address(invoking))
-    app = App(Gateway(load_api(stack), load_routes(stack), authorize), functions, integration_seconds)
+    app = App(Gateway(load_api(stack), load_routes(stack), authorize), functions, most_seconds)
     server = Server(app, listener, patience)
     service = Service(server, invoke_server(functions, invoking), functions, list(scheduled))
     loop, end = asyncio.new_event_loop(), asyncio.Event()

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 VALUES = {
+    "AdapterLayerArn": "arn:aws-cn:lambda:cn-north-1:123456789012:layer:LambdaAdapterLayerX86:27",
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/1f3a-77",
     "ChatConcurrency": "20",
@@ -15,7 +16,9 @@ VALUES = {
     "ExistingUserPoolId": "eu-central-1_AbCdEf123",
     "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b-22",
     "OpenAiKeyArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:openai-AbC123",
+    "StreamConcurrency": "30",
     "WebAclArn": "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/chat/0a1b-22",
+    "WorkerConcurrency": "10",
 }
 """A value of each parameter that stands for something optional."""
 

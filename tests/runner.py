@@ -31,6 +31,7 @@ _OF_THE_TESTS = (
     "CURSOR_SECRET",
     "ERASURE_SECRET",
     "JOBS_FUNCTION",
+    "TURNS_FUNCTION",
     "ALLOW_",
     "ALLOWED_MODELS",
     "USAGE_GROUP",
@@ -82,7 +83,7 @@ class Runner:
 
     def children(self, command: str = "") -> list[int]:
         """The processes below the runner, all generations: those whose command line has `command` in it."""
-        return _below(self.process.pid, command)
+        return below(self.process.pid, command)
 
     def kill(self, *, with_children: bool = True) -> None:
         """Kill all of its processes at once, as a power cut would."""
@@ -92,7 +93,8 @@ class Runner:
         self.process.wait(30)
 
 
-def _below(parent: int, command: str) -> list[int]:
+def below(parent: int, command: str) -> list[int]:
+    """The processes below that one, all generations: those whose command line has `command` in it."""
     # -ww: else a command line ends at the width of a terminal, and what it names is found or not by the tree's path
     table = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
     processes = [line.split(maxsplit=2) for line in table.stdout.splitlines()]

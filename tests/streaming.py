@@ -1,4 +1,4 @@
-"""The stream function as the adapter calls it: a server of its own in this process, and a client that sets the headers."""
+"""The stream function as the adapter calls it: served from this process, and a client that sets the headers."""
 
 import asyncio
 import json

@@ -4,20 +4,30 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from chatkeep.http import problems
 from chatkeep.streams import ending
 from chatkeep.streams.event import LAST, Event
 from functions.stream.call import Call
 from functions.stream.protocols.frames import Encoder, encoded_live
+from functions.stream.running import Asked, RunningTurn
 from functions.stream.serving import UNEXPECTED
 
 Events = AsyncGenerator[Event | None, None]
 """A turn's events, and None after each while without any."""
+NO_MORE = object()
 
 
 def nothing() -> None:
     """What follows from a client's leaving where others run the turn."""
+
+
+async def run(call: Call, asked: Asked, encoder: Encoder, headers: Mapping[str, str]) -> Response:
+    """The answer that streams a turn which is run for it. Raises the problem of one without any event."""
+    turn = RunningTurn(call, asked)
+    turn.start()
+    return await streamed(call, turn.events(), encoder, headers, turn.left)
 
 
 async def streamed(
@@ -27,35 +37,62 @@ async def streamed(
 
     `left` is called where the client leaves before their end. Raises the problem of a turn that has no events.
     """
-    first = await anext(events, None)
-    body = encoded_live(encoder, _to_the_end(call, first, events, left))
-    return StreamingResponse(body, headers=dict(headers))
+    first = await anext(events, NO_MORE)
+    return _Stream(_Told(call, first, events), encoder, headers, left)
 
 
-async def _to_the_end(call: Call, first: Event | None, events: Events, left: Callable[[], None]) -> Events:
+class _Told:
     """All events; a problem that comes after the answer has begun is told as the last of them."""
-    number, has_ended = 0, False
-    try:
-        async with aclosing(events):
-            yield first
-            number = first.number if first else 0
-            async for event in events:
-                number = event.number if event else number
-                has_ended = event is not None and event.name in LAST
-                yield event
-        has_ended = True
-    except Exception as error:
-        has_ended = True
-        yield _problem(call, number, error)
-    finally:
-        if not has_ended:
-            left()
+
+    def __init__(self, call: Call, first: Event | object | None, events: Events) -> None:
+        self._call = call
+        self._first = first
+        self._events = events
+        self.have_ended = False
+
+    async def all(self) -> Events:
+        number = 0
+        try:
+            async with aclosing(self._with_first()) as events:
+                async for event in events:
+                    number = event.number if event else number
+                    self.have_ended = event is not None and event.name in LAST
+                    yield event
+        except Exception as error:
+            self.have_ended = True
+            yield _problem(self._call, number, error)
+        self.have_ended = True
+
+    async def _with_first(self) -> Events:
+        async with aclosing(self._events):
+            if isinstance(self._first, Event | None):
+                yield self._first
+                async for event in self._events:
+                    yield event
+
+
+class _Stream(StreamingResponse):
+    """Tells where its client leaves before the end: in whatever it is just then, even if it has not begun."""
+
+    def __init__(self, told: _Told, encoder: Encoder, headers: Mapping[str, str], left: Callable[[], None]) -> None:
+        self._told = told
+        self._left = left
+        self._all = told.all()
+        super().__init__(encoded_live(encoder, self._all), headers=dict(headers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if not self._told.have_ended:
+                self._left()
+            await self._all.aclose()
 
 
 def _problem(call: Call, number: int, error: Exception) -> Event:
     problem = problems.of(error)
     if problem is None:
         problems.log_failure(error, call.event)
-        return ending.of_error(number, UNEXPECTED.as_problem())
+        return ending.aside(number, UNEXPECTED.as_problem())
     problems.reported(problem, call.event)
-    return ending.of_error(number, problem.as_problem())
+    return ending.aside(number, problem.as_problem())

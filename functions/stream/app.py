@@ -4,19 +4,45 @@ An ASGI app, which the Lambda Web Adapter calls on AWS: Lambda's own Python runt
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from functions.stream import native
+from functions.stream import ag_ui, ai_sdk, native
+from functions.stream.bodies import NewChat, NewRun
 from functions.stream.call import Call
+from functions.stream.schemas import NewStreamedMessage
 from functions.stream.serving import AsWritten, Served, no_route
 
 Handle = Callable[[Call], Awaitable[Response]]
-ROUTES: tuple[tuple[str, str, Handle], ...] = (
-    ("POST", "/sessions/{session_id}/messages/stream", native.send_message),
-    ("GET", "/sessions/{session_id}/turns/{turn_id}/stream", native.follow_turn),
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A route: the function that answers it, and what the API's document says of it beside that function's words.
+
+    `errors` are the statuses of its problems that not every route has; `has_nothing` says that it may answer 204.
+    """
+
+    method: str
+    path: str
+    handle: Handle
+    body: type[BaseModel] | None = None
+    errors: tuple[int, ...] = (404,)
+    has_nothing: bool = False
+
+
+ROUTES = (
+    Streamed(
+        "POST", "/sessions/{session_id}/messages/stream", native.stream_message, NewStreamedMessage, (404, 409, 500)
+    ),
+    Streamed("GET", "/sessions/{session_id}/turns/{turn_id}/stream", native.stream_turn),
+    Streamed("POST", "/chat", ai_sdk.stream_chat, NewChat, (404, 409, 500)),
+    Streamed("GET", "/chat/{session_id}/stream", ai_sdk.stream_running_chat, has_nothing=True),
+    Streamed("POST", "/ag-ui", ag_ui.stream_run, NewRun, (404, 409, 500)),
 )
 
 
@@ -28,7 +54,7 @@ async def _ready(_: object) -> Response:
 _starlette = Starlette(
     routes=[
         Route("/ready", _ready),
-        *(Route(path, Served(path, handle), methods=[method]) for method, path, handle in ROUTES),
+        *(Route(one.path, Served(one.path, one.handle), methods=[one.method]) for one in ROUTES),
     ],
     exception_handlers={},
 )

@@ -8,11 +8,11 @@ from chatkeep.errors import FieldProblem, InvalidFieldError, TurnNotFoundError
 from chatkeep.http.caller import claim
 from chatkeep.ids import is_id
 from chatkeep.streams.following import Following
-from functions.stream.answering import streamed
+from functions.stream.answering import run, streamed
 from functions.stream.call import Call
 from functions.stream.looking import follow
 from functions.stream.protocols.native import HEADERS, Native
-from functions.stream.running import Asked, RunningTurn
+from functions.stream.running import Asked
 from functions.stream.schemas import NewStreamedMessage, OnDisconnect
 from functions.stream.serving import validated
 
@@ -20,7 +20,7 @@ LAST_EVENT_ID = "Last-Event-ID"
 NUMBER = re.compile(r"[0-9]{1,15}")
 
 
-async def send_message(call: Call) -> Response:
+async def stream_message(call: Call) -> Response:
     """Run a turn and stream its events; a repetition of a running or stored one gets its events from their start."""
     new = validated(NewStreamedMessage, call.json)
     asked = Asked(
@@ -32,12 +32,10 @@ async def send_message(call: Call) -> Response:
         claim=claim(call.event, call.json),
         may_resume=new.on_disconnect is OnDisconnect.CONTINUE,
     )
-    turn = RunningTurn(call, asked)
-    turn.start()
-    return await streamed(call, turn.events(), Native(), HEADERS, turn.left)
+    return await run(call, asked, Native(), HEADERS)
 
 
-async def follow_turn(call: Call) -> Response:
+async def stream_turn(call: Call) -> Response:
     """Stream a turn's events from their start, or after `Last-Event-ID`, whoever runs it or has run it."""
     turn_id = call.event.path_parameters["turn_id"]
     if not is_id(turn_id):

@@ -20,6 +20,8 @@ from chatkeep.telemetry import metrics
 from chatkeep.turns import engine, lease
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
+from chatkeep.turns.events import Event as RunEvent
+from chatkeep.turns.events import Leased
 from chatkeep.turns.lease import CancelAction
 from functions.stream.call import Call
 from functions.stream.feed import Feed
@@ -35,8 +37,8 @@ _threads = ThreadPoolExecutor(MOST_TURNS, thread_name_prefix="turn")
 class Asked:
     """A turn that a request asks for.
 
-    `regenerate` is the id of an answer to make again. `may_resume` says whether the turn's stream may be taken up
-    again; one that may not be is cancelled when its client leaves.
+    `may_resume` says whether its stream may be taken up again; one that may not be is cancelled when its client leaves.
+    `regenerate` is the answer to make again, and `client_id` the id that the client gave its message.
     """
 
     user_id: str
@@ -46,6 +48,7 @@ class Asked:
     claim: Claim | None
     may_resume: bool = True
     regenerate: str | None = None
+    client_id: str | None = None
 
 
 class RunningTurn:
@@ -57,6 +60,7 @@ class RunningTurn:
         self._feed = Feed()
         self._telling = Telling(self._feed.put, asked.claim, may_resume=asked.may_resume)
         self._is_elsewhere = False
+        self._has_left = False
         self._refusal: ChatkeepError | None = None
 
     def start(self) -> None:
@@ -86,15 +90,21 @@ class RunningTurn:
                 if not self._is_elsewhere:
                     return
                 break
-        if self._asked.may_resume:
+        if self._asked.may_resume or self._is_elsewhere:
             async for one in follow(self._following(last)):
                 yield one
         else:  # its client does not read, and there is no copy of what it misses
             self.left()
 
     def left(self) -> None:
-        """The client has left: stop a turn that nobody can take up again."""
+        """The client has left: stop a turn that nobody can take up again, or as soon as it has begun."""
         if not self._asked.may_resume and not self._feed.has_ended:
+            self._has_left = True
+            _threads.submit(copy_context().run, self._cancel)
+
+    def _hear(self, event: RunEvent) -> None:
+        self._telling.hear(event)
+        if isinstance(event, Leased) and self._has_left:
             _threads.submit(copy_context().run, self._cancel)
 
     def _following(self, after: int) -> Following:
@@ -126,10 +136,11 @@ class RunningTurn:
             strategy=asked.strategy,
             claim=asked.claim,
             deadline=deadline.current(),
-            listen=telling.hear,
+            listen=self._hear,
             closing=telling.closing,
             is_followed=True,
             joins=True,
+            client_id=asked.client_id,
         )
         with turn_metrics.of_a_turn() as measure:
             answer = engine.send(request, runtime.tools())
@@ -156,7 +167,8 @@ class RunningTurn:
 
     def _cancel(self) -> None:
         asked = self._asked
-        with suppress(ChatkeepError, *STORAGE_ERRORS), Transaction() as transaction:
+        with suppress(ChatkeepError, *STORAGE_ERRORS):
             session = sessions.header(asked.user_id, asked.session_id)
-            if session.lease_turn_id == self._telling.turn_id:
-                lease.cancel(transaction, session, CancelAction.KEEP)
+            if self._telling.turn_id is not None and self._telling.turn_id == session.lease_turn_id:
+                with Transaction() as transaction:
+                    lease.cancel(transaction, session, CancelAction.KEEP)

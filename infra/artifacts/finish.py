@@ -30,8 +30,14 @@ def layer(name: str, artifacts: Path) -> None:
 
 
 def function(name: str, artifacts: Path) -> None:
-    """Copy the function's folder below `functions`, so that its import path is the same as in the tests."""
-    shutil.copytree(PROJECT / "functions" / name, artifacts / "functions" / name, ignore=NOT_FOR_LAMBDA)
+    """Copy the function's folder below `functions`, so that its import path is the same as in the tests.
+
+    A script can be executed whatever the builder's file system and Git make of its mode.
+    """
+    folder = artifacts / "functions" / name
+    shutil.copytree(PROJECT / "functions" / name, folder, ignore=NOT_FOR_LAMBDA)
+    for script in folder.glob("*.sh"):
+        script.chmod(0o755)
 
 
 def compile_all(folder: Path, in_lambda: str) -> None:

@@ -14,6 +14,8 @@ build-TracingLayer: installed-tracing
 
 build-SessionsFunction: FUNCTION := sessions
 build-ChatFunction: FUNCTION := chat
+build-StreamFunction: FUNCTION := stream
+build-WorkerFunction: FUNCTION := worker
 build-StatsFunction: FUNCTION := stats
 build-SweepFunction: FUNCTION := sweep
 build-PurgeFunction: FUNCTION := purge

@@ -20,7 +20,6 @@ from infra.local.folder import ROOT, data_folder, locked, secret
 from infra.local.functions import Functions
 from infra.local.gateway import Gateway
 from infra.local.invoking import invoke_server
-from infra.local.pool import Pool
 from infra.local.server import Server, address, listen
 from infra.local.service import Service, end_quietly, serve
 from infra.local.stack import Stack
@@ -68,9 +67,7 @@ def run(template: Path, port: int, workers: int) -> None:
         environments = {
             name: worker_environment(one, local, caller, address(invoking)) for name, one in declared.items()
         }
-        functions = Functions(
-            {name: Pool(one, environments[name], stack.path.parent, workers) for name, one in declared.items()}
-        )
+        functions = Functions(declared, environments, stack.path.parent, workers)
         app = App(Gateway(api, routes, partial(authorize, secret(folder, KEY))), functions)
         service = Service(Server(app, listener), invoke_server(functions, invoking), functions, scheduled)
         print(f"Lambda's Invoke is at {address(invoking)}", file=sys.stderr)

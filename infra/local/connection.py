@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
@@ -11,7 +12,9 @@ from typing import Protocol
 
 import h11
 
+from infra.local.adapter import Streamed
 from infra.local.events import Answer, Request
+from infra.local.functions import cancelled
 from infra.local.gateway import RefusedError
 from infra.local.reception import Patience, Reception
 
@@ -24,7 +27,7 @@ _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class Application(Protocol):
     """Whatever is behind a server's connections."""
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer | Streamed:
         """The answer to a whole request."""
 
     def refuse(self, kind: str, request_id: str) -> Answer:
@@ -76,8 +79,11 @@ class Connection:
         self.is_waiting = False
         started = time.monotonic()
         answer = await self._app.answer(request)
-        self._log(answer, f"{round((time.monotonic() - started) * 1000)} ms")
-        await self._send(answer, request.request_id, is_last=self._is_ending, is_head=request.method == "HEAD")
+        if isinstance(answer, Streamed):
+            await self._stream(answer, request, started)
+        else:
+            self._log(answer, _since(started))
+            await self._send(answer, request.request_id, is_last=self._is_ending, is_head=request.method == "HEAD")
         return self._machine.our_state is h11.DONE and not self._is_ending
 
     async def _refuse(self, refusal: RefusedError) -> None:
@@ -92,19 +98,60 @@ class Connection:
     async def _send(self, answer: Answer, request_id: str, *, is_last: bool, is_head: bool = False) -> None:
         """Raises OSError where the client does not take it, in time or at all."""
         has_body = answer.status not in _WITHOUT_BODY
-        own = {"date": formatdate(usegmt=True), "x-amzn-requestid": request_id}
-        own |= {"content-length": str(len(answer.body))} if has_body else {}
-        own |= {"connection": "close"} if is_last else {}
-        pairs = [*((name.lower(), value) for name, value in answer.headers if name.lower() not in own), *own.items()]
-        head = h11.Response(
-            status_code=answer.status,
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in pairs],
-            reason=_PHRASES.get(answer.status, ""),
-        )
+        own = {"content-length": str(len(answer.body))} if has_body else {}
+        head = _head(answer, request_id, own, is_last=is_last)
         body = h11.Data(data=answer.body if has_body and not is_head else b"")
-        self.writer.write(b"".join(self._machine.send(event) or b"" for event in (head, body, h11.EndOfMessage())))
         async with asyncio.timeout(self._patience.answer):
-            await self.writer.drain()
+            await self._write(head, body, h11.EndOfMessage())
 
-    def _log(self, answer: Answer, note: str) -> None:
+    async def _stream(self, answer: Streamed, request: Request, started: float) -> None:
+        """Pass it on, as fast as the client takes it. Raises OSError where either side leaves or time is over."""
+        sending = asyncio.create_task(self._pieces(answer, request))
+        leaving = asyncio.create_task(self._reception.left())
+        end = "cut"
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ConnectionAbortedError("the client has left")
+            sending.result()
+            end = "streamed"
+        finally:
+            await cancelled({sending, leaving})
+            answer.close()
+            self._log(answer, f"{end} after {_since(started)}")
+
+    async def _pieces(self, answer: Streamed, request: Request) -> None:
+        """Write one piece after the other: none is asked for before the one before has left this process."""
+        has_body = answer.status not in _WITHOUT_BODY and request.method != "HEAD"
+        async with asyncio.timeout_at(answer.ends_at):
+            await self._write(_head(answer, request.request_id, {}, is_last=self._is_ending))
+            while has_body:
+                async with asyncio.timeout(self._patience.stream):
+                    piece = await anext(answer.pieces, None)
+                    if piece is None:
+                        break
+                    await self._write(h11.Data(data=piece))
+            await self._write(h11.EndOfMessage())
+
+    async def _write(self, *events: h11.Event) -> None:
+        self.writer.write(b"".join(self._machine.send(event) or b"" for event in events))
+        await self.writer.drain()
+
+    def _log(self, answer: Answer | Streamed, note: str) -> None:
         print(f"{self._reception.subject} {answer.status} {note}", file=sys.stderr)
+
+
+def _head(answer: Answer | Streamed, request_id: str, framing: Mapping[str, str], *, is_last: bool) -> h11.Response:
+    """The head with the gateway's own headers; without `framing` the body is chunked, or ends with the connection."""
+    own = {"date": formatdate(usegmt=True), "x-amzn-requestid": request_id, **framing}
+    own |= {"connection": "close"} if is_last else {}
+    pairs = [*((name.lower(), value) for name, value in answer.headers if name.lower() not in own), *own.items()]
+    return h11.Response(
+        status_code=answer.status,
+        headers=[(name.encode(), value.encode("latin-1")) for name, value in pairs],
+        reason=_PHRASES.get(answer.status, ""),
+    )
+
+
+def _since(started: float) -> str:
+    return f"{round((time.monotonic() - started) * 1000)} ms"

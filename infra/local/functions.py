@@ -3,10 +3,14 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from infra.local.adapter import Adapter
 from infra.local.failures import InvocationFailedError
 from infra.local.pool import Pool
+from infra.local.template import Function
+from infra.local.web_app import WebApp
 
 _PAUSES = (60.0, 120.0)
 """Lambda's, before it tries an event again whose invocation failed:
@@ -14,9 +18,24 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 
 
 class Functions:
-    """Invocations in the background; `running` holds those that have a worker or wait for one."""
+    """Invocations in the background; `running` holds those that have a worker or wait for one.
 
-    def __init__(self, pools: Mapping[str, Pool], pauses: Sequence[float] = _PAUSES) -> None:
+    `web` are the functions that serve HTTP, which nothing but the API reaches.
+    """
+
+    def __init__(
+        self,
+        declared: Mapping[str, Function],
+        environments: Mapping[str, Mapping[str, str]],
+        root: Path,
+        workers: int,
+        pauses: Sequence[float] = _PAUSES,
+    ) -> None:
+        """`workers` processes at most for each function but those that serve HTTP, which have one."""
+        pools = {name: Pool(one, environments[name], root, workers) for name, one in declared.items() if not one.is_web}
+        self.web = {
+            name: Adapter(WebApp(one, environments[name], root)) for name, one in declared.items() if one.is_web
+        }
         self.declared = {name: pool.function for name, pool in pools.items()}
         self.running: set[asyncio.Task[Any]] = set()
         self._pools = pools
@@ -41,6 +60,7 @@ class Functions:
         await cancelled(self._events | self.running)
         for pool in self._pools.values():
             await pool.close()
+        await asyncio.gather(*(one.app.end() for one in self.web.values()))
 
     async def _see_through(self, name: str, event: Any, request_id: str, invocation: asyncio.Task[Any]) -> None:
         for pause in (*self._pauses[: self.declared[name].retries], None):

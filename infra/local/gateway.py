@@ -30,10 +30,11 @@ class UnauthorizedError(RefusedError):
 
 @dataclass(frozen=True)
 class Invocation:
-    """A call of a function by the gateway."""
+    """A call of a function by the gateway, which waits for so many seconds from the request's receipt."""
 
     function: str
     event: dict[str, Any]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Gateway:
         )
         if limits.is_too_large(event):  # Lambda refuses it, and API Gateway answers as for a body over its own limit
             raise RefusedError("REQUEST_TOO_LARGE")
-        return Invocation(route.function, event)
+        return Invocation(route.function, event, route.seconds)
 
     def _is_preflight(self, path: str) -> bool:
         return bool(self.api.cors) and any(route.pattern.fullmatch(path) for route in self._routes)

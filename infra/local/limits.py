@@ -17,6 +17,9 @@ MAX_URL_CHARACTERS = 10_240
 """The limit of a regional API."""
 INTEGRATION_SECONDS = 29
 """The time-out after which API Gateway answers by itself, whatever the function does."""
+STREAM_IDLE_SECONDS = 300
+"""The time after which a regional API cuts a stream on which nothing moves:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html"""
 
 
 class ResultTooLargeError(Exception):

@@ -28,6 +28,8 @@ class Patience:
     """To take an answer."""
     refusal: float = 5
     """To stop sending a request that was refused before its end."""
+    stream: float = limits.STREAM_IDLE_SECONDS
+    """To take the next piece of a stream, once that has come; both together have this time."""
 
 
 class Reception:
@@ -67,6 +69,16 @@ class Reception:
                     pass
         except OSError:  # it took too long, or the client has left
             return
+
+    async def left(self) -> None:
+        """Wait for the client to leave while it is answered; the beginning of another request is kept for later."""
+        try:
+            data = await self._reader.read(_CHUNK)
+        except ConnectionError:
+            return
+        if data:
+            self._machine.receive_data(data)
+            await asyncio.Future()  # it is seen again when it takes no more of its answer
 
     async def _begins(self) -> bool:
         try:

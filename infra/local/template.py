@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from infra.local import limits
 from infra.local.intrinsics import TemplateError
 from infra.local.stack import Stack
 
@@ -27,15 +28,27 @@ class Function:
     retries: int
     """How often Lambda tries again after an asynchronous invocation that failed."""
 
+    @property
+    def is_web(self) -> bool:
+        """Whether it serves HTTP behind the Lambda Web Adapter; its handler is the script that the adapter runs."""
+        return self.handler.endswith(".sh")
+
+    @property
+    def module(self) -> str:
+        """The module of its handler, or of the app that its script serves."""
+        return ".".join([*Path(self.handler).parent.parts, "app"]) if self.is_web else self.handler.rpartition(".")[0]
+
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path of the API; an open one asks for no token."""
+    """A method and a path of the API; an open one asks for no token. `seconds` is API Gateway's time-out."""
 
     method: str
     path: str
     function: str
     is_open: bool
+    is_streamed: bool = False
+    seconds: float = limits.INTEGRATION_SECONDS
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -86,15 +99,24 @@ def _merged(outer: Any, inner: Any) -> Any:
 def load_routes(stack: Stack) -> list[Route]:
     """Every `Api` event of the template's functions, fixed paths before those with parameters."""
     default = _api_properties(stack).get("Auth", {}).get("DefaultAuthorizer")
-    routes = []
-    for logical_id, properties in stack.of_type("AWS::Serverless::Function"):
-        for event in properties.get("Events", {}).values():
-            if event["Type"] == "Api":
-                settings = event["Properties"]
-                authorizer = settings.get("Auth", {}).get("Authorizer", default)
-                is_open = authorizer in (None, "NONE")
-                routes.append(Route(settings["Method"].upper(), settings["Path"], logical_id, is_open))
+    routes = [
+        _route(logical_id, event["Properties"], default)
+        for logical_id, properties in stack.of_type("AWS::Serverless::Function")
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
     return sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")])
+
+
+def _route(function: str, settings: Mapping[str, Any], default: str | None) -> Route:
+    return Route(
+        method=settings["Method"].upper(),
+        path=settings["Path"],
+        function=function,
+        is_open=settings.get("Auth", {}).get("Authorizer", default) in (None, "NONE"),
+        is_streamed=settings.get("ResponseTransferMode") == "RESPONSE_STREAM",
+        seconds=settings.get("TimeoutInMillis", limits.INTEGRATION_SECONDS * 1000) / 1000,
+    )
 
 
 def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:

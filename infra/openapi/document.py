@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, License, Server, ServerVariable, Tag
 
 from infra.local.template import load_api
-from infra.openapi import examples, operations, problems, schemas
+from infra.openapi import examples, operations, problems, schemas, streams
 from infra.openapi.stack import ROOT, STACK
 
 POWERTOOLS_OWN = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
@@ -32,6 +32,7 @@ DynamoDB.
 def document() -> dict[str, Any]:
     """The OpenAPI document as plain data. The functions' modules must be importable."""
     complete = _merged()
+    streams.add(complete)
     for name in POWERTOOLS_OWN:
         complete["components"]["schemas"].pop(name, None)
     operations.describe(complete)

@@ -8,6 +8,7 @@ from typing import Any
 from chatkeep.formats import SESSION_ID
 from chatkeep.http.caller import KEY_HEADER, LONGEST_KEY
 from infra.local.template import load_functions, load_routes
+from infra.openapi import streams
 from infra.openapi.stack import STACK
 
 TAGS = {
@@ -21,18 +22,23 @@ TAGS = {
 }
 _TAG_OF = {
     **{name: name for name in TAGS},
+    "ag-ui": "messages",
     "bulk": "sessions",
     "cancel": "messages",
+    "chat": "messages",
     "daily": "stats",
     "me": "deletions",
     "restore": "sessions",
+    "stream": "messages",
     "thread-config": "sessions",
+    "turns": "messages",
 }
 """By the last fixed part of a path."""
 _PATH_PARAMETERS = {
     "deletion_id": ("The deletion's id", {"format": "uuid"}),
     "message_id": ("The message's id", {"format": "uuid"}),
     "session_id": ("The session's id: a UUID, or what its client chose", {"pattern": SESSION_ID}),
+    "turn_id": ("The turn's id", {"format": "uuid"}),
 }
 IDEMPOTENCY_KEY = {
     "name": KEY_HEADER,
@@ -49,21 +55,26 @@ def describe(document: dict[str, Any]) -> None:
     modules = _modules()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            # Powertools' own is the function's name, the path and the method; names of functions are told apart here.
-            name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
             if (method, path) not in modules:
                 raise LookupError(f"template.yaml sends {method.upper()} {path} to no function")
-            operation |= {"operationId": name, "tags": [_tag(path)]}
-            operation |= _documentation(getattr(importlib.import_module(modules[method, path]), name))
+            name, function = _function(operation, modules[method, path], method, path)
+            operation |= {"operationId": name, "tags": [_tag(path)], **_documentation(function)}
             _complete_parameters(operation, method)
+
+
+def _function(operation: dict[str, Any], module: str, method: str, path: str) -> tuple[str, Any]:
+    """The name by which the operation is known, and the function that carries it out."""
+    if streamed := streams.FUNCTIONS.get((method, path)):
+        return streamed.__name__, streamed
+    # Powertools' own is the function's name, the path and the method; names of functions are told apart here.
+    name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
+    return name, getattr(importlib.import_module(module), name)
 
 
 def _modules() -> dict[tuple[str, str], str]:
     """The module of each route's function."""
-    handlers = {name: function.handler for name, function in load_functions(STACK).items()}
-    return {
-        (route.method.lower(), route.path): handlers[route.function].rpartition(".")[0] for route in load_routes(STACK)
-    }
+    modules = {name: function.module for name, function in load_functions(STACK).items()}
+    return {(route.method.lower(), route.path): modules[route.function] for route in load_routes(STACK)}
 
 
 def _documentation(function: Any) -> dict[str, str]:

@@ -55,19 +55,23 @@ class Story:
     cuts: list[tuple[str, str]] = field(default_factory=list)
     status: str = "active"
     held: bool = False
+    fails: bool = False
 
     def __post_init__(self) -> None:
         self.api = Client(self.user_id)
         self.session_id = new_session(self.api)
 
-    def say(self, content: str, key: str | None = None) -> Response:
-        """Send a message and record the answer; a turn that is not quick is cancelled at the model's first word."""
+    def say(self, content: str, key: str | None = None, *, fails: bool = False) -> Response:
+        """Send a message and record the answer; a turn that is not quick is cancelled at the model's first word, and
+        one that `fails` does so after it has asked the model."""
+        graphs.failing[:], self.fails = [fails], fails
         return self._heard(self._send(content, key, seconds=6), content, key)
 
     def say_amid(
-        self, fault: Fault, at: int, content: str, key: str | None = None, patience: float = 20
+        self, fault: Fault, at: int, content: str, key: str | None = None, patience: float = 20, *, fails: bool = False
     ) -> tuple[bool, Response | None]:
         """Send a message amid a fault. Returns whether it hit a request, and the answer, None if the process died."""
+        graphs.failing[:], self.fails = [fails], fails
         with outage(fault, at, patience) as met:
             try:
                 response = self._send(content, key, seconds=14)
@@ -152,6 +156,8 @@ class Story:
             self._acknowledge(response.json)
             return response
         allowed = {"session_" + self.status}
+        if self.fails:
+            allowed.add("graph_failed")
         if self.held:
             allowed |= {"turn_in_progress", "turn_timed_out"}
         if key is not None:

@@ -118,7 +118,12 @@ RUNS = {
 }
 FAULTS = [Fault.THROTTLED, Fault.TIMED_OUT_AFTER, Fault.DIED_BEFORE, Fault.TWICE]
 FEW_FAULTS = cases(FAULTS, thorough=set(FAULTS) - {Fault.TIMED_OUT_AFTER})
-THOROUGH_RUNS = RUNS.keys() - {"short turns"}
+COMBINED = {
+    f"{fault}-{name}-{'strict' if (at + number) % 2 else 'plain'}": (fault, *run, bool((at + number) % 2))
+    for at, fault in enumerate(FAULTS)
+    for number, (name, run) in enumerate(RUNS.items())
+}
+"""Each fault in each run, of a strict saver in every other one: each fault and each run meets both kinds."""
 
 
 @pytest.fixture
@@ -164,9 +169,10 @@ def small_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(items, "PART_BYTES", 10_000)
 
 
-@pytest.mark.parametrize("strict", cases({"plain": False, "strict": True}, thorough=["plain"]))
-@pytest.mark.parametrize(("make", "run"), cases(RUNS, thorough=THOROUGH_RUNS))
-@pytest.mark.parametrize("fault", FEW_FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "make", "run", "strict"),
+    cases(COMBINED, thorough=COMBINED.keys() - {"timed out after success-short turns-strict"}),
+)
 def test_a_run_survives_a_fault_at_any_request(
     client: Any,
     user_id: str,
@@ -215,7 +221,8 @@ def test_pruning_is_repeated_after_a_fault_at_any_request(client: Any, user_id: 
             return
 
 
-@pytest.mark.parametrize("fault", FEW_FAULTS)
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_copy_is_repeated_after_a_fault_at_any_request(client: Any, user_id: str, fault: Fault) -> None:
     source: Any = {"configurable": {"thread_id": user_id}}
     before = thread_of_some_turns(client, source)

@@ -25,13 +25,13 @@ class Stories(RuleBasedStateMachine):
         super().__init__()
         self.story = self.begin()
 
-    @rule(content=CONTENTS, key=KEYS)
-    def say(self, content: str, key: str | None) -> None:
-        self.story.say(content, key)
+    @rule(content=CONTENTS, key=KEYS, fails=st.booleans())
+    def say(self, content: str, key: str | None, fails: bool) -> None:
+        self.story.say(content, key, fails=fails)
 
-    @rule(content=CONTENTS, key=KEYS, fault=st.sampled_from(DEATHS), at=st.integers(0, 6))
-    def say_and_die(self, content: str, key: str | None, fault: Fault, at: int) -> None:
-        self.story.say_amid(fault, at, content, key)
+    @rule(content=CONTENTS, key=KEYS, fault=st.sampled_from(DEATHS), at=st.integers(0, 6), fails=st.booleans())
+    def say_and_die(self, content: str, key: str | None, fault: Fault, at: int, fails: bool) -> None:
+        self.story.say_amid(fault, at, content, key, fails=fails)
 
     @precondition(lambda self: self.story.answers)
     @rule(number=st.integers(0, 3))
@@ -82,7 +82,7 @@ class Stories(RuleBasedStateMachine):
 def machine(
     new_story: Callable[[], Story], impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[type[Stories]]:
-    with deployment(monkeypatch, {"GRAPH": "tests.graphs:patient"}):
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:moody"}):
         yield type("Stories", (Stories,), {"begin": staticmethod(new_story)})
 
 

@@ -34,6 +34,9 @@ class Scenario:
     key: str | None = None
     first: str | None = None
     """Sent before, under the same key, without faults."""
+    fails_first: bool = False
+    """Whether that one fails."""
+    fails: bool = False
     is_again: bool = False
     """Instead of the content, an answer is sent to be made again, after which another question was answered."""
 
@@ -45,17 +48,20 @@ class Scenario:
         """The same amid a fault. Returns whether it hit an exchange."""
         if self.is_again:
             return story.redo_amid(fault, at, answer, self.key)
-        return story.say_amid(fault, at, self.content, self.key)[0]
+        return story.say_amid(fault, at, self.content, self.key, fails=self.fails)[0]
 
     def another(self, number: int) -> str:
         """Another question that the graph answers."""
-        return f"quick {number}" if "patient" in self.graph else f"{number} 100"
+        return f"quick {number}" if "patient" in self.graph or "moody" in self.graph else f"{number} 100"
 
 
 SCENARIOS = {
     "a plain turn": Scenario("chatkeep.agent.graph:build_graph", "how are you"),
     "a turn with a key": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k"),
     "a repetition": Scenario("chatkeep.agent.graph:build_graph", "how are you", key="k", first="how are you"),
+    "a turn that fails": Scenario("tests.graphs:moody", "quick", key="k", fails=True),
+    "one that fails again": Scenario("tests.graphs:moody", "quick", "k", "quick", fails_first=True, fails=True),
+    "one that failed before": Scenario("tests.graphs:moody", "quick", "k", "quick", fails_first=True),
     "a cancelled turn": Scenario("tests.graphs:patient", "think", key="k"),
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "an answer made again": Scenario("tests.graphs:varied", "", is_again=True),
@@ -81,7 +87,8 @@ def opened(new_story: Callable[[], Story], scenario: Scenario) -> Story:
     story = new_story()
     assert story.say(scenario.another(1)).status == 200
     if scenario.first:
-        assert story.say(scenario.first, scenario.key).status == 200
+        first = story.say(scenario.first, scenario.key, fails=scenario.fails_first)
+        assert first.status == (500 if scenario.fails_first else 200)
     if scenario.is_again:
         assert story.say(scenario.another(3)).status == 200
     return story

@@ -235,7 +235,7 @@ def test_a_body_without_end_is_refused_at_its_limit(served: Served) -> None:
 
 def test_a_function_that_takes_too_long_for_the_gateway_runs_on(tmp_path: Path) -> None:
     started, finished = tmp_path / "started", tmp_path / "finished"
-    with serving(integration_seconds=2) as served, served.connect() as client:
+    with serving(most_seconds=2) as served, served.connect() as client:
         late = exchange(client, wait(f"3 {started} {finished}"), "POST")
         assert (late.status, late.body) == (504, b'{"message":"Endpoint request timed out"}')
         wait_until(finished.exists)

@@ -10,12 +10,13 @@ from chatkeep.clock import now, stamp
 from chatkeep.messages import fitting, parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
-from tests.cases import one_in
+from tests.cases import cases, one_in
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.wire import requests
 
 MEGABYTE = 1 << 20
+TEXTS = {"plain": "x", "wide": "😀", "escaped": '"', "control": "\x00", "mixed": "aé漢\n"}
 
 
 @pytest.fixture
@@ -67,9 +68,7 @@ def test_a_message_over_the_limit_stands_alone_on_its_page_and_is_cut(
     assert seen == (expected if order == "asc" else expected[::-1])
 
 
-@pytest.mark.parametrize(
-    "text", ["x", "😀", '"', "\x00", "aé漢\n"], ids=["plain", "wide", "escaped", "control", "mixed"]
-)
+@pytest.mark.parametrize("text", cases(TEXTS, thorough=TEXTS.keys() - {"mixed"}))
 def test_a_content_over_the_limit_is_read_whole_in_ranges(
     api: Client, dynamodb: Any, user_id: str, session_id: str, text: str
 ) -> None:
@@ -141,6 +140,7 @@ def test_a_page_ends_before_a_large_message_without_reading_it(
     assert "BatchGetItem" not in {operation for operation, _ in asked}
 
 
+@pytest.mark.thorough
 def test_every_answer_of_a_turn_with_a_large_message_fits(
     api: Client, session_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from functions.stream.app import app
-from tests.chat import new_session, sent
+from tests.chat import new_session
 from tests.client import Client
 from tests.streaming import StreamClient, frames, served, words
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from tests.cheaper_moto import as_upstream
+from tests.client import STACK
+from tests.engines import start_engine
 
 TABLE = "table"
 SETS = ("SS", "NS", "BS")
@@ -193,3 +195,19 @@ def test_requests_of_any_kind_are_answered_as_by_moto_itself(requests: list[tupl
     with as_upstream():
         expected = answers(requests)
     assert answers(requests) == expected
+
+
+def test_the_tables_of_a_test_are_new_whatever_another_did_with_its_own() -> None:
+    engine = start_engine("moto")
+    seen = []
+    for _attempt in range(3):  # made by requests, copied, and copied after the copy was used
+        with engine.tables(STACK):
+            for name, _ in STACK.tables():
+                described = engine.client.describe_table(TableName=name)["Table"]
+                expiry = engine.client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+                seen.append((described, expiry, engine.client.scan(TableName=name)["Items"]))
+                engine.client.put_item(TableName=name, Item={"pk": {"S": "p"}, "sk": {"S": "s"}})
+                enabled = {"Enabled": True, "AttributeName": "expires_at"}
+                engine.client.update_time_to_live(TableName=name, TimeToLiveSpecification=enabled)
+    of_each_test = [seen[at : at + len(seen) // 3] for at in range(0, len(seen), len(seen) // 3)]
+    assert of_each_test[0] == of_each_test[1] == of_each_test[2]

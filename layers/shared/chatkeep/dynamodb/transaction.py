@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import TransactGetError, TransactWriteError, UpdateError
+from pynamodb.exceptions import PutError, TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -102,6 +102,17 @@ def update_if(item: Model, actions: list[Action], condition: Condition) -> bool:
     return True
 
 
+def put_if(item: Model, condition: Condition) -> bool:
+    """Put an item where `condition` holds, and say whether it did."""
+    try:
+        item.save(condition)
+    except PutError as error:
+        if _code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
 def as_read(attribute: Attribute[Any], value: Any) -> Condition:
     """The attribute still has the value with which it was read; None where there was none."""
     condition: Condition = attribute.does_not_exist() if value is None else attribute == value
@@ -137,6 +148,6 @@ def _reasons(error: Failure) -> set[str]:
     return {reason.code for reason in reasons if reason is not None}
 
 
-def _code(error: Failure) -> str | None:
+def _code(error: Failure | PutError) -> str | None:
     """DynamoDB's code; `cause_response_code` fails where there was no answer."""
     return str(error.cause.response["Error"]["Code"]) if isinstance(error.cause, ClientError) else None

@@ -6,7 +6,7 @@ less some ranges of ids: each from after the message where the conversation bran
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from chatkeep import sessions
@@ -64,10 +64,6 @@ class Branches:
             hidden=(*before, (question_id, latest)),
             versions=(*self.versions, *first, (question_id, new[0].message_id)),
         )
-
-    def until(self, message_id: str) -> "Branches":
-        """The versions that there were when this message was the last one."""
-        return replace(self, versions=tuple(one for one in self.versions if one[1] <= message_id))
 
     def item(self, session: Session) -> Branching:
         return Branching(

@@ -17,12 +17,19 @@ class TurnStatus(StrEnum):
     TIMED_OUT = "timed_out"
     REPORTED = "reported"
     """Reported for an agent that runs elsewhere."""
+    QUEUED = "queued"
+    RUNNING = "running"
+    """Of no record: as the API shows a turn that has none yet."""
 
 
 class Turn(SessionsTable):
     """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
     problem that ended a failed turn. `checkpoint_id` is the thread's checkpoint that the turn made, if it made one, and
-    `started_from` the one it went on from, None where the thread was empty."""
+    `started_from` the one it went on from, None where the thread was empty.
+
+    A turn that failed before it had said anything may be run again, and its record then adds up what all `attempts`
+    have used; None of a turn that was stored at the first.
+    """
 
     KEY = Key(IN_SESSION, "TURN#{turn_id}")
     user_id, session_id, turn_id = Id(), Id(), Id()
@@ -36,8 +43,14 @@ class Turn(SessionsTable):
     output_tokens = NumberAttribute(default=0)
     cost = NumberAttribute(default=0)
     response_time_ms = NumberAttribute(null=True)
+    attempts = NumberAttribute(null=True)
     calls = JSONAttribute(null=True)
     error = JSONAttribute(null=True)
     started_from = UnicodeAttribute(null=True)
     checkpoint_id = UnicodeAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether a repetition of the turn's request runs it again: it has ended with a problem and no messages."""
+        return self.status in (TurnStatus.FAILED, TurnStatus.TIMED_OUT) and not self.message_ids

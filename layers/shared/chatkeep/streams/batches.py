@@ -8,6 +8,7 @@ from typing import Any
 
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.streams.event import Event, Name
+from chatkeep.text import serialised
 
 PIECE_BYTES = 380_000
 """Of an item's 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items"""
@@ -17,8 +18,7 @@ IN_PIECES = (Name.TOKEN, Name.REASONING)
 
 def packed(events: Sequence[Event]) -> list[bytes]:
     """The events of a batch, whose numbers follow one another, in pieces that fit into an item each."""
-    text = json.dumps(list(_runs(events)), ensure_ascii=False, separators=(",", ":"))
-    data = zlib.compress(text.encode())
+    data = zlib.compress(serialised(list(_runs(events))).encode())
     return [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
 
 

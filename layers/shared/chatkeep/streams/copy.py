@@ -5,14 +5,12 @@ died everything since the last batch is gone together with the turn.
 """
 
 import threading
-from collections.abc import Sequence
 from contextvars import copy_context
-
-from pynamodb.exceptions import PutError
 
 from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.internals import put_of
+from chatkeep.dynamodb.transaction import put_if
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.streams import batches
 from chatkeep.streams.event import Event
@@ -28,108 +26,109 @@ MOST_IN_TRANSACTION = 64 * 1024
 
 
 class Copy:
-    """Takes events from any thread; a thread of its own stores them."""
+    """Takes events from any thread, which come after the one with this number; a thread of its own stores them."""
 
-    def __init__(self, user_id: str, session_id: str, turn_id: str, fingerprint: str | None = None) -> None:
+    def __init__(
+        self,
+        user_id: str,
+        session_id: str,
+        turn_id: str,
+        *,
+        number: int = 0,
+        fingerprint: str | None = None,
+        client_id: str | None = None,
+    ) -> None:
         self._key = (user_id, session_id, turn_id)
         self._fingerprint = fingerprint
-        self._number = 0
+        self._client_id = client_id
+        self._number = number
         self._pending: list[Event] = []
         self._unsure: list[EventBatch] = []
         self._lease_ends = 0
         self._changed = threading.Condition()
+        self._is_stopped = False
         self._writer: threading.Thread | None = None
         self._last: Writes | None = None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the list has ended: what comes then is made of the turn's record."""
-        return self._last is not None
 
     def lease_ends(self, at: int) -> None:
         """Note the end of the turn's lease, in milliseconds since the epoch: nothing is stored after it."""
         self._lease_ends = at
 
     def add(self, event: Event) -> None:
-        """Take the next event; it is stored in about a second, or with the turn."""
+        """Take the next event; it is stored in about a second, or with the turn. Once stopped, it is left out."""
         with self._changed:
+            if self._is_stopped:  # what comes then is made of the turn's record
+                return
             self._pending.append(event)
             self._number = event.number
             if self._writer is None:
                 self._writer = threading.Thread(target=copy_context().run, args=(self._write,), daemon=True)
                 self._writer.start()
 
+    def stop(self) -> None:
+        """Take and store no more."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+        if self._writer is not None:
+            self._writer.join()
+
     def close(self) -> Writes:
-        """Store no more, and return the puts of all that is not known to be stored, which end the list.
+        """Stop, and return the puts of all that is not known to be stored, which end the list.
 
         Called again, it returns the same. Raises errors of the storage where there is more than a transaction takes.
         """
         if self._last is None:
-            with self._changed:
-                self._last = []
-                self._changed.notify_all()
-            if self._writer is not None:
-                self._writer.join()
+            self.stop()
             self._last = self._ending()
         return self._last
 
     def _write(self) -> None:
-        """Store what has come about once per second, until the copy is closed."""
+        """Store what has come about once per second, until the copy is stopped."""
         with self._changed:
-            while not self._changed.wait_for(lambda: self._last is not None, BETWEEN_SECONDS):
+            while not self._changed.wait_for(lambda: self._is_stopped, BETWEEN_SECONDS):
                 if self._lease_ends - LEASE_MARGIN_MS <= milliseconds(now()):
                     continue
                 self._unsure = self._unsure or self._taken()
                 self._changed.release()
                 try:
-                    self._unsure = self._store(self._unsure)
+                    self._store()
+                except STORAGE_ERRORS:
+                    logger.warning("events were not stored; they are tried again", exc_info=True)
                 finally:
                     self._changed.acquire()
 
-    def _taken(self) -> list[EventBatch]:
-        events, self._pending = self._pending, []
-        return self._items(events) if events else []
-
-    def _store(self, items: Sequence[EventBatch]) -> list[EventBatch]:
-        """Store items in their order, and return those that are not known to be stored."""
-        for place, item in enumerate(items):
-            try:
-                # A put that was sent before and arrives late must not undo one that came after it.
-                item.save(EventBatch.sk.does_not_exist())
-            except PutError as error:
-                if error.cause_response_code != "ConditionalCheckFailedException":
-                    logger.warning("events were not stored; they are tried again", exc_info=True)
-                    return list(items[place:])
-            except STORAGE_ERRORS:
-                logger.warning("events were not stored; they are tried again", exc_info=True)
-                return list(items[place:])
-        return []
+    def _store(self) -> None:
+        """Store what is not known to be stored, in its order. Raises errors of the storage."""
+        while self._unsure:
+            # A put that was sent before and arrives late must not undo one that came after it.
+            put_if(self._unsure[0], EventBatch.sk.does_not_exist())
+            del self._unsure[0]
 
     def _ending(self) -> Writes:
-        events, self._pending = self._pending, []
-        items = self._items(events)
-        if sum(len(item.data) for item in items) > MOST_IN_TRANSACTION:
-            for item in items:
-                item.save()
-            items = []
-        if not items:
-            items = self._items([], self._number + 1)
-        items[0].ended_at = self._number
-        return [put_of(item) for item in (*self._unsure, *items)]
+        self._unsure += self._taken()
+        if sum(len(item.data) for item in self._unsure) > MOST_IN_TRANSACTION:
+            self._store()
+        items = self._unsure or self._items([], self._number + 1)
+        items[-1].ended_at = self._number
+        return [put_of(item) for item in items]
 
-    def _items(self, events: Sequence[Event], number: int | None = None) -> list[EventBatch]:
-        if not events and number is None:
-            return []
-        first = events[0].number if events else number
+    def _taken(self) -> list[EventBatch]:
+        events, self._pending = self._pending, []
+        return self._items(events, events[0].number) if events else []
+
+    def _items(self, events: list[Event], number: int) -> list[EventBatch]:
         pieces = batches.packed(events)
+        client_id, self._client_id = self._client_id, None
         return [
             EventBatch(
                 *self._key,
-                first,
+                number,
                 place,
                 data=piece,
                 pieces=len(pieces) if len(pieces) > 1 else None,
                 fingerprint=self._fingerprint,
+                client_id=client_id,
                 expires_at=milliseconds(now()) // 1000 + KEPT_SECONDS,
             )
             for place, piece in enumerate(pieces)

@@ -40,5 +40,13 @@ def of_answer(number: int, answer: Answer) -> Iterator[Event]:
 
 
 def of_error(number: int, problem: dict[str, Any]) -> Event:
-    """The last event of a turn that ended with a problem; it comes after the one with this number."""
+    """The last event of a turn that is stored as one without messages; it comes after the one with this number."""
     return Event(number + 1, Name.ERROR, problem)
+
+
+def aside(number: int, problem: dict[str, Any]) -> Event:
+    """An error that no list has, told under the number of the event before it: who resumes after it misses nothing.
+
+    The turn may be stored all the same, or be run again.
+    """
+    return Event(number, Name.ERROR, problem)

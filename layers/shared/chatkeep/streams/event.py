@@ -21,6 +21,8 @@ class Name(StrEnum):
 
 LAST = (Name.DONE, Name.ERROR)
 """Nothing comes after one of these."""
+APART = 1_000_000
+"""Between the numbers of two lists of one turn, of which each has fewer events."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,16 @@ class Event:
     number: int
     name: Name
     data: dict[str, Any]
+
+
+def before_list(fence: int) -> int:
+    """The number before those of the list that the holder of a lease makes: no other holder's list has them.
+
+    Whoever resumes after an event of another list gets this one from its beginning.
+    """
+    return fence * APART
+
+
+def begins_list(number: int) -> bool:
+    """Whether it is the number of a list's first event."""
+    return number % APART == 1

@@ -1,16 +1,19 @@
 """Following a turn by its stored copy: from any process and any place of the list, while the turn runs and after it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from chatkeep import sessions
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.keys import LAST
+from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.streams import batches, ending, replaying
-from chatkeep.streams.event import Event
+from chatkeep.streams.event import APART, Event, begins_list
 from chatkeep.turns import queue
 
 
@@ -36,74 +39,103 @@ class Following:
     def look(self) -> Iterator[Event]:
         """The events that have come since the last look. Costs a Query, and a GetItem where there are none.
 
+        Of a turn that was tried again, what an attempt that died has told is left out once the next one has begun.
         Raises SessionNotFoundError, IdempotencyKeyReusedError, and TurnNotFoundError where there never was such a turn.
         """
         if self._begins:
             self._begin()
-        ended_at = None
-        came = False
-        for batch, events in self._stored():
-            for event in events:
-                came = True
-                if event.number > self.after:
-                    yield event
-            ended_at = batch.ended_at
+        ended_at, events = self._read()
+        yield from self._only_new(events)
         if ended_at is not None:
-            yield from self._end(int(ended_at))
-        elif not came:
+            yield from self._end(ended_at)
+        elif not events:
             yield from self._unless_running()
 
     def _begin(self) -> None:
         """Go to the batch in which the next event lies or would lie."""
         self._begins = False
         if self.after > 0:
-            last = f"{self.turn_id}#{self.after + 1:010}{LAST}"
+            last = f"{self.turn_id}#{self.after + 1:016}{LAST}"
             newest = EventBatch.among(
                 self.user_id, self.session_id, first=f"{self.turn_id}#", last=last, newest_first=True, limit=1
             )
             self._from = max((int(one.number) for one in newest), default=0)
 
-    def _stored(self) -> Iterator[tuple[EventBatch, list[Event]]]:
-        first, last = f"{self.turn_id}#{self._from:010}", f"{self.turn_id}#{LAST}"
-        items = EventBatch.among(self.user_id, self.session_id, first=first, last=last)
-        for pieces in batches.read(items):
+    def _read(self) -> tuple[int | None, list[Event]]:
+        """The number of the list's last event, if it has ended, and the events since the last look."""
+        found: list[Event] = []
+        ended_at = None
+        for number, pieces in self._batches():
+            if found and found[0].number // APART != number // APART:
+                found = []
+            events = list(batches.unpacked(number, (one.data for one in pieces)))
+            found += events
+            self._has_copy, self._from = True, number + len(events)
+            ended_at = pieces[-1].ended_at
+        return None if ended_at is None else int(ended_at), found
+
+    def _batches(self) -> Iterator[tuple[int, list[EventBatch]]]:
+        """Batches that follow one another, up to the first that is missing as yet."""
+        first, last = f"{self.turn_id}#{self._from:016}", f"{self.turn_id}#{LAST}"
+        for pieces in batches.read(EventBatch.among(self.user_id, self.session_id, first=first, last=last)):
+            number = int(pieces[0].number)
+            if number != self._from and not begins_list(number):
+                return
             if self.claim:
                 self.claim.check(pieces[0].fingerprint)
-            self._has_copy = True
-            number = int(pieces[0].number)
-            events = list(batches.unpacked(number, (one.data for one in pieces)))
-            self._from = number + max(1, len(events))
-            yield pieces[0], events
+            yield number, pieces
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
-        if queue.pending(session, self.turn_id):
+        if self._is_pending(session):
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
-        ended_at = None
-        for batch, events in self._stored():
-            yield from (event for event in events if event.number > self.after)
-            ended_at = batch.ended_at
+        ended_at, events = self._read()
+        yield from self._only_new(events)
         if ended_at is not None:
-            yield from self._end(int(ended_at))
+            yield from self._end(ended_at)
+        elif not events:  # else it may run again: the next look will tell
+            yield from self._unlisted(session, record)
+
+    def _is_pending(self, session: Session) -> bool:
+        """Whether the turn runs or waits."""
+        if queue.pending(session, self.turn_id):
+            return True
+        return BackgroundTurn.find(self.user_id, self.session_id, self.turn_id) is not None
+
+    def _unlisted(self, session: Session, record: Turn | None) -> Iterator[Event]:
+        """The events of a turn that has ended without ending its list."""
+        if record is not None and record.message_ids:
+            yield from self._last(replaying.whole(session, record))
         elif record is not None:
-            yield from self._only_new(replaying.whole(session, record))
-        elif self._has_copy:
-            yield from self._only_new([ending.of_error(max(self._from - 1, self.after), TurnLostError().as_problem())])
+            yield self._error(replaying.problem(record))
+        elif self._has_copy or self.after or self.claim:  # somebody has seen it run
+            yield self._error(TurnLostError().as_problem())
         else:
             raise TurnNotFoundError
 
     def _end(self, number: int) -> Iterator[Event]:
         """The events that are made of the turn's record."""
+        session = sessions.header(self.user_id, self.session_id)  # of one that is being purged, there is nothing to see
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
-        yield from self._only_new(replaying.last(self.user_id, self.session_id, record, number))
+        if record.may_run_again and self._is_pending(session):
+            return  # another attempt runs, whose list comes after this one
+        yield from self._last(replaying.last(self.user_id, self.session_id, record, number))
 
-    def _only_new(self, events: Iterator[Event] | list[Event]) -> Iterator[Event]:
+    def _error(self, problem: dict[str, Any]) -> Event:
         self.is_over = True
-        yield from (event for event in events if event.number > self.after)
+        return ending.aside(max(self._from - 1, self.after), problem)
+
+    def _last(self, events: Iterable[Event]) -> Iterator[Event]:
+        last = list(events)
+        self.is_over = True
+        return self._only_new(last)
+
+    def _only_new(self, events: Iterable[Event]) -> Iterator[Event]:
+        return (event for event in events if event.number > self.after)
 
     def _record(self) -> Turn | None:
         found = Turn.find(self.user_id, self.session_id, self.turn_id)

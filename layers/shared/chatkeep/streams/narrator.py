@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from chatkeep.errors import ChatkeepError
+from chatkeep.errors import ChatkeepError, TurnRolledBackError
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.streams import ending
@@ -74,12 +74,15 @@ class Narrator:
 
     def fail(self, error: ChatkeepError) -> None:
         """Tell of a turn that ended with a problem."""
-        self._pass_on(ending.of_error(self.number, error.as_problem()))
+        is_stored = isinstance(error, TurnRolledBackError)
+        tell = ending.of_error if is_stored else ending.aside
+        self._pass_on(tell(self.number, error.as_problem()))
 
     def _open(self, opened: events.Opened) -> None:
         self._names = opened.names
         self._known |= {one.id for one in opened.messages}
-        question = opened.asked or record.opened(self._session, self.turn_id, opened.messages, opened.started)[-1]
+        first = record.opened(self._session, self.turn_id, opened.messages, opened.started)
+        question = opened.question or first[-1]
         self._tell(Name.TURN, ending.opening(self.turn_id, self._session.shown_id, question))
 
     def _finish_step(self, new: list[BaseMessage]) -> None:
@@ -92,7 +95,7 @@ class Narrator:
                 for call in record.calls(message):
                     self._tell(Name.TOOL_CALL, ending.tool_call(name, call))
             elif isinstance(message, ToolMessage):
-                result = ending.tool_result(message.tool_call_id, valid(message.text), message.status)
+                result = ending.tool_result(valid(str(message.tool_call_id)), valid(message.text), message.status)
                 self._tell(Name.TOOL_RESULT, result)
 
     def _catch_up(self, name: str, content: str) -> None:

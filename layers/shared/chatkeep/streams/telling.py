@@ -4,18 +4,15 @@ from collections.abc import Sequence
 
 from chatkeep.errors import ChatkeepError
 from chatkeep.idempotency import Claim
-from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session
+from chatkeep.streams import replaying
 from chatkeep.streams.copy import Copy
-from chatkeep.streams.event import Event
+from chatkeep.streams.event import Event, before_list
 from chatkeep.streams.narrator import Narrator, Tell
 from chatkeep.turns import events
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.overflow import Writes
-
-APART = 1_000_000
-"""Between the numbers of two attempts at one turn: what the first has told but not stored is less."""
 
 
 def nobody(_: Event) -> None:
@@ -23,14 +20,15 @@ def nobody(_: Event) -> None:
 
 
 class Telling:
-    """`hear` and `closing` are what an engine's Request takes; `claim` is that request's.
+    """`hear` and `closing` are what an engine's Request takes; `claim` and `client_id` are that request's.
 
     A copy is kept for whoever `may_resume`.
     """
 
-    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool) -> None:
+    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool, client_id: str | None = None) -> None:
         self._tell = tell
         self._claim = claim
+        self._client_id = client_id
         self._may_resume = may_resume
         self._narrator: Narrator | None = None
         self._copy: Copy | None = None
@@ -59,38 +57,36 @@ class Telling:
         return self._copy.close() if self._copy else []
 
     def finish(self, answer: Answer) -> None:
-        """Tell of a turn that this request has stored."""
-        if self._narrator is not None:
+        """Tell of a turn that this request has stored. Reads its messages where the storage's own answer was lost."""
+        if self._narrator is None:
+            return
+        if answer.said:
             self._narrator.finish(answer)
+        else:
+            turn = answer.turn
+            for event in replaying.last(turn.user_id, turn.session_id, turn, self._narrator.number):
+                self._tell(event)
 
     def fail(self, error: ChatkeepError) -> None:
         """Tell of a turn that ended with a problem."""
         if self._copy is not None:
-            self._copy.close()
+            self._copy.stop()
         if self._narrator is not None:
             self._narrator.fail(error)
 
     def _lease(self, session: Session) -> None:
         if self._narrator is None:
-            turn_id = session.lease_turn_id
+            # Only a turn that was asked for with a key may have been tried before under the same id.
+            before = before_list(int(session.lease_fence)) if self._claim else 0
             if self._may_resume:
                 fingerprint = self._claim.fingerprint if self._claim else None
-                self._copy = Copy(session.user_id, session.session_id, turn_id, fingerprint)
-            self._narrator = Narrator(session, self._pass_on, self._told_before(session))
+                turn = (session.user_id, session.session_id, str(session.lease_turn_id))
+                self._copy = Copy(*turn, number=before, fingerprint=fingerprint, client_id=self._client_id)
+            self._narrator = Narrator(session, self._pass_on, before)
         if self._copy is not None:
             self._copy.lease_ends(int(session.lease_expires_at))
 
     def _pass_on(self, event: Event) -> None:
-        if self._copy is not None and self._narrator is not None and not self._copy.is_closed:
+        if self._copy is not None:
             self._copy.add(event)
         self._tell(event)
-
-    def _told_before(self, session: Session) -> int:
-        """The number after which the events of this attempt begin: an earlier one may have told some."""
-        if self._claim is None or self._copy is None:  # the turn's id is its own
-            return 0
-        prefix = f"{session.lease_turn_id}#"
-        stored = EventBatch.among(
-            session.user_id, session.session_id, first=prefix, last=f"{prefix}~", newest_first=True, limit=1
-        )
-        return max(((int(one.number) // APART + 1) * APART for one in stored), default=0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chatkeep import messages
 from chatkeep.dynamodb.transaction import Reading
-from chatkeep.errors import SessionNotFoundError, TurnRolledBackError
+from chatkeep.errors import SessionNotFoundError, TurnCancelledError, TurnRolledBackError
 from chatkeep.idempotency import Claim
 from chatkeep.messages import branches
 from chatkeep.models.message import Message
@@ -15,7 +15,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 @dataclass(frozen=True)
 class Answer:
     """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
-    has answered that it is stored.
+    has answered that it is stored. `last_attempt` is a record of that alone where attempts before it have failed.
 
     `said` are all messages of models in their order, the answer being the last; of a stored turn they are not read.
     """
@@ -26,10 +26,29 @@ class Answer:
     said: tuple[Message, ...] = ()
     checkpoint_bytes: int | None = None
     repeated: bool = False
+    last_attempt: Turn | None = None
+
+    @property
+    def used(self) -> Turn:
+        """A record of what was used for this answer, without the attempts before, each of which was told by itself."""
+        return self.last_attempt or self.turn
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A claimed turn that is to be run: its session, and the record of the attempts that failed, at one moment."""
+
+    session: Session
+    failed: Turn | None
 
 
 def stored(user_id: str, session_id: str, turn: Turn, *, repeated: bool) -> Answer:
-    """The answer of a recorded turn. Raises TurnRolledBackError, MessageNotFoundError, BrokenThreadError."""
+    """The answer of a recorded turn that may not be run again.
+
+    Raises TurnRolledBackError, TurnCancelledError, MessageNotFoundError, BrokenThreadError.
+    """
+    if turn.status == TurnStatus.CANCELLED and not turn.message_ids:
+        raise TurnCancelledError(turn.turn_id)
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
     question, answer = (messages.get(user_id, session_id, one) for one in turn.message_ids)
@@ -45,8 +64,8 @@ def recorded(session: Session, claim: Claim | None) -> Turn | None:
     return found
 
 
-def look_up(user_id: str, session_id: str, claim: Claim) -> Turn | Session:
-    """The record of the claimed turn, else the session's header at the same moment.
+def look_up(user_id: str, session_id: str, claim: Claim) -> Turn | Unanswered:
+    """The record of the claimed turn, or what is known of one that is to be run, for the first time or again.
 
     Raises IdempotencyKeyReusedError, SessionNotFoundError.
     """
@@ -62,6 +81,6 @@ def look_up(user_id: str, session_id: str, claim: Claim) -> Turn | Session:
     try:
         found = turns.get()
     except Turn.DoesNotExist:
-        return header
+        return Unanswered(header, None)
     claim.check(found.fingerprint)
-    return found
+    return Unanswered(header, found) if found.may_run_again else found

@@ -4,13 +4,21 @@ import time
 from dataclasses import dataclass, field, replace
 
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
+from chatkeep.idempotency import Claim
 from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.turns import record
+from chatkeep.turns import answers, record, repetition
 from chatkeep.turns.answers import Answer
-from chatkeep.turns.commit import Closing, NoCheckpoint, RollBackRequestedError, commit, no_more
+from chatkeep.turns.commit import (
+    Closing,
+    NoCheckpoint,
+    RollBackRequestedError,
+    TurnRecordedError,
+    commit,
+    no_more,
+)
 from chatkeep.turns.graph_run import GraphRun
 from chatkeep.turns.model_calls import ModelCall
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
@@ -18,15 +26,18 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 
 @dataclass
 class Attempt:
-    """`fingerprint` is that of the request's claim; `rolled_back` says whether this attempt was. `branches` are the
-    session's before an answer is made again.
+    """`fingerprint` is that of the request's claim, `failed` the record of the attempts before this one; `rolled_back`
+    says whether this attempt was. `branches` are the session's before an answer is made again.
 
-    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all. `client_id` is
+    the client's id of the question.
     """
 
     run: GraphRun
     fingerprint: str | None
+    failed: Turn | None = None
     closing: Closing = no_more
+    client_id: str | None = None
     rolled_back: bool = False
     branches: Branches = field(default_factory=Branches)
 
@@ -42,17 +53,21 @@ class Attempt:
         record the models' usage unless the turn is recorded."""
         if self.run.again:  # others may have branched since it was found
             self.branches = self.run.again.check(self.session)
-        try:
-            return self._store(self.run.run())
-        except RollBackRequestedError:
-            return self._roll_back()
+        outcome = self.run.run()
+        while True:
+            try:
+                return self._store(outcome)
+            except RollBackRequestedError:
+                outcome = RolledBack()
+            except TurnRecordedError:
+                self.look_again()
 
     def used(self) -> list[ModelCall]:
         """The calls so far, with their prices."""
         return [replace(one, cost=self.run.tools.price(one)) for one in self.run.recorder.so_far()]
 
     def record(self, status: TurnStatus, turn_id: str | None = None) -> Turn:
-        """A record of the usage so far, under the turn's own id or another."""
+        """A record of this attempt and its usage so far, under the turn's own id or another."""
         turn_id = turn_id or str(self.session.lease_turn_id)
         turn = record.turn(self.session, turn_id, status, self.used(), self.run.started)
         turn.fingerprint = self.fingerprint
@@ -82,23 +97,27 @@ class Attempt:
         if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         question, answer = asked or messages[len(opening) - 1], messages[-1]
+        question.client_id = question.client_id or self.client_id
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]
         answer.first_token_ms = self.run.first_token_ms()
-        record.complete(answer, turn, self.run.recorder.answering_model() or self.session.model_name)
+        whole = repetition.of_attempts(self.failed, turn)
+        record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
-        return Answer(turn, question, answer, said, self._commit(turn, messages, addition))
+        size = self._commit(turn, messages, addition)
+        return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn)
 
     def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
-        staged, branched = addition.staged, self._branched(messages)
-        more, writes = self.closing(messages), staged.writes()
+        staged, branches = addition.staged, self._branched(messages)
+        more = self.closing(messages)
+        writes = staged.writes()
         try:
-            commit(self.session, turn, messages, writes, more, branched)
+            commit(self.session, turn, messages, writes, self.failed, branches, more)
         except ConcurrentWriteError:  # another writer of the thread has taken the keys that this one claims
             writes = staged.writes(fresh=True)
-            commit(self.session, turn, messages, writes, more, branched)
+            commit(self.session, turn, messages, writes, self.failed, branches, more)
         staged.committed(writes)
         return int(writes.size)
 
@@ -112,9 +131,19 @@ class Attempt:
         made.mark([again.question, *messages])
         return made
 
+    def look_again(self, claim: Claim | None = None) -> None:
+        """Go on from the attempts that have failed by now.
+
+        Raises TurnRecordedError where the turn is stored, IdempotencyKeyReusedError where another one is.
+        """
+        found = answers.recorded(self.session, claim)
+        if found is not None and not found.may_run_again:
+            raise TurnRecordedError
+        self.failed = found
+
     def _roll_back(self) -> Answer:
         self.rolled_back = True
         turn = self.record(TurnStatus.ROLLED_BACK)
-        commit(self.session, turn, [], NoCheckpoint(), self.closing([]))
+        commit(self.session, turn, [], NoCheckpoint(), self.failed, more=self.closing([]))
         self.run.tools.meter(turn)
         raise TurnRolledBackError(turn.turn_id)

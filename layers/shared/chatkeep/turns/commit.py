@@ -15,7 +15,7 @@ from chatkeep.models.session import Session, Status
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.retrying import attempts
 from chatkeep.sessions.activity import touch, unmoved
-from chatkeep.turns import lease, overflow, slots
+from chatkeep.turns import lease, overflow, repetition, slots
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.overflow import Writes
 from chatkeep.usage import counters
@@ -44,7 +44,8 @@ class NoCheckpoint:
 
 
 class TurnRecordedError(Exception):
-    """The turn is stored already, by a repetition of its request or by an attempt whose answer was lost."""
+    """The turn has another record than the one that was read: it is stored already, by a repetition of its request or
+    by an attempt whose answer was lost, or another attempt has failed."""
 
 
 class RollBackRequestedError(Exception):
@@ -69,22 +70,25 @@ def commit(
     turn: Turn,
     messages: list[Message],
     checkpoint: CheckpointWrites,
-    more: Sequence[dict[str, Any]] = (),
+    failed: Turn | None = None,
     branches: Branches | None = None,
+    more: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Store the turn and `more`, end the lease that `session` was acquired with and give back its slot.
 
-    `branches` are those of the session with this turn, where it is one that begins a branch.
+    The record of its attempts that `failed` is replaced by one that adds `turn`, this attempt's, to it. `branches` are
+    those of the session with this turn, where it is one that begins a branch.
+
     Raises LeaseLostError, SessionDeletedError or SessionNotFoundError where the session is no longer this turn's,
     TurnRecordedError, RollBackRequestedError, ConcurrentWriteError, TurnTooLargeError; then nothing is stored.
     """
     with overflow.limits_named():
-        last = [*checkpoint.heads, *more, *([put_of(branches.item(session))] if branches else [])]
-        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], last)
+        heads = [*checkpoint.heads, *([put_of(branches.item(session))] if branches else []), *more]
+        writes = _ahead(session, [*checkpoint.payload, *_items(messages)], heads)
         at = after(max([session.updated_at, *(one.created_at for one in messages)]), now())
         for _ in attempts(ATTEMPTS):
             try:
-                return _store(session, at, turn, messages, [*writes, *last], has_branched=branches is not None)
+                return _store(session, at, turn, messages, [*writes, *heads], failed, has_branched=branches is not None)
             except _MovedError:
                 session = _still_ours(session, turn)
     raise LeaseLostError(f"session {session.session_id} kept changing while turn {turn.turn_id} was stored")
@@ -100,7 +104,14 @@ def _ahead(session: Session, writes: Writes, heads: Sequence[dict[str, Any]]) ->
 
 
 def _store(
-    session: Session, at: str, turn: Turn, messages: list[Message], writes: Writes, *, has_branched: bool
+    session: Session,
+    at: str,
+    turn: Turn,
+    messages: list[Message],
+    writes: Writes,
+    failed: Turn | None,
+    *,
+    has_branched: bool,
 ) -> None:
     moves, not_later = touch(session, at)
     # The place in the list is made of the pin, the state and the last change, which move while the turn runs.
@@ -108,7 +119,8 @@ def _store(
     if messages:
         condition &= lease.not_rolled_back()
     with Transaction() as transaction:
-        transaction.put(turn, condition=Turn.sk.does_not_exist(), otherwise=TurnRecordedError())
+        whole, unrecorded = repetition.of_attempts(failed, turn), repetition.as_before(failed)
+        transaction.put(whole, condition=unrecorded, otherwise=TurnRecordedError())
         transaction.change(
             session,
             *moves,
@@ -122,7 +134,7 @@ def _store(
         for write in writes:
             transaction.add(write, otherwise=ConcurrentWriteError("the thread was written to by somebody else"))
         counters.add_to_totals(transaction, session.user_id, turn, slots.giving_back(lease.holder(session)))
-        counters.add_to_day(transaction, session.user_id, turn, now())
+        counters.add_to_day(transaction, session.user_id, turn, now(), is_new=failed is None)
 
 
 def _items(messages: list[Message]) -> Writes:

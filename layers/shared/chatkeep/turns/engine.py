@@ -12,7 +12,7 @@ from chatkeep.models.session import Session
 from chatkeep.telemetry import logger
 from chatkeep.turns import admission, answers, billing, events, lease, overflow, regeneration, slots, turn_log
 from chatkeep.turns.admission import Strategy
-from chatkeep.turns.answers import Answer
+from chatkeep.turns.answers import Answer, Unanswered
 from chatkeep.turns.attempt import Attempt
 from chatkeep.turns.commit import Closing, TurnRecordedError, no_more
 from chatkeep.turns.events import Listener
@@ -28,9 +28,10 @@ class Request:
 
     `regenerate` is the id of an answer to make again; then the content is that of the question which it answers.
     `listen` is told the events of the turn while it runs; a repetition that gets a stored answer has none. `closing`
-    gives the last writes of whoever listens. A turn that `is_followed` has a short lease, which is renewed, and its end
-    is recorded however it ends. Where another request runs the same turn, this one waits for its end, or raises
-    TurnInProgressError with the turn's own id if it `joins`.
+    gives the last writes of whoever listens. A turn that `is_followed`, or that others may ask for later, has a short
+    lease, which is renewed, and is recorded where it fails, even if nothing was used. Where another request runs the
+    same turn, this one waits for its end, or raises TurnInProgressError with the turn's own id if it `joins`.
+    `client_id` is the id that the client gave its message.
     """
 
     user_id: str
@@ -41,10 +42,11 @@ class Request:
     deadline: Deadline
     arrived: float = field(default_factory=time.monotonic)
     listen: Listener = events.nobody
-    regenerate: str | None = None
     closing: Closing = no_more
     is_followed: bool = False
     joins: bool = False
+    regenerate: str | None = None
+    client_id: str | None = None
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -95,18 +97,19 @@ def _sender(request: Request, turn_id: str) -> Sender:
 
 
 def _attempt(
-    request: Request, tools: Tools, session: Session, again: Again | None, seen: Session | None = None
+    request: Request, tools: Tools, session: Session, again: Again | None, seen: Unanswered | None = None
 ) -> Answer:
     """Run the turn that `session`'s lease was acquired for.
 
-    A claimed one had no record when the session was `seen`; it may have got one if others held the lease since.
+    A claimed one was `seen` without an answer; it may have got one if others held the lease since.
     """
     run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed, again)
-    attempt = Attempt(run, request.claim.fingerprint if request.claim else None, request.closing)
+    fingerprint = request.claim.fingerprint if request.claim else None
+    attempt = Attempt(run, fingerprint, seen.failed if seen else None, request.closing, request.client_id)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
-            if seen and _others_ran(seen, session) and answers.recorded(session, request.claim):
-                raise TurnRecordedError
+            if seen and _others_ran(seen.session, session):
+                attempt.look_again(request.claim)
             overflow.clear(session)
             return tell(attempt.make())
         except Exception as error:
@@ -122,8 +125,10 @@ def _others_ran(seen: Session, session: Session) -> bool:
 
 
 def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> Answer:
-    """The answer of the turn where it is recorded in spite of `error`, else raise it; bill usage without a record."""
+    """The answer of the turn where it is recorded in spite of `error`, else raise it; record what was used."""
     session = attempt.session
+    if billing.end(attempt, error, even_if_unused=request.is_followed):
+        raise error
     # Where the lease was still there, nothing is stored and nothing will be; else this very turn may be, and only the
     # answer of the storage lost.
     ended_here = _release_if_possible(session)
@@ -137,21 +142,22 @@ def _answer_or_raise(request: Request, attempt: Attempt, error: Exception) -> An
         billing.settle(attempt)
         raise
     its_own = recorded is not None and recorded.fence == session.lease_fence
-    if not its_own:  # else the usage is in the record
-        billing.settle(attempt)
-    if recorded is None:
+    if recorded is None or recorded.may_run_again:
+        billing.settle(attempt, is_recorded=its_own)
         raise error
+    if not its_own:  # else the usage is in the record, and told with the answer
+        billing.settle(attempt)
     return answers.stored(request.user_id, request.session_id, recorded, repeated=not its_own)
 
 
-def _look_up(request: Request, claim: Claim) -> Answer | Session:
-    """The stored answer to the claim, else the session's header at the same moment.
+def _look_up(request: Request, claim: Claim) -> Answer | Unanswered:
+    """The stored answer to the claim, else what is known of the turn that is to be run.
 
     Raises IdempotencyKeyReusedError, SessionNotFoundError, TurnRolledBackError.
     """
     user_id, session_id = request.user_id, request.session_id
     found = answers.look_up(user_id, session_id, claim)
-    if isinstance(found, Session):
+    if isinstance(found, Unanswered):
         return found
     return turn_log.of_repetition(
         user_id, session_id, found, lambda: answers.stored(user_id, session_id, found, repeated=True)

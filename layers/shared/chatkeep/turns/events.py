@@ -31,13 +31,13 @@ class Opened:
     """The turn's first messages, told once: an answer to each tool call that was left open, then the question.
 
     `names` has the ids under which the messages of the turn are stored, `started` the time that these first ones have.
-    Where the turn answers a question again, they are stored already, and `asked` is the question's message.
+    `question` is the stored one where it is answered again.
     """
 
     messages: list[BaseMessage]
     names: Names
     started: datetime
-    asked: Message | None = None
+    question: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ class ModelCall:
 
 
 Pricing = Callable[[ModelCall], int | None]
+Entry = dict[str, Any]
+"""A call as a record has it, or several of them added up: `calls` of them."""
+Counted = tuple[ModelCall, int]
+"""The sum of so many calls."""
 
 
 def is_known(model_name: str) -> bool:
@@ -69,18 +73,38 @@ def as_entries(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:
     """
     if len(calls) <= MOST_ENTRIES:
         return [call.as_json() for call in calls]
+    return _added_up([(call, 1) for call in calls])
+
+
+def joined(before: Sequence[Entry], more: Sequence[Entry]) -> list[Entry]:
+    """The entries of both lists as one record has them, added up as those of `as_entries` where they are too many."""
+    entries = [*before, *more]
+    if len(entries) <= MOST_ENTRIES:
+        return entries
+    return _added_up([(_read(one), int(one.get("calls", 1))) for one in entries])
+
+
+def _read(entry: Entry) -> ModelCall:
+    known = {name: value for name, value in entry.items() if name in ModelCall.__dataclass_fields__}
+    return ModelCall(**{"asked": entry["model_name"], **known})
+
+
+def _added_up(calls: Iterable[Counted]) -> list[Entry]:
     groups = _grouped(calls, lambda call: call)
     if len(groups) > MOST_ENTRIES:
         nameless = f"{UNKNOWN}:{UNKNOWN}"
         groups = _grouped(calls, lambda call: replace(call, model_name=nameless, asked=nameless))
-    return [{**_sum(group).as_json(), "calls": len(group)} for group in groups]
+    return [
+        {**_sum([call for call, _ in group]).as_json(), "calls": sum(number for _, number in group)} for group in groups
+    ]
 
 
-def _grouped(calls: Iterable[ModelCall], shown: Callable[[ModelCall], ModelCall]) -> list[list[ModelCall]]:
-    groups: dict[tuple[object, ...], list[ModelCall]] = {}
-    for call in map(shown, calls):
-        alike = (call.kind, call.model_name, call.asked, call.estimated, call.cost is None)
-        groups.setdefault(alike, []).append(call)
+def _grouped(calls: Iterable[Counted], shown: Callable[[ModelCall], ModelCall]) -> list[list[Counted]]:
+    groups: dict[tuple[object, ...], list[Counted]] = {}
+    for call, number in calls:
+        one = shown(call)
+        alike = (one.kind, one.model_name, one.asked, one.estimated, one.cost is None)
+        groups.setdefault(alike, []).append((one, number))
     return list(groups.values())
 
 

@@ -11,7 +11,7 @@ ROOM = 50
 class Names:
     """The stored ids of messages by their ids in the thread; those of the turn's opening are the same in both.
 
-    The others come after these, and after the id `latest`.
+    All others come after `latest`, the transcript's last id before the turn.
     """
 
     def __init__(self, opening: Iterable[str], latest: str | None = None) -> None:

@@ -43,8 +43,7 @@ def turn(session: Session, turn_id: str, status: TurnStatus, used: Sequence[Mode
 def opened(session: Session, turn_id: str, first: Sequence[BaseMessage], started: datetime) -> list[Message]:
     """The messages with which a turn opens, the question being the last."""
     made = [_message(session, turn_id, str(one.id), one, stamp(started)) for one in first]
-    _follow(session.last_message_id, made)
-    return made
+    return _linked(made, session.last_message_id)
 
 
 def messages(
@@ -52,31 +51,30 @@ def messages(
 ) -> list[Message]:
     """The turn's messages in order: those of its opening, then the other `new` ones; the usage comes later.
 
-    Where the turn answers the question `asked` again, its opening is stored already and not among them.
+    Where the turn answers the question `asked` again, the opening is stored already and is not among them.
     """
-    first, created_at = progress.opening, turn.created_at
-    made = []
-    for name, one in _named(session, progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)]):
+    first = progress.opening
+    made = [] if asked else opened(session, turn.turn_id, first, datetime.fromisoformat(turn.created_at))
+    latest = made[-1].message_id if made else session.last_message_id
+    created_at = turn.created_at
+    for name, one in _named(progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)], latest):
         created_at = max(created_at, stamp(now()))  # the time of day may be set back
         made.append(_message(session, turn.turn_id, name, one, created_at))
-    opening = [] if asked else opened(session, turn.turn_id, first, datetime.fromisoformat(turn.created_at))
-    _follow(asked.message_id if asked else opening[-1].message_id, made)
-    return [*opening, *made]
+    return _linked(made, asked.message_id if asked else session.last_message_id)
 
 
-def _follow(parent_id: str | None, messages: Sequence[Message]) -> None:
-    """Have each message follow the one before it, and the first of them this parent."""
-    for message in messages:
+def _linked(made: list[Message], parent_id: str | None) -> list[Message]:
+    for message in made:
         message.parent_id, parent_id = parent_id, message.message_id
+    return made
 
 
-def _named(session: Session, progress: Progress, new: list[BaseMessage]) -> list[tuple[str, BaseMessage]]:
+def _named(progress: Progress, new: list[BaseMessage], last: str | None) -> list[tuple[str, BaseMessage]]:
     """The messages beside the opening with their stored ids, in the order of these."""
-    known = {one.id for one in progress.opening}
+    opened = {one.id for one in progress.opening}
     named: list[tuple[str, BaseMessage]] = []
-    last = max(str(progress.opening[-1].id), session.last_message_id or "")
     for one in new:
-        if one.id not in known:
+        if one.id not in opened:
             last = (progress.names and progress.names.of(one.id)) or ids.after(last)
             named.append((last, one))
     return sorted(named, key=itemgetter(0))

@@ -44,7 +44,7 @@ def of(attempt: Attempt, arrived: float) -> Iterator[Callable[[Answer], Answer]]
 
         def tell(answer: Answer) -> Answer:
             how = {"checkpoint_bytes": answer.checkpoint_bytes, "repeated": answer.repeated}
-            _tell(span, {**about, **_stored(answer.turn, answer.message), **how, **_waits(attempt, arrived)})
+            _tell(span, {**about, **_stored(answer.used, answer.message), **how, **_waits(attempt, arrived)})
             return answer
 
         try:
@@ -67,6 +67,11 @@ def of_repetition(user_id: str, session_id: str, turn: Turn, read: Callable[[], 
         raise
     _tell(tracing.NOTHING, {**about, **_stored(turn, answer.message)})
     return answer
+
+
+def of_record(user_id: str, session_id: str, turn: Turn) -> None:
+    """Tell of a turn that nobody runs: its record is all that there is."""
+    _tell(tracing.NOTHING, {**_whose(user_id, session_id, turn.turn_id), **_stored(turn)})
 
 
 def _whose(user_id: str, session_id: str, turn_id: str) -> dict[str, Any]:

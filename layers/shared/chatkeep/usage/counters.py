@@ -35,10 +35,13 @@ def add_to_totals(transaction: Transaction, user_id: str, turn: Turn, *besides: 
     )
 
 
-def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: datetime) -> None:
-    """Add the turn to the user's day of `instant`, which remains when the session is gone."""
+def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: datetime, *, is_new: bool = True) -> None:
+    """Add the turn to the user's day of `instant`, which remains when the session is gone.
+
+    One that is not new is a further attempt at a turn that a day has counted already.
+    """
     additions: list[Action] = [
-        Day.turns.add(1),
+        Day.turns.add(int(is_new)),
         Day.messages.add(turn.messages),
         Day.input_tokens.add(turn.input_tokens),
         Day.output_tokens.add(turn.output_tokens),

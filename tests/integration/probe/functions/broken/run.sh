@@ -1,0 +1,3 @@
+#!/bin/sh
+# Ends before it serves anything.
+exit 3

@@ -1,0 +1,1 @@
+../../../../../functions/stream/run.sh
