@@ -99,7 +99,8 @@ def test_the_routes_leave_every_kind_of_the_sessions_table(dynamodb: Any) -> Non
     api.post("/sessions", json={"metadata": {"a": "x" * 300}}, headers={"Idempotency-Key": "k"})
     api.put("/preferences", json={"default_temperature": 0.5})
     for content in ("one two", LONG):
-        assert api.post(f"{session}/messages", json={"content": content}).status == 200
+        answer = api.post(f"{session}/messages", json={"content": content}).json["message"]
+    assert api.post(f"{session}/messages", json={"regenerate": answer["message_id"]}).status == 200
     for content in ("one", "two"):
         assert api.post(f"{session}/messages", json={"content": content, "background": True}).status == 202
         if content == "one":
