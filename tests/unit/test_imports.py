@@ -75,6 +75,9 @@ WITH_AGENTS = (
     "chatkeep.turns",
 )
 LIGHT = (
+    "chatkeep.streams.batches",
+    "chatkeep.streams.event",
+    "chatkeep.streams.running_question",
     "chatkeep.turns.admission",
     "chatkeep.turns.backlog",
     "chatkeep.turns.lease",
@@ -82,7 +85,7 @@ LIGHT = (
     "chatkeep.turns.repair",
     "chatkeep.turns.slots",
 )
-"""The exceptions: modules for functions that cancel turns or repair after them, and run none."""
+"""The exceptions: modules for functions that look at turns, cancel them or repair after them, and run none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",

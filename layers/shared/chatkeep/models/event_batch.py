@@ -9,10 +9,10 @@ from chatkeep.models.table import IN_SESSION, SessionsTable
 class EventBatch(SessionsTable):
     """`number` is that of its first event. A batch that is too large for one item lies in as many as `pieces` says.
 
-    `ended_at` is on the list's last batch alone, which is stored together with the turn's record: the number of the
+    `ended_at` is on the list's last piece alone, which is stored together with the turn's record: the number of the
     last event, after which come those that are made of the record. `fingerprint` is that of the claim which the turn
-    was asked for with, `client_id` the client's id of the question. `expires_at` is the table's time to live, in
-    seconds since the epoch.
+    was asked for with, and `client_id`, on the first batch alone, the client's id of the question. `expires_at` is the
+    table's time to live, in seconds since the epoch.
     """
 
     KEY = Key(IN_SESSION, "EVENTS#{turn_id}#{number:016}#{piece:03}")
