@@ -146,6 +146,7 @@ def test_a_cancel_at_any_moment_before_a_turn_ends_stops_it_or_is_refused(
 
 
 @pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # a dead process's threads die too
 def test_a_worker_that_dies_at_any_request_of_a_turn_that_speaks_runs_it_once_or_loses_it(
     dynamodb: Any, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +163,7 @@ def test_a_worker_that_dies_at_any_request_of_a_turn_that_speaks_runs_it_once_or
         turn = ended(dynamodb, api, session_id, turn_id).turns[turn_id]
         outcomes.add((turn["status"], json.loads(turn["error"])["code"] if "error" in turn else None))
         told = [int(one.number) for one in EventBatch.among(user_id, session_id)]
-        assert max(told) < APART  # no second attempt comes after an event of the first
+        assert len({number // APART for number in told}) == 1  # no attempt comes after one that was heard
         if not met.hit:
             break
     assert at > 10
