@@ -1,6 +1,7 @@
 """Random stories of one session, compared step by step with a small model of the possible states."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,19 @@ class Stories(RuleBasedStateMachine):
     @rule(content=CONTENTS, key=KEYS, fault=st.sampled_from(DEATHS), at=st.integers(0, 6), fails=st.booleans())
     def say_and_die(self, content: str, key: str | None, fault: Fault, at: int, fails: bool) -> None:
         self.story.say_amid(fault, at, content, key, fails=fails)
+
+    @precondition(lambda self: self.story.answers)
+    @rule(number=st.integers(0, 3))
+    def redo(self, number: int) -> None:
+        self.story.redo(self._answer(number))
+
+    @precondition(lambda self: self.story.answers)
+    @rule(number=st.integers(0, 3), fault=st.sampled_from(DEATHS), at=st.integers(0, 14))
+    def redo_and_die(self, number: int, fault: Fault, at: int) -> None:
+        self.story.redo_amid(fault, at, self._answer(number))
+
+    def _answer(self, number: int) -> dict[str, Any]:
+        return self.story.answers[-1 - number % len(self.story.answers)]
 
     @rule()
     def wait(self) -> None:

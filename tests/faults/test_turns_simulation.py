@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from chatkeep.messages import parts
 from chatkeep.turns import overflow
 from tests.cases import cases, one_in
 from tests.chat import deployment
+from tests.client import Response
 from tests.faults.injector import FOR_GOOD, OF_BATCHES, Fault
 from tests.faults.story import Impatient, Story
 
@@ -35,6 +37,18 @@ class Scenario:
     fails_first: bool = False
     """Whether that one fails."""
     fails: bool = False
+    is_again: bool = False
+    """Instead of the content, an answer is sent to be made again, after which another question was answered."""
+
+    def send(self, story: Story, answer: dict[str, Any]) -> Response:
+        """Make the request; `answer` is the first that the session has got."""
+        return story.redo(answer, self.key) if self.is_again else story.say(self.content, self.key)
+
+    def send_amid(self, story: Story, answer: dict[str, Any], fault: Fault, at: int) -> bool:
+        """The same amid a fault. Returns whether it hit an exchange."""
+        if self.is_again:
+            return story.redo_amid(fault, at, answer, self.key)
+        return story.say_amid(fault, at, self.content, self.key, fails=self.fails)[0]
 
     def another(self, number: int) -> str:
         """Another question that the graph answers."""
@@ -50,6 +64,8 @@ SCENARIOS = {
     "one that failed before": Scenario("tests.graphs:moody", "quick", "k", "quick", fails_first=True),
     "a cancelled turn": Scenario("tests.graphs:patient", "think", key="k"),
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
+    "an answer made again": Scenario("tests.graphs:varied", "", is_again=True),
+    "an agent's answer made again": Scenario("tests.graphs:agent", "", key="k", is_again=True),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),
 }
 FEW = {Fault.RIVAL, Fault.TIMED_OUT_AFTER, Fault.DIED_AFTER}
@@ -73,6 +89,8 @@ def opened(new_story: Callable[[], Story], scenario: Scenario) -> Story:
     if scenario.first:
         first = story.say(scenario.first, scenario.key, fails=scenario.fails_first)
         assert first.status == (500 if scenario.fails_first else 200)
+    if scenario.is_again:
+        assert story.say(scenario.another(3)).status == 200
     return story
 
 
@@ -82,8 +100,8 @@ def test_a_turn_that_fails_anywhere_leaves_a_session_whose_views_agree(
 ) -> None:
     for at in count():
         story = opened(new_story, scenario)
-        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key, fails=scenario.fails)
-        if not hit:
+        first = story.answers[0]
+        if not scenario.send_amid(story, first, fault, at):
             break
         story.check()
         story.wait()
@@ -102,11 +120,11 @@ def test_a_client_that_repeats_its_request_after_a_fault_gets_one_turn_with_a_ke
 ) -> None:
     for at in count():
         story = opened(new_story, scenario)
-        hit, _ = story.say_amid(fault, at, scenario.content, scenario.key, fails=scenario.fails)
-        if not hit:
+        first = story.answers[0]
+        if not scenario.send_amid(story, first, fault, at):
             break
         story.wait()
-        assert story.say(scenario.content, scenario.key).status == 200
+        assert scenario.send(story, first).status == 200
         story.check()
         story.wait()
         story.sweep()
