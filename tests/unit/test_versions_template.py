@@ -90,7 +90,8 @@ def test_schedules_invoke_aliases() -> None:
 
 def test_only_aliases_may_be_invoked() -> None:
     allowed = {one["FunctionName"] for one in STACK.of_type("AWS::Lambda::Permission").values()}
-    assert allowed == {f"{name}.Ref" for name in aliases(STACK)}
+    # The worker's alias is named in the policies of those who hand it turns, and no service invokes it.
+    assert allowed == {f"{name}.Ref" for name in aliases(STACK) if name != "WorkerFunctionAliaslive"}
 
 
 def test_an_invocation_of_purge_that_came_to_nothing_is_left_to_the_sweep() -> None:
