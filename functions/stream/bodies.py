@@ -85,6 +85,9 @@ class NewRun(BaseModel):
         "message"
     )
     runId: Text = Field(max_length=1_000, description="The run's id, which its events repeat")  # noqa: N815
+    protocolVersion: str | None = Field(  # noqa: N815
+        default=None, description="The version that the client speaks; clients before 1.0 leave it out"
+    )
     messages: list[Message] = Field(
         default_factory=list,
         description="The conversation, of which the user's messages after the last answer are taken: text and `id`, of "

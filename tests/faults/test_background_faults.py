@@ -13,7 +13,7 @@ from chatkeep.agent.models import scripted
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.streams import copy
-from chatkeep.streams.telling import APART
+from chatkeep.streams.event import APART
 from tests.background import asked, due_turns, keys, run_worker
 from tests.cases import cases
 from tests.chat import new_session
