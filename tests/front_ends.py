@@ -67,7 +67,14 @@ class Agent:
 
     def post(self, **more: Any) -> httpx.Response:
         """A run with the messages of the agent."""
-        body = {"threadId": self.thread_id, "runId": "a run", "messages": self.messages, "tools": [], "context": []}
+        body = {
+            "threadId": self.thread_id,
+            "runId": "a run",
+            "protocolVersion": "1.0",
+            "messages": self.messages,
+            "tools": [],
+            "context": [],
+        }
         headers = headers_of(self.user_id)
         return httpx.post(f"{self.url}/ag-ui", json={**body, **more}, headers=headers, timeout=30)
 

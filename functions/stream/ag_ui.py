@@ -39,8 +39,9 @@ async def stream_run(call: Call) -> Response:
     the transcript gets it first; a run without a new message tells nothing else.
     """
     new = validated(NewRun, call.json)
+    questions = new.wanted().questions
     thread = await run_in_threadpool(_opened, call.user_id, new)
-    question = _joined(new.wanted().questions, thread.known or ())
+    question = _joined(questions, thread.known or ())
     if question is None:
         events = RunEvents(Run(new.threadId, new.runId, thread.known, version=new.protocolVersion))
         return Response(events.opening() + events.nothing_to_do(), headers=HEADERS)
@@ -64,11 +65,11 @@ async def stream_run(call: Call) -> Response:
 
 def _opened(user_id: str, new: NewRun) -> Thread:
     chat_id, session = chats.of_thread(user_id, new.threadId)
-    session_id = ids.of_session(user_id, chat_id)
-    return Thread(chat_id, session_id, _unknown(session, {one.get("id") for one in new.messages}) if session else None)
+    has = [one.get("id") for one in new.messages]
+    return Thread(chat_id, ids.of_session(user_id, chat_id), _unknown(session, has) if session else None)
 
 
-def _unknown(session: Session, has: set[Any]) -> Sequence[dict[str, Any]] | None:
+def _unknown(session: Session, has: Sequence[Any]) -> Sequence[dict[str, Any]] | None:
     """The transcript, unless the client has its last message."""
     if session.deletion_id is not None or session.last_message_id is None or session.last_message_id in has:
         return None

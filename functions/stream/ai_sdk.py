@@ -46,7 +46,7 @@ async def stream_chat(call: Call) -> Response:
     """Run a turn for AI SDK's `useChat`, and stream its UI message.
 
     The session of a chat that is not there yet is created with the caller's preferences. A message that was sent before
-    gets the stream of its turn from the start.
+    gets the stream of its turn from the start. The body of a problem is its words alone, as text.
     """
     new = validated(NewChat, call.json)
     wanted = new.wanted()
@@ -74,7 +74,7 @@ async def stream_chat(call: Call) -> Response:
 async def stream_running_chat(call: Call) -> Response:
     """Stream the UI message that is under way from its start, for AI SDK's `useChat` after a reload.
 
-    204 says that nothing runs.
+    204 says that nothing runs. The body of a problem is its words alone, as text.
     """
     turn_id = await run_in_threadpool(_running, call)
     if turn_id is None:

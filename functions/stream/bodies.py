@@ -14,6 +14,7 @@ from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
 
 LONGEST_QUESTION = 100_000
+TOLERANT = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})
 
 
 def _with_a_role(message: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,11 @@ def _with_a_role(message: dict[str, Any]) -> dict[str, Any]:
 
 
 Part = dict[str, Any]
-Message = Annotated[dict[str, Any], AfterValidator(_with_a_role)]
+Message = Annotated[
+    dict[str, Any],
+    Field(json_schema_extra={"required": ["role"], "properties": {"role": {"type": "string"}}}),
+    AfterValidator(_with_a_role),
+]
 
 
 def _no_word_of_paths(name: str) -> str:
@@ -40,7 +45,7 @@ ChatId = Annotated[ChosenId, AfterValidator(_no_word_of_paths)]
 class NewChat(BaseModel):
     """A request of AI SDK's `useChat`; the server keeps the conversation and takes its last message alone."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = TOLERANT
 
     id: ChatId = Field(
         description="The chat: a session's id, or one of the client's own, whose session comes to be with the first "
@@ -73,7 +78,7 @@ class NewChat(BaseModel):
 class NewRun(BaseModel):
     """A request of an AG-UI client; the server keeps the conversation and takes the messages after the last answer."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = TOLERANT
 
     threadId: ChatId = Field(  # noqa: N815  as AG-UI has it
         description="The thread: a session's id, or one of the client's own, whose session comes to be with the first "

@@ -9,6 +9,8 @@ from chatkeep.http.turns import TurnRequest
 
 
 class OnDisconnect(StrEnum):
+    """The fate of a turn whose client leaves."""
+
     CONTINUE = "continue"
     CANCEL = "cancel"
 

@@ -56,6 +56,9 @@ def _examples() -> dict[str, Any]:
         "SessionView": session,
         "SessionPage": {"sessions": [session], "next_cursor": None},
         "NewMessage": {"content": question["content"], "strategy": "enqueue"},
+        "NewStreamedMessage": {"content": question["content"], "on_disconnect": "cancel"},
+        "NewChat": {"id": "holidays", "messages": [_asked(parts=[{"type": "text", "text": question["content"]}])]},
+        "NewRun": {"threadId": "holidays", "runId": "run-1", "messages": [_asked(content=question["content"])]},
         "TurnView": {
             "turn_id": TURN,
             "status": "completed",
@@ -112,6 +115,8 @@ def _message() -> dict[str, Any]:
     content = "My name is Ada. Where should I travel?"
     return {
         "message_id": QUESTION,
+        "parent_id": None,
+        "siblings": [QUESTION],
         "turn_id": TURN,
         "role": "user",
         "content": content,
@@ -124,14 +129,22 @@ def _message() -> dict[str, Any]:
         "usage": None,
         "finish_reason": None,
         "response_time_ms": None,
+        "time_to_first_token_ms": None,
         "feedback": None,
         "trace_id": None,
     }
 
 
+def _asked(**content: Any) -> dict[str, Any]:
+    """The question as a front end has it."""
+    return {"id": "kaZ09bQ2", "role": "user", **content}
+
+
 def _answer() -> dict[str, Any]:
     return _message() | {
         "message_id": ANSWER,
+        "parent_id": QUESTION,
+        "siblings": [ANSWER],
         "role": "assistant",
         "content": CONTENT,
         "content_characters": len(CONTENT),
@@ -140,6 +153,7 @@ def _answer() -> dict[str, Any]:
         "usage": USAGE,
         "finish_reason": "stop",
         "response_time_ms": 1375,
+        "time_to_first_token_ms": 410,
         "trace_id": TRACE,
     }
 

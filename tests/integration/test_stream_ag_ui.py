@@ -135,3 +135,10 @@ def test_a_hostile_body_is_refused_by_the_name_of_its_field(
     answer = agent.post(**body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
     assert api.get("/sessions").json["sessions"] == []
+
+
+def test_an_answer_of_any_shape_in_the_clients_list_is_passed_over(agent: Agent) -> None:
+    agent.run("one")
+    answer = agent.post(messages=[{"id": [], "role": "assistant"}, {"id": {}, "role": "x", "content": None}])
+    assert answer.status_code == 200
+    assert [one["type"] for one in parts(answer)] == ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"]

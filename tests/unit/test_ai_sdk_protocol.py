@@ -104,10 +104,9 @@ def test_a_turn_ends_in_the_clients_words(status: str, end: str) -> None:
 
 def test_reasoning_is_over_when_the_words_begin() -> None:
     thought = (Name.REASONING, {"message_id": NAMES[0], "text": "hm"})
-    turn = shown(thought, thought, token("Hello!"), ended("completed"))
-    assert turn.message is not None
-    kinds = [(part["type"], part.get("text")) for part in turn.message["parts"]]
-    assert kinds == [("step-start", None), ("reasoning", "hmhm"), ("text", "Hello!")]
+    parts = sse.data(stream(numbered([TURN_EVENT, thought, thought, token("Hello!"), ended("completed")])))
+    told = [part["type"] for part in parts[2:-4]]
+    assert told == ["reasoning-start", *["reasoning-delta"] * 2, "reasoning-end", "text-start", "text-delta"]
 
 
 def test_two_models_that_speak_at_once_are_not_torn_into_a_part_per_word() -> None:

@@ -22,12 +22,15 @@ from functions.sessions.schemas.preferences import NewPreferences
 from functions.sessions.schemas.sessions import NewSession, SessionChanges
 from functions.sessions.schemas.usage import NewUsage
 from functions.stats.reading import MOST_DAYS
+from functions.stream.bodies import NewChat, NewRun
+from functions.stream.schemas import NewStreamedMessage
 from tests import contract
 
 SCHEMAS: dict[str, Any] = contract.DOCUMENT["components"]["schemas"]
 LIST_PARAMETERS = contract.DOCUMENT["paths"]["/sessions"]["get"]["parameters"]
 OF_SESSIONS: tuple[type[Body], ...] = (NewSession, SessionChanges, NewPreferences, NewUsage, BulkChange, Confirmation)
-BODIES: tuple[type[BaseModel], ...] = (*OF_SESSIONS, NewMessage, NewFeedback)
+OF_STREAMS = (NewStreamedMessage, NewChat, NewRun)
+BODIES: tuple[type[BaseModel], ...] = (*OF_SESSIONS, NewMessage, NewFeedback, *OF_STREAMS)
 LENGTHS = (0, 1, 200, 201, 5_000, 5_001, 32 * 1024, 32 * 1024 + 1, 100_000, 100_001)
 NUMBERS = (-1, 0, 1, 2, 3, 200_000, 200_001, 10**6, 10**6 + 1, 10**12, 10**12 + 1, 0.5, -0.5, 2.5)
 WORDS = ("reject", "enqueue", "thumbs_up", "active", "pin", "tag")
@@ -59,8 +62,9 @@ def takes(body: type[BaseModel], sent: dict[str, Any]) -> bool:
 def test_nothing_has_to_be_sent_but_what_a_request_is_about() -> None:
     required = {name: SCHEMAS[name]["required"] for body in BODIES if "required" in SCHEMAS[name := body.__name__]}
     assert required == {
-        "NewMessage": ["content"],
         "NewFeedback": ["rating"],
+        "NewChat": ["id", "messages"],
+        "NewRun": ["threadId", "runId"],
         "BulkChange": ["session_ids", "action"],
         "Confirmation": ["confirm"],
     }

@@ -67,7 +67,7 @@ def _units(stored: Sequence[Message], session_id: str, newest_first: bool) -> It
     if len(made) > 1:
         asked = next(at for at, one in enumerate(stored) if one.role == Role.USER)
         ends = [stored[asked - 1 if newest_first else asked].message_id, *ends]
-    for message, last in zip(reversed(made) if newest_first else made, ends, strict=True):
+    for message, last in zip(reversed(made) if newest_first else made, ends, strict=False):
         yield fitted(message) if isinstance(message, AssistantUIMessage) else message, last
 
 
