@@ -13,12 +13,11 @@ from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.dynamodb.connection import fetch
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.models.background import BackgroundTurn
-from chatkeep.models.event_batch import EventBatch
+from chatkeep.models.event_batch import KEPT_SECONDS, EventBatch
 from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.streams.copy import KEPT_SECONDS
-from chatkeep.turns import lease, queue, repetition
+from chatkeep.turns import lease, queue
 
 Place = tuple[str, str]
 """Where a turn stands in the list: when it was begun, `LAST` while it has no record; and its id."""
@@ -62,7 +61,7 @@ def _present(record: Turn | None, unfinished: Turn | None) -> Turn | None:
     if record is None or unfinished is None or not record.may_run_again:
         return record or unfinished
     record.status, record.error = unfinished.status, None
-    record.attempts = repetition.counted(record) + unfinished.attempts
+    record.attempts = record.attempt_count + unfinished.attempts
     return record
 
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from chatkeep import ids
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.deadline import Deadline
-from chatkeep.models.event_batch import EventBatch
+from chatkeep.models.event_batch import KEPT_SECONDS, EventBatch
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.streams.copy import KEPT_SECONDS
 from chatkeep.turns import lease, queue
 from chatkeep.turns.lease import Sender
 from chatkeep.turns.queue import Ticket

@@ -5,6 +5,8 @@ from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribu
 from chatkeep.models.keys import Id, Key
 from chatkeep.models.table import IN_SESSION, SessionsTable
 
+KEPT_SECONDS = 3_600
+
 
 class EventBatch(SessionsTable):
     """`number` is that of its first event. A batch that is too large for one item lies in as many as `pieces` says.

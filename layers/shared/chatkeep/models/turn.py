@@ -51,6 +51,11 @@ class Turn(SessionsTable):
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
 
     @property
+    def attempt_count(self) -> int:
+        """The number of attempts that the record is of."""
+        return int(self.attempts or 1)
+
+    @property
     def may_run_again(self) -> bool:
         """Whether a repetition of the turn's request runs it again: it has ended with a problem and no messages."""
         return self.status in (TurnStatus.FAILED, TurnStatus.TIMED_OUT) and not self.message_ids

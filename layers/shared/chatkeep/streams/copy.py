@@ -11,14 +11,13 @@ from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.internals import put_of
 from chatkeep.dynamodb.transaction import put_if
-from chatkeep.models.event_batch import EventBatch
+from chatkeep.models.event_batch import KEPT_SECONDS, EventBatch
 from chatkeep.streams import batches
 from chatkeep.streams.event import Event
 from chatkeep.telemetry import logger
 from chatkeep.turns.overflow import Writes
 
 BETWEEN_SECONDS = 1.0
-KEPT_SECONDS = 3_600
 LEASE_MARGIN_MS = 5_000
 """Nothing is sent so shortly before the lease ends: a request may take as long, and the session may be purged then."""
 MOST_IN_TRANSACTION = 64 * 1024

@@ -17,7 +17,7 @@ def of_attempts(before: Turn | None, last: Turn) -> Turn:
         return last
     sums: dict[str, Any] = {name: getattr(before, name) + getattr(last, name) for name in ADDED}
     sums["calls"] = joined(before.calls or [], last.calls or [])
-    sums["attempts"] = counted(before) + 1
+    sums["attempts"] = before.attempt_count + 1
     return Turn(**(last.attribute_values | sums))
 
 
@@ -27,8 +27,3 @@ def as_before(before: Turn | None) -> Condition:
     if before is not None:
         condition = Turn.sk.exists() & as_read(Turn.attempts, before.attempts)
     return condition
-
-
-def counted(failed: Turn) -> int:
-    """The number of attempts that a record of failed ones counts."""
-    return int(failed.attempts or 1)
