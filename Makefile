@@ -8,7 +8,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
-TOOLS := checkov sam clients wheelhouse $(PEERS:%=peers/%)
+TOOLS := checkov sam clients frontends wheelhouse $(PEERS:%=peers/%)
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +73,15 @@ tools: $(SETUP) $(TOOLS:%=.venv/%/.ready) ## prepare the environments of the tes
 	cd .venv/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+test-frontends: .venv/clients/.ready .venv/frontends/.ready ## conversations by AI SDK's useChat and AG-UI's client with the runner
+	$(BIN)/python -m pytest tests/frontends $(ARGS)
+
+.venv/frontends/.ready: tests/frontends/package-lock.json .venv/clients/.ready
+	@mkdir -p .venv/frontends
+	@cp tests/frontends/package.json tests/frontends/package-lock.json .venv/frontends
+	cd .venv/frontends && PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # Not pinned: a checkout names what it needs. Packages beside it may be older than the saver takes: all come from PyPI.
 test-langgraph: $(SETUP) ## the tests of a LangGraph checkout with this saver; LANGGRAPH=folder, ARGS for pytest
 	@test -d "$(LANGGRAPH)/libs/langgraph/tests" || { echo "name a checkout: make $@ LANGGRAPH=folder" >&2; exit 1; }
@@ -108,8 +117,10 @@ types: $(SETUP)
 openapi: $(SETUP) ## write infra/openapi.json
 	$(BIN)/python -m infra.openapi
 
+# The versions of aws-sam-translator that know streams ask for an older pydantic than the functions have, and need none.
 lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer versions
-	$(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml -o tests/requirements.txt
+	echo "pydantic>=2.14,<3" | $(COMPILE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
+		--override /dev/stdin -o tests/requirements.txt
 	$(EXTRAS) service | $(COMPILE) --universal --python-version 3.13 -c tests/requirements.txt - -o layers/shared/requirements.txt
 	$(COMPILE) --python-platform linux --python-version 3.13 -c tests/requirements.txt \
 		--extra checkpointer --extra service --extra chat pyproject.toml $(IN_SHARED_LAYER) -o layers/chat/requirements.txt

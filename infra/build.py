@@ -52,15 +52,7 @@ def main(*, host: bool) -> int:
 def build(python: Path, architecture: str, folder: Path) -> int:
     """Have SAM build into `folder`; its exit status."""
     environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
-    sam = [
-        str(SAM),
-        "build",
-        "--parallel",
-        "--build-dir",
-        str(folder),
-        "--parameter-overrides",
-        f"Architecture={architecture}",
-    ]
+    sam = [str(SAM), "build", "--build-dir", str(folder), "--parameter-overrides", f"Architecture={architecture}"]
     return subprocess.run(sam, cwd=ROOT, env=environment, check=False).returncode
 
 

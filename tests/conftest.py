@@ -36,6 +36,7 @@ os.environ |= {
     "ERASURE_SECRET": "another-secret-of-the-tests",
     "DEFAULT_EXPIRE_AFTER_DAYS": "0",
     "JOBS_FUNCTION": "",
+    "TURNS_FUNCTION": "",
     "USAGE_GROUP": "reporters",
     "DEFAULT_TEMPERATURE": "0.7",
     "DEFAULT_MAX_TOKENS": "4096",

@@ -83,13 +83,16 @@ class StreamClient:
 
     def post(self, session_id: str, content: str, **more: Any) -> httpx.Response:
         """The whole stream of a turn."""
-        key = {"idempotency_key": more.pop("key")} if "key" in more else {}
-        return httpx.post(
-            f"{self.url}/sessions/{session_id}/messages/stream",
-            json={"content": content, **more},
-            headers=headers_of(self.user_id, **key),
-            timeout=30,
-        )
+        return self._post(session_id, content=content, **more)
+
+    def again(self, session_id: str, message_id: str, **more: Any) -> httpx.Response:
+        """The whole stream of an answer that is made again."""
+        return self._post(session_id, regenerate=message_id, **more)
+
+    def _post(self, session_id: str, **body: Any) -> httpx.Response:
+        key = {"idempotency_key": body.pop("key")} if "key" in body else {}
+        url = f"{self.url}/sessions/{session_id}/messages/stream"
+        return httpx.post(url, json=body, headers=headers_of(self.user_id, **key), timeout=30)
 
     def resume(self, session_id: str, turn_id: str, after: int | str | None = None) -> httpx.Response:
         """The rest of the stream of a turn."""

@@ -1,5 +1,6 @@
 """Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -13,25 +14,33 @@ from chatkeep.http.caller import claim, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
-from chatkeep.http.turns import NewMessage, TurnView
+from chatkeep.http.turns import BackgroundTurnView, NewMessage, TurnView
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.turns import engine
-from functions.chat import feedback
+from chatkeep.turns.answers import Answer
+from functions.chat import background, feedback
 from functions.chat.schemas import NewFeedback
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
 
 
-@app.post("/sessions/<session_id>/messages", responses=documented(404, 409, 500))
-def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnView:
+@app.post(
+    "/sessions/<session_id>/messages",
+    responses=documented(404, 409, 500, bodies={200: TurnView, 202: BackgroundTurnView}),
+)
+def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> tuple[TurnView | BackgroundTurnView, int]:
     """Run one turn: the question, the graph, the answer.
 
     A turn that was cancelled, ran out of time or broke in mid-answer answers 200 with the words so far and its
     `status`. A problem leaves the transcript as it was. After 502 and 504 the turn may still be stored: sending it
     again under the same `Idempotency-Key` tells.
+
+    With `background`, 202 answers at once and the turn runs afterwards. Its repetition answers 202 until the turn has
+    ended, then with the turn.
     """
     request = engine.Request(
         user_id=user_id(app.current_event),
@@ -42,10 +51,18 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> TurnVie
         claim=claim(app.current_event, app.current_event.json_body),
         deadline=deadline.current(),
     )
+    if new.background:
+        return _shown(background.ask(request))
     with turn_metrics.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
         measure(answer)
-    return turns.view(answer)
+    return _shown(answer)
+
+
+def _shown(turn: Answer | BackgroundTurn) -> tuple[TurnView | BackgroundTurnView, int]:
+    if isinstance(turn, BackgroundTurn):
+        return turns.background_view(turn), HTTPStatus.ACCEPTED
+    return turns.view(turn), HTTPStatus.OK
 
 
 @app.put("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409, 500))

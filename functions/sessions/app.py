@@ -1,6 +1,6 @@
 """Sessions: POST, GET /sessions; POST /sessions/bulk; GET, PATCH, DELETE /sessions/{session_id}; POST .../restore,
-.../usage, .../cancel; GET .../messages, .../messages/{message_id}, .../thread-config; GET /deletions,
-/deletions/{deletion_id}; DELETE /me; GET, PUT /preferences."""
+.../usage, .../cancel; GET .../messages, .../messages/{message_id}, .../turns, .../turns/{turn_id}, .../thread-config;
+GET /deletions, /deletions/{deletion_id}; DELETE /me; GET, PUT /preferences."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -26,13 +26,14 @@ from chatkeep.sessions.views import SessionView, view
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.usage import reporting
-from functions.sessions import bulk, cancelling, deletions, pages, preferences
+from functions.sessions import bulk, cancelling, deletions, pages, preferences, turns
 from functions.sessions.schemas.bulk import BulkChange, BulkView
 from functions.sessions.schemas.deletions import Confirmation, DeletionPage, DeletionView
 from functions.sessions.schemas.fields import Tag
 from functions.sessions.schemas.messages import CancelView, MessagePage
 from functions.sessions.schemas.preferences import NewPreferences, PreferencesView
 from functions.sessions.schemas.sessions import NewSession, SessionChanges, SessionPage, ThreadConfig, ThreadView
+from functions.sessions.schemas.turns import TurnPage, TurnRecordView
 from functions.sessions.schemas.usage import NewUsage, UsageRecordView
 from functions.sessions.settings import settings
 
@@ -167,12 +168,17 @@ def list_messages(
     limit: Annotated[int, Query(ge=1, le=200, description="The most messages of a page")] = 50,
     cursor: Annotated[str | None, Query(description=CURSOR)] = None,
     order: Annotated[Literal["asc", "desc"], Query(description="`asc` shows the oldest first")] = "asc",
+    form: Annotated[
+        Literal["native", "ui"], Query(alias="format", description="`ui` shows AI SDK's UIMessages, for `useChat`")
+    ] = "native",
 ) -> MessagePage:
     """List a session's transcript.
 
-    A page is full unless the transcript ends or the page would exceed 5 MB.
+    A page is full unless the transcript ends or the page would exceed 5 MB. With `format=ui` it may have one UIMessage
+    less, so that no answer is without its question.
     """
-    return pages.of_messages(caller(), session_id, limit, cursor, newest_first=order == "desc")
+    shown = pages.of_ui_messages if form == "ui" else pages.of_messages
+    return shown(caller(), session_id, limit, cursor, newest_first=order == "desc")
 
 
 @app.get("/sessions/<session_id>/messages/<message_id>", responses=documented(404, 500))
@@ -189,6 +195,27 @@ def get_message(
     if end is not None and start > end:
         raise InvalidFieldError(FieldProblem("from", "must not be after `to`"))
     return messages.view(transcript.one(caller(), session_id, message_id), part=slice(start, end))
+
+
+@app.get("/sessions/<session_id>/turns", responses=documented(404))
+def list_turns(
+    session_id: str,
+    limit: Annotated[int, Query(ge=1, le=100, description="The most turns of a page")] = 50,
+    cursor: Annotated[str | None, Query(description=CURSOR)] = None,
+) -> TurnPage:
+    """List a session's turns, newest first, with what each has used, call by call.
+
+    A page is full unless the list ends or the page would exceed 5 MB.
+    """
+    return pages.of_turns(caller(), session_id, limit, cursor)
+
+
+@app.get("/sessions/<session_id>/turns/<turn_id>", responses=documented(404, 500))
+def get_turn(session_id: str, turn_id: str) -> TurnRecordView:
+    """Show a turn: whether it waits, runs or has ended, how it ended, and its answer."""
+    turn = turns.one(caller(), session_id, turn_id)
+    answer = messages.get(caller(), session_id, turn.message_ids[-1]) if turn.message_ids else None
+    return TurnRecordView.of(turn, answer)
 
 
 @app.get("/sessions/<session_id>/thread-config", responses=documented(404))

@@ -6,6 +6,7 @@ from chatkeep.errors import DeletionNotFoundError, FieldProblem, InvalidFieldErr
 from chatkeep.jobs.nudging import nudge
 from chatkeep.models.deletion import Deletion, Removal
 from chatkeep.removal import deleting, erasing, receipts
+from chatkeep.settings import settings as service
 from functions.sessions.cursor import open_sealed, seal
 from functions.sessions.schemas.deletions import DeletionPage, DeletionView
 from functions.sessions.settings import settings
@@ -26,7 +27,7 @@ def of_user(user_id: str, confirmed: str) -> DeletionView:
         raise InvalidFieldError(FieldProblem("confirm", "must be the `sub` of the token"))
     job = erasing.begin(user_id, _digest(user_id))
     if _is_due(job):
-        nudge([(job.pk, job.sk)])
+        nudge([(job.pk, job.sk)], service().jobs_function)
     return DeletionView.of(job)
 
 
@@ -52,7 +53,7 @@ def begin(user_id: str, due: list[Deletion]) -> None:
     """
     due = [job for job in due if _is_due(job)]
     if due and receipts.under_way(user_id, min(job.deletion_id for job in due)) < MOST_AT_ONCE:
-        nudge((job.pk, job.sk) for job in due)
+        nudge(((job.pk, job.sk) for job in due), service().jobs_function)
 
 
 def _is_due(job: Removal) -> bool:

@@ -6,25 +6,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from chatkeep.aws.secrets import Secret
-from chatkeep.model_names import AllowedModels
+from chatkeep.sessions.preferences import Defaults, defaults_in
 from chatkeep.settings import required
 
 
 @dataclass(frozen=True)
-class SessionsSettings:
+class SessionsSettings(Defaults):
     """The defaults of new sessions, the days that a deleted one is kept, and the keys of cursors and of erased users.
 
-    `default_expire_after_days` is 0 for never.
     `usage_group` are the users who may report usage; empty is nobody.
     """
 
-    default_model: str
-    allowed_models: AllowedModels
-    default_temperature: float
-    default_max_tokens: int
-    default_enable_summarization: bool
-    default_system_prompt: str
-    default_expire_after_days: int
     retention_days: int
     cursor_secret: Secret
     erasure_secret: Secret
@@ -33,15 +25,8 @@ class SessionsSettings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "SessionsSettings":
         """Raises KeyError naming the missing variable, ValueError for one that is not a number."""
-        default_model = required(environment, "DEFAULT_MODEL")
         return cls(
-            default_model=default_model,
-            allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
-            default_temperature=float(required(environment, "DEFAULT_TEMPERATURE")),
-            default_max_tokens=int(required(environment, "DEFAULT_MAX_TOKENS")),
-            default_enable_summarization=required(environment, "DEFAULT_ENABLE_SUMMARIZATION") == "true",
-            default_system_prompt=environment.get("DEFAULT_SYSTEM_PROMPT", ""),
-            default_expire_after_days=int(required(environment, "DEFAULT_EXPIRE_AFTER_DAYS")),
+            **defaults_in(environment),
             retention_days=int(required(environment, "RETENTION_DAYS")),
             cursor_secret=_required_secret(environment, "CURSOR_SECRET"),
             erasure_secret=_required_secret(environment, "ERASURE_SECRET"),

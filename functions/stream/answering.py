@@ -11,6 +11,7 @@ from chatkeep.streams import ending
 from chatkeep.streams.event import LAST, Event
 from functions.stream.call import Call
 from functions.stream.protocols.frames import Encoder, encoded_live
+from functions.stream.running import Asked, RunningTurn
 from functions.stream.serving import UNEXPECTED
 
 Events = AsyncGenerator[Event | None, None]
@@ -20,6 +21,13 @@ NO_MORE = object()
 
 def nothing() -> None:
     """What follows from a client's leaving where others run the turn."""
+
+
+async def run(call: Call, asked: Asked, encoder: Encoder, headers: Mapping[str, str]) -> Response:
+    """The answer that streams a turn which is run for it. Raises the problem of one without any event."""
+    turn = RunningTurn(call, asked)
+    turn.start()
+    return await streamed(call, turn.events(), encoder, headers, turn.left)
 
 
 async def streamed(

@@ -11,7 +11,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from functions.stream import native
+from functions.stream import ag_ui, ai_sdk, native
+from functions.stream.bodies import NewChat, NewRun
 from functions.stream.call import Call
 from functions.stream.schemas import NewStreamedMessage
 from functions.stream.serving import AsWritten, Served, no_route
@@ -39,6 +40,9 @@ ROUTES = (
         "POST", "/sessions/{session_id}/messages/stream", native.stream_message, NewStreamedMessage, (404, 409, 500)
     ),
     Streamed("GET", "/sessions/{session_id}/turns/{turn_id}/stream", native.stream_turn),
+    Streamed("POST", "/chat", ai_sdk.stream_chat, NewChat, (404, 409, 500)),
+    Streamed("GET", "/chat/{session_id}/stream", ai_sdk.stream_running_chat, has_nothing=True),
+    Streamed("POST", "/ag-ui", ag_ui.stream_run, NewRun, (404, 409, 500)),
 )
 
 

@@ -8,11 +8,11 @@ from chatkeep.errors import FieldProblem, InvalidFieldError, TurnNotFoundError
 from chatkeep.http.caller import claim
 from chatkeep.ids import is_id
 from chatkeep.streams.following import Following
-from functions.stream.answering import streamed
+from functions.stream.answering import run, streamed
 from functions.stream.call import Call
 from functions.stream.looking import follow
 from functions.stream.protocols.native import HEADERS, Native
-from functions.stream.running import Asked, RunningTurn
+from functions.stream.running import Asked
 from functions.stream.schemas import NewStreamedMessage, OnDisconnect
 from functions.stream.serving import validated
 
@@ -27,13 +27,12 @@ async def stream_message(call: Call) -> Response:
         user_id=call.user_id,
         session_id=call.session_id,
         content=new.content,
+        regenerate=new.regenerate or None,
         strategy=new.strategy,
         claim=claim(call.event, call.json),
         may_resume=new.on_disconnect is OnDisconnect.CONTINUE,
     )
-    turn = RunningTurn(call, asked)
-    turn.start()
-    return await streamed(call, turn.events(), Native(), HEADERS, turn.left)
+    return await run(call, asked, Native(), HEADERS)
 
 
 async def stream_turn(call: Call) -> Response:

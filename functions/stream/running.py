@@ -38,6 +38,7 @@ class Asked:
     """A turn that a request asks for.
 
     `may_resume` says whether its stream may be taken up again; one that may not be is cancelled when its client leaves.
+    `regenerate` is the answer to make again, and `client_id` the id that the client gave its message.
     """
 
     user_id: str
@@ -46,6 +47,8 @@ class Asked:
     strategy: Strategy
     claim: Claim | None
     may_resume: bool = True
+    regenerate: str | None = None
+    client_id: str | None = None
 
 
 class RunningTurn:
@@ -87,10 +90,11 @@ class RunningTurn:
                 if not self._is_elsewhere:
                     return
                 break
-        if self._feed.has_overflowed:
-            self.left()  # there is no copy of what a client misses that does not read
-        async for one in follow(self._following(last)):
-            yield one
+        if self._asked.may_resume or self._is_elsewhere:
+            async for one in follow(self._following(last)):
+                yield one
+        else:  # its client does not read, and there is no copy of what it misses
+            self.left()
 
     def left(self) -> None:
         """The client has left: stop a turn that nobody can take up again, or as soon as it has begun."""
@@ -128,6 +132,7 @@ class RunningTurn:
             user_id=asked.user_id,
             session_id=asked.session_id,
             content=asked.content,
+            regenerate=asked.regenerate,
             strategy=asked.strategy,
             claim=asked.claim,
             deadline=deadline.current(),
@@ -135,6 +140,7 @@ class RunningTurn:
             closing=telling.closing,
             is_followed=True,
             joins=True,
+            client_id=asked.client_id,
         )
         with turn_metrics.of_a_turn() as measure:
             answer = engine.send(request, runtime.tools())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chatkeep.http.turns import NewMessage
+from chatkeep.http.turns import TurnRequest
 
 
 class OnDisconnect(StrEnum):
@@ -13,8 +13,8 @@ class OnDisconnect(StrEnum):
     CANCEL = "cancel"
 
 
-class NewStreamedMessage(NewMessage):
-    """The user's question, whose answer is streamed; `on_disconnect` decides about the turn if its client leaves."""
+class NewStreamedMessage(TurnRequest):
+    """The user's question, or the answer to make again; `on_disconnect` decides about the turn if its client leaves."""
 
     on_disconnect: Annotated[
         OnDisconnect,

@@ -71,12 +71,15 @@ def answer_of(error: ChatkeepError, headers: Mapping[str, str], status: int | No
     return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
 
 
-def validated(model: type[Body], body: Mapping[str, Any]) -> Body:
-    """The body as `model` has it. Raises InvalidFieldError naming each field that is wrong."""
+def validated(model: type[Body], body: Mapping[str, Any], *place: str | int) -> Body:
+    """The body, or the part of one at `place`, as `model` has it.
+
+    Raises InvalidFieldError naming each field that is wrong.
+    """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise problems.of_fields([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+        raise problems.of_fields([{**one, "loc": ("body", *place, *one["loc"])} for one in error.errors()]) from None
 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,20 +1,26 @@
 """The sweep: on a schedule, repairs sessions whose turn died, and has jobs carried out that are due."""
 
 import random
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep.http.invocation import invoked
-from chatkeep.jobs.due import waiting
+from chatkeep.jobs.due import Keys, waiting
 from chatkeep.jobs.nudging import nudge
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.session import Session
+from chatkeep.settings import settings
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import repair
 
 MOST_JOBS = 1_000
 """In ten invocations at once at most, so that many sessions which expire together do not take the account's
 concurrency. They are drawn, so that jobs which cannot be carried out do not keep others waiting for good."""
+MOST_USERS = 100
+"""Whose background turns are run; those of one user go to one invocation, which runs them one after the other."""
+Drawn = TypeVar("Drawn")
 
 
 @logger.inject_lambda_context
@@ -23,10 +29,21 @@ concurrency. They are drawn, so that jobs which cannot be carried out do not kee
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     due = dict(waiting())
     jobs = [keys for keys in due if not Session.KEY.matches(*keys)]
-    nudge(random.sample(jobs, min(len(jobs), MOST_JOBS)))
+    turns = [keys for keys in jobs if BackgroundTurn.KEY.matches(*keys)]
+    nudge(_drawn(set(jobs) - set(turns), MOST_JOBS), settings().jobs_function)
+    users = set(_drawn(set(map(_user, turns)), MOST_USERS))
+    nudge([keys for keys in turns if _user(keys) in users], settings().turns_function, apart=_user)
     repaired = repair.end_leases(due)
     metrics.add_metric(name="LeasesRepaired", unit="Count", value=repaired)
     if jobs:  # each metric is paid for in the hours in which it is sent
         metrics.add_metric(name="JobsDue", unit="Count", value=len(jobs))
         metrics.add_metric(name="LongestDueSeconds", unit="Seconds", value=max(map(due.__getitem__, jobs)))
     return {"repaired": repaired, "due": len(jobs)}
+
+
+def _user(keys: Keys) -> str:
+    return BackgroundTurn.KEY.partition.read(keys[0])["user_id"]
+
+
+def _drawn(every: Collection[Drawn], most: int) -> list[Drawn]:
+    return random.sample(list(every), min(len(every), most))

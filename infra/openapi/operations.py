@@ -22,13 +22,16 @@ TAGS = {
 }
 _TAG_OF = {
     **{name: name for name in TAGS},
+    "ag-ui": "messages",
     "bulk": "sessions",
     "cancel": "messages",
+    "chat": "messages",
     "daily": "stats",
     "me": "deletions",
     "restore": "sessions",
     "stream": "messages",
     "thread-config": "sessions",
+    "turns": "messages",
 }
 """By the last fixed part of a path."""
 _PATH_PARAMETERS = {
@@ -70,10 +73,8 @@ def _function(operation: dict[str, Any], module: str, method: str, path: str) ->
 
 def _modules() -> dict[tuple[str, str], str]:
     """The module of each route's function."""
-    handlers = {name: function.handler for name, function in load_functions(STACK).items()}
-    return {
-        (route.method.lower(), route.path): handlers[route.function].rpartition(".")[0] for route in load_routes(STACK)
-    }
+    modules = {name: function.module for name, function in load_functions(STACK).items()}
+    return {(route.method.lower(), route.path): modules[route.function] for route in load_routes(STACK)}
 
 
 def _documentation(function: Any) -> dict[str, str]:

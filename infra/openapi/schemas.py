@@ -27,7 +27,7 @@ def complete(document: dict[str, Any]) -> None:
                 default = member.pop("default")
                 if name in asked:
                     member["description"] += f". Left out: `{json.dumps(default)}`"
-                elif field not in schema["required"]:
+                elif field not in schema.setdefault("required", []):
                     schema["required"].append(field)
     _make_limits_whole(document)
 

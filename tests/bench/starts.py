@@ -46,13 +46,13 @@ class Start:
             return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", ""], {})
         paths = [str(one) for one in folders(self.function, traced=self.traced, build=build)]
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"} if self.traced else {}
-        imported = f"import {FUNCTIONS[self.function].handler.rpartition('.')[0]}"
+        imported = f"import {FUNCTIONS[self.function].module}"
         code = "\n".join([f"import sys\nsys.path[:0] = {paths}", imported, self.after])
         return _cpu_seconds([PYTHON, "-I", "-S", "-B", "-c", code], environment(self.function) | VARIABLES | endpoint)
 
 
 FLOOR = Start("empty interpreter")
-IMPORTS = [Start(FUNCTIONS[name].handler.split(".")[1], name) for name in WEIGHTS]
+IMPORTS = [Start(FUNCTIONS[name].module.split(".")[1], name) for name in WEIGHTS]
 TRACED = [Start(f"{one.name}, tracing", one.function, traced=True) for one in IMPORTS]
 FIRST_MODELS = [
     Start(f"chat, first {kind} model", "ChatFunction", FIRST_MODEL.format(name=name)) for kind, name in MODELS.items()

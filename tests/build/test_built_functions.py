@@ -99,7 +99,7 @@ def test_the_sweep_which_answers_nobody_loads_nothing_that_validates_bodies(swep
 
 @pytest.mark.parametrize("function", WEIGHTS)
 def test_the_build_is_of_the_present_source(function: str) -> None:
-    folder = ROOT / "functions" / FUNCTIONS[function].handler.split(".")[1]
+    folder = ROOT / "functions" / FUNCTIONS[function].module.split(".")[1]
     sources = {ROOT / "layers" / "shared" / "chatkeep": HOST_BUILT / "SharedLayer" / "python" / "chatkeep"}
     sources[folder] = HOST_BUILT / function / "functions" / folder.name
     for source, copy in sources.items():

@@ -47,8 +47,13 @@ def rotated(first: int) -> list[Fault]:
     return [*FAULTS[first:], *FAULTS[:first]]
 
 
-ALL = {f"{end}, from {fault}": (end, rotated(at), 1) for end in ENDS for at, fault in enumerate(FAULTS)}
-"""Each request meets another fault: those who start with each one in turn meet all of them everywhere."""
+ALL = {
+    f"{end}, from {fault}": (end, rotated(at), 1)
+    for number, end in enumerate(ENDS)
+    for at, fault in enumerate(FAULTS)
+    if at % 2 == number % 2
+}
+"""Each request meets another fault: two of them at each end, the other two at the next. The requests are the same."""
 THROTTLED = {"deleted for good, throttled once": ("deleted for good", [Fault.THROTTLED], 1)}
 SOME = {"some": ("deleted for good", [*FAULTS, Fault.THROTTLED], 6)}
 

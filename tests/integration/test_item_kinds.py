@@ -14,6 +14,7 @@ from chatkeep.errors import LaterFormatError
 from chatkeep.kinds import KINDS, Kind, Removal, Table, kind_of
 from chatkeep.models.session import Session
 from infra.local.template import load_routes
+from tests.background import run_worker
 from tests.chat import deployment
 from tests.client import STACK, Client
 from tests.engines import Engine
@@ -51,7 +52,9 @@ class Story:
 BODIES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("POST", "/sessions"): SETTINGS,
     ("PATCH", "/sessions/{session_id}"): st.sampled_from([{"title": "é" * 200}, {"is_pinned": True}]),
-    ("POST", "/sessions/{session_id}/messages"): CONTENTS.map(lambda content: {"content": content}),
+    ("POST", "/sessions/{session_id}/messages"): st.builds(
+        lambda content, background: {"content": content, "background": background}, CONTENTS, st.booleans()
+    ),
     ("PUT", "/sessions/{session_id}/messages/{message_id}/feedback"): st.just({"rating": "thumbs_up"}),
     ("POST", "/sessions/{session_id}/usage"): st.just({"tokens_used": 7}),
     ("PUT", "/preferences"): st.just({"default_temperature": 0.5}),
@@ -97,6 +100,10 @@ def test_the_routes_leave_every_kind_of_the_sessions_table(dynamodb: Any) -> Non
     api.put("/preferences", json={"default_temperature": 0.5})
     for content in ("one two", LONG):
         assert api.post(f"{session}/messages", json={"content": content}).status == 200
+    for content in ("one", "two"):
+        assert api.post(f"{session}/messages", json={"content": content, "background": True}).status == 202
+        if content == "one":
+            run_worker()
     api.delete(f"/sessions/{api.post('/sessions', json={}).json['session_id']}?permanent=true")
     api.post("/sessions", json={"expire_after_days": 1})
     kinds = {kind.name for kind, _ in stored(dynamodb, story)}

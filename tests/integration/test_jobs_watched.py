@@ -195,7 +195,7 @@ def test_a_sweep_hands_on_no_more_jobs_than_it_may_and_each_of_them_in_some_swee
     api: Client, pass_time: Callable[[timedelta], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(sweeping, "nudge", told.append)
+    monkeypatch.setattr(sweeping, "nudge", lambda keys, *_, **__: told.append(keys) if keys else None)
     monkeypatch.setattr(sweeping, "MOST_JOBS", 3)
     timers = {(f"SESSION#{api.user_id}#{new_session(api, expire_after_days=1)}", "TIMER") for _ in range(5)}
     pass_time(timedelta(days=2))

@@ -21,7 +21,7 @@ from tests.provider.openai_rules import GEMMA, MISTRAL, Strict
 from tests.provider.pauses import Pause
 from tests.views import transcript, views
 
-MANUAL = Path(__file__).parents[2] / "functions" / "chat" / "README.md"
+MANUAL = Path(__file__).parents[2] / "layers" / "shared" / "chatkeep" / "agent" / "README.md"
 STRICT = Strict(alternating=True, no_blank=True, system_roles=("system",))
 WITHOUT_WORDS = {
     "empty": Reply(words=()),

@@ -1,5 +1,6 @@
 """Each sample event of tests/events, through its function's handler: what `sam local invoke` would answer."""
 
+import asyncio
 import importlib
 import json
 import re
@@ -9,24 +10,29 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from chatkeep.clock import milliseconds, now, stamp
 from chatkeep.models import due
+from chatkeep.models.background import BackgroundTurn, packed
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, DeletionKind
 from chatkeep.models.job import JobStatus
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
+from chatkeep.models.turn import Turn, TurnStatus
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
 from tests import permissions
+from tests.adapter import request_of
 from tests.client import STACK
 from tests.engines import Engine
 
 EVENTS = Path(__file__).parents[1] / "events"
 SESSION = "0198c0de-5e55-7000-8000-000000000001"
+QUESTION = "0198c0de-5e55-7000-8000-0000000000a1"
 ANSWER = "0198c0de-5e55-7000-8000-0000000000a2"
 TURN = "0198c0de-5e55-7000-8000-0000000000f0"
 DELETION = "0198c0de-5e55-7000-8000-0000000000d1"
@@ -37,9 +43,9 @@ FUNCTION_OF = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower(): function
     for function, properties in STACK.of_type("AWS::Serverless::Function")
     for event in properties.get("Events", ())
-} | {"carry_out_jobs": "PurgeFunction"}
-"""The function of each event: of those in the template, and of the one that other functions send."""
-WITHOUT_ANSWER = {"carry_out_jobs", "every_five_minutes", "orphans"}
+} | {"carry_out_jobs": "PurgeFunction", "carry_out_turns": "WorkerFunction"}
+"""The function of each event: of those in the template, and of those that other functions send."""
+WITHOUT_ANSWER = {"carry_out_jobs", "carry_out_turns", "every_five_minutes", "orphans"}
 """Events that nobody waits for an answer to."""
 
 THREAD = {"thread_id": SESSION, "model_name": "scripted:echo", "temperature": 0.7, "max_tokens": 4096}
@@ -56,6 +62,8 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "erase_user": (202, {"kind": "user", "session_id": None, "status": "pending"}),
     "list_messages": (200, {"messages": [{"message_id": ANSWER, "content": "To Lisbon"}], "next_cursor": None}),
     "get_message": (200, {"message_id": ANSWER, "content": "Lisbon", "content_characters": 9, "truncated": False}),
+    "list_turns": (200, {"turns": [{"turn_id": TURN, "status": "completed"}], "next_cursor": None}),
+    "get_turn": (200, {"turn_id": TURN, "usage": {"total_tokens": 12}, "message": {"message_id": ANSWER}}),
     "get_thread_config": (200, {"configurable": THREAD}),
     "record_usage": (200, {"message_count": 2, "tokens_used": 120, "cost": 0.0015}),
     "get_preferences": (200, {"default_model": "scripted:echo", "default_temperature": 0.7}),
@@ -68,6 +76,14 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "get_user_stats": (200, {"total_sessions": 1, "active_sessions": 1, "total_messages": 1}),
     "get_daily_stats": (200, {"days": [{"date": "2026-01-15", "turns": 1, "messages": 2}]}),
 }
+STREAMED: dict[str, tuple[int, str]] = {
+    "stream_message": (200, "event: done"),
+    "stream_turn": (200, "event: done"),
+    "stream_chat": (200, "data: [DONE]"),
+    "stream_running_chat": (204, ""),
+    "stream_run": (200, "RUN_FINISHED"),
+}
+"""The status of each stream, and a word of its last frame."""
 
 
 @pytest.fixture
@@ -82,6 +98,9 @@ def session(engine: Engine, user_id: str) -> Session:
     stored.place_in_list()
     stored.save()
     Message(user_id, SESSION, ANSWER, turn_id=TURN, role=Role.ASSISTANT, content="To Lisbon", created_at=at).save()
+    turn = Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, created_at=at, input_tokens=5, output_tokens=7)
+    turn.calls, turn.message_ids = [], [ANSWER, ANSWER]
+    turn.save()
     totals = Totals(user_id)
     totals.active_sessions = totals.total_messages = 1
     totals.save()
@@ -95,6 +114,7 @@ def lease(session: Session, lasts: timedelta = timedelta(minutes=1)) -> None:
     """Have a turn run on the session, or have died on it."""
     session.lease_turn_id, session.lease_shard = TURN, due.shard(SESSION)
     session.lease_expires_at = milliseconds(now() + lasts)
+    session.lease_owner = f"{TURN}@{session.lease_expires_at}"
     session.save()
 
 
@@ -122,8 +142,12 @@ BEFORE: dict[str, Callable[[Session], Any]] = {
 """What has become of the session when an event arrives."""
 
 
+def sample(name: str, user_id: str = USER) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8").replace(USER, user_id))
+
+
 def invoke(name: str, user_id: str) -> Any:
-    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8").replace(USER, user_id))
+    event = sample(name, user_id)
     function = FUNCTIONS[FUNCTION_OF[name]]
     context = LambdaContext(function.name, "a-request", time.monotonic() + function.timeout_seconds)
     module, _, handler = function.handler.rpartition(".")
@@ -147,6 +171,37 @@ def test_a_sample_event_is_answered_as_the_contract_says(name: str, session: Ses
     status, body = EXPECTED[name]
     assert result["statusCode"] == status, result["body"]
     assert is_part_of(body, json.loads(result["body"])), result["body"]
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_a_sample_event_is_answered_with_a_stream(name: str, session: Session, user_id: str) -> None:
+    at, ids = stamp(now()), [QUESTION, ANSWER]
+    Message(user_id, SESSION, QUESTION, turn_id=TURN, role=Role.USER, content="Where to?", created_at=at).save()
+    Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, message_ids=ids, created_at=at, response_time_ms=9).save()
+    with permissions.only(GRANTED["StreamFunction"]):
+        response = asyncio.run(streamed(sample(name, user_id)))
+    status, last = STREAMED[name]
+    assert response.status_code == status, response.text
+    assert last in response.text.rstrip().rpartition("\n\n")[2], response.text
+
+
+async def streamed(event: Any) -> httpx.Response:
+    """The stream, through the app that the adapter calls."""
+    app = importlib.import_module(FUNCTIONS["StreamFunction"].module).app
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        return await client.send(request_of("http://app", event))
+
+
+def test_the_event_of_background_turns_runs_the_turn(session: Session, user_id: str) -> None:
+    turn_id = sample("carry_out_turns")["jobs"][0][1].removeprefix("JOB#")
+    job = BackgroundTurn(user_id, SESSION, turn_id, packed=packed("Where shall we eat?"), strategy="reject")
+    job.fingerprint, job.requested_at = "", stamp(now())
+    job.due_at, job.due_shard = milliseconds(now()), due.shard(SESSION)
+    job.save()
+    assert invoke("carry_out_turns", user_id) == {"left": 0}
+    turn = Turn(user_id, SESSION, turn_id)
+    turn.refresh(consistent_read=True)
+    assert turn.status == TurnStatus.COMPLETED
 
 
 def test_the_scheduled_event_ends_the_lease_of_a_turn_that_died(session: Session, user_id: str) -> None:
@@ -174,10 +229,10 @@ def test_the_event_of_orphans_brings_a_session_back_into_its_list(session: Sessi
 
 
 def test_there_is_one_sample_of_every_event_in_the_template() -> None:
-    assert {file.stem for file in EVENTS.glob("*.json")} == set(FUNCTION_OF) == {*EXPECTED, *WITHOUT_ANSWER}
+    assert {file.stem for file in EVENTS.glob("*.json")} == set(FUNCTION_OF) == {*EXPECTED, *STREAMED, *WITHOUT_ANSWER}
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [*EXPECTED, *STREAMED])
 def test_a_sample_is_an_event_of_its_route(name: str) -> None:
     event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     declared = {(route.function, route.method, route.path) for route in load_routes(STACK)}

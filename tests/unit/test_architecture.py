@@ -3,8 +3,9 @@
 import re
 
 from chatkeep.aws.punctual import CONNECT_SECONDS
-from chatkeep.deadline import GATEWAY_SECONDS, LEASE_MARGIN_SECONDS, RESERVE_SECONDS
+from chatkeep.deadline import GATEWAY_SECONDS, LEASE_MARGIN_SECONDS, RESERVE_SECONDS, STREAM_SECONDS
 from chatkeep.dynamodb.connection import READ_SECONDS, SILENT_ATTEMPTS
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
@@ -18,7 +19,7 @@ from chatkeep.models.timer import Timer
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 from infra.expansion import ROOT
-from infra.local.template import load_functions
+from infra.local.template import load_functions, load_routes
 from tests.client import STACK
 
 ARCHITECTURE = (ROOT / ".github" / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -33,9 +34,11 @@ def table(head: str) -> list[list[str]]:
 
 def test_the_budgets_are_those_of_the_code() -> None:
     timeouts = {name: function.timeout_seconds for name, function in load_functions(STACK).items()}
-    of_functions = [timeouts[name] for name in ("ChatFunction", "SessionsFunction", "SweepFunction", "PurgeFunction")]
+    of_functions = [timeouts[f"{name}Function"] for name in ("Chat", "Stream", "Worker", "Sessions", "Sweep", "Purge")]
     assert timeouts["StatsFunction"] == timeouts["SessionsFunction"]
-    budgets = [[GATEWAY_SECONDS], of_functions, [RESERVE_SECONDS], [CONNECT_SECONDS, READ_SECONDS]]
+    of_the_gateway = sorted({route.seconds for route in load_routes(STACK)})
+    assert of_the_gateway == [GATEWAY_SECONDS, STREAM_SECONDS]
+    budgets = [of_the_gateway, of_functions, [RESERVE_SECONDS], [CONNECT_SECONDS, READ_SECONDS]]
     budgets += [[SILENT_ATTEMPTS], [LEASE_MARGIN_SECONDS]]
     assert [[float(one) for one in cells[1].split("; ")] for cells in table("| budget | seconds |")] == budgets
 
@@ -43,7 +46,7 @@ def test_the_budgets_are_those_of_the_code() -> None:
 def test_the_items_have_the_keys_of_the_models() -> None:
     items = [Session(*SESSION), Preferences("{user}"), Totals("{user}"), Answer("{user}", "{claim}")]
     items += [Message(*SESSION, "{uuid7}"), Part(*SESSION, "{message}", 0), Turn(*SESSION, "{id}"), Details(*SESSION)]
-    items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), Scan("{name}")]
+    items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), BackgroundTurn(*SESSION, "{turn}"), Scan("{name}")]
     items += [Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
     keys = {(item.pk, item.sk.replace("#0000", "#{number}")) for item in items}
     rows = table("| item of SessionsTable | pk | sk |")

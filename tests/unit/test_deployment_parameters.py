@@ -14,6 +14,8 @@ SOURCE = load(TEMPLATE)
 PARAMETERS = SOURCE["Parameters"]
 TEXTS = {name: one for name, one in PARAMETERS.items() if one["Type"] == "String" and "AllowedValues" not in one}
 
+NOTHING = dict.fromkeys(("ChatConcurrency", "StreamConcurrency", "WorkerConcurrency"), 0)
+"""The defaults of optional parts that are numbers."""
 ACCEPTED = [
     *VALUES.items(),
     ("AllowedOrigin", "*"),
@@ -31,6 +33,8 @@ ACCEPTED = [
     ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
 ]
 REFUSED = [
+    ("AdapterLayerArn", "arn:aws:lambda:us-east-1:123456789012:layer:LambdaAdapterLayerX86"),
+    ("AdapterLayerArn", "LambdaAdapterLayerX86:27"),
     ("AlarmTopicArn", "alarms"),
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms.fifo"),
     ("AllowedOrigin", "chat.example.com"),
@@ -93,7 +97,7 @@ def test_a_default_is_a_value_that_is_taken(name: str) -> None:
 
 
 def test_an_optional_part_is_off_unless_asked_for() -> None:
-    assert {name: PARAMETERS[name]["Default"] for name in VALUES} == dict.fromkeys(VALUES, "") | {"ChatConcurrency": 0}
+    assert {name: PARAMETERS[name]["Default"] for name in VALUES} == dict.fromkeys(VALUES, "") | NOTHING
 
 
 @pytest.mark.parametrize(

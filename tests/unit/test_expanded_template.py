@@ -1,6 +1,7 @@
 """Rules about what CloudFormation gets of template.yaml, once SAM has expanded it."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from infra.expanded_stack import ExpandedStack
 from infra.expansion import ROOT, TEMPLATE, configured, expand, nested, write
 from infra.local.intrinsics import load
-from infra.local.template import load_api, load_routes
+from infra.local.template import Route, load_api, load_routes
 from tests.client import STACK
 from tests.parameter_values import VALUES
 
@@ -77,6 +78,45 @@ def test_every_route_asks_the_user_pool_and_no_preflight_does() -> None:
     routes = {(route.method, route.path) for route in load_routes(STACK)}
     preflights = {("OPTIONS", path) for _, path in routes}
     assert operations == {route: [{"UserPool": []}] for route in routes} | dict.fromkeys(preflights)
+
+
+def integration(method: str, path: str) -> dict[str, Any]:
+    return dict(DOCUMENT["paths"][path][method.lower()]["x-amazon-apigateway-integration"])
+
+
+@pytest.mark.parametrize("route", load_routes(STACK), ids=lambda route: f"{route.method} {route.path}")
+def test_a_route_streams_for_fifteen_minutes_where_its_function_does_and_is_whole_else(route: Route) -> None:
+    found = integration(route.method, route.path)
+    way = "2021-11-15/functions" if route.is_streamed else "2015-03-31/functions"
+    kind = "response-streaming-invocations" if route.is_streamed else "invocations"
+    assert re.fullmatch(rf"arn:aws:apigateway:us-east-1:lambda:path/{way}/\w+\.Ref/{kind}", found["uri"]), found["uri"]
+    expected = ("STREAM", 900_000) if route.is_streamed else (None, None)
+    assert (found.get("responseTransferMode"), found.get("timeoutInMillis")) == expected
+
+
+def test_these_routes_stream() -> None:
+    assert {(route.method, route.path) for route in load_routes(STACK) if route.is_streamed} == {
+        ("POST", "/sessions/{session_id}/messages/stream"),
+        ("GET", "/sessions/{session_id}/turns/{turn_id}/stream"),
+        ("POST", "/chat"),
+        ("GET", "/chat/{session_id}/stream"),
+        ("POST", "/ag-ui"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arn"),
+    [
+        ({}, "arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:27"),
+        ({"Architecture": "x86_64"}, "arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerX86:27"),
+        ({"AdapterLayerArn": VALUES["AdapterLayerArn"]}, VALUES["AdapterLayerArn"]),
+    ],
+)
+def test_the_adapter_is_the_layer_for_the_functions_processor(parameters: dict[str, str], arn: str) -> None:
+    functions = deployment(**parameters).of_type("AWS::Lambda::Function")
+    assert {name for name, one in functions.items() if arn in one["Layers"]} == {"StreamFunction"}
+    (adapter,) = [one for one in functions["StreamFunction"]["Layers"] if one.startswith("arn:")]
+    assert adapter == arn
 
 
 @pytest.mark.parametrize(
@@ -160,13 +200,14 @@ def test_a_web_acl_is_put_before_the_stage_where_one_is_named() -> None:
     }
 
 
-def test_no_function_has_concurrency_reserved_unless_chat_is_given_some() -> None:
+@pytest.mark.parametrize("service", ["Chat", "Stream", "Worker"])
+def test_no_function_has_concurrency_reserved_unless_it_is_given_some(service: str) -> None:
     def reserved(**parameters: Any) -> dict[str, Any]:
         functions = deployment(**parameters).of_type("AWS::Lambda::Function")
         return {name: one.get("ReservedConcurrentExecutions") for name, one in functions.items()}
 
     assert set(reserved().values()) == {None}
-    assert reserved(ChatConcurrency="20") == reserved() | {"ChatFunction": "20"}
+    assert reserved(**{f"{service}Concurrency": "20"}) == reserved() | {f"{service}Function": "20"}
 
 
 def test_an_existing_user_pool_takes_the_place_of_one_of_the_stacks_own() -> None:

@@ -74,8 +74,18 @@ WITH_AGENTS = (
     "chatkeep.streams",
     "chatkeep.turns",
 )
-LIGHT = ("chatkeep.turns.lease", "chatkeep.turns.queue", "chatkeep.turns.repair", "chatkeep.turns.slots")
-"""The exceptions: modules for functions that cancel turns or repair after them, and run none."""
+LIGHT = (
+    "chatkeep.streams.batches",
+    "chatkeep.streams.event",
+    "chatkeep.streams.running_question",
+    "chatkeep.turns.admission",
+    "chatkeep.turns.backlog",
+    "chatkeep.turns.lease",
+    "chatkeep.turns.queue",
+    "chatkeep.turns.repair",
+    "chatkeep.turns.slots",
+)
+"""The exceptions: modules for functions that look at turns, cancel them or repair after them, and run none."""
 STARTS_WITH = {
     "annotated_types", "aws_lambda_powertools", "botocore", "certifi", "dateutil", "itsdangerous",
     "jmespath", "pydantic", "pydantic_core", "pynamodb", "six", "typing_extensions", "typing_inspection", "urllib3",

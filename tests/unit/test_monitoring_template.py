@@ -2,9 +2,11 @@
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from infra.local import intrinsics
 from infra.local.stack import Stack
 from infra.local.template import load_functions, load_schedules
 from tests.client import STACK
-from tests.monitored import alarms, shown, watched, widgets
+from tests.monitored import Metric, alarms, shown, watched, widgets
 
 ROOT = STACK.path.parent
 MONITORING = STACK.nested("Monitoring")
@@ -23,13 +25,16 @@ SERVICES = {function.environment["POWERTOOLS_SERVICE_NAME"] for function in FUNC
 (NAMESPACE,) = {function.environment["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS.values()}
 SPARSE = {("AWS/DynamoDB", name) for name in ("TransactionConflict", "ReadThrottleEvents", "WriteThrottleEvents")}
 """Metrics that exist only while there is something to count."""
+AGENTS = {"chat", "stream", "worker"}
+"""The functions that run turns."""
+METRICS_OF = re.compile(r'METRICS\("(\w+)"\)')
 DOLLARS_A_METRIC = 0.10
 """The monthly price per metric that an alarm watches: https://aws.amazon.com/cloudwatch/pricing/"""
 
 
 def expression(alarm: str) -> str:
-    """The expression that the alarm computes from its metrics."""
-    (found,) = [one["Expression"] for one in ALARMS[alarm]["Metrics"] if "Expression" in one]
+    """The expression that the alarm looks at; those that it is made of return no data."""
+    (found,) = [one["Expression"] for one in ALARMS[alarm]["Metrics"] if one.get("ReturnData", True)]
     return str(found)
 
 
@@ -87,6 +92,39 @@ def test_throttles_of_every_table_and_index_raise_an_alarm() -> None:
 def test_it_raises_an_alarm_for_every_function(name: str) -> None:
     of = {dimensions["FunctionName"].rpartition("-")[2] for _, metric, dimensions in WATCHED if metric == name}
     assert of == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    "name", ["TurnsCompleted", "TurnsFailed", "TurnsTimedOut", "CostMicroDollars", "UnpricedTurns"]
+)
+@pytest.mark.parametrize("looked_at", [SHOWN, WATCHED], ids=["shown", "watched"])
+def test_turns_are_counted_whichever_function_runs_them(looked_at: list[Metric], name: str) -> None:
+    assert {dimensions["service"] for _, metric, dimensions in looked_at if metric == name} == AGENTS
+
+
+def sums() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Each sum of an alarm or a widget over the metrics with a name in their ids, and those metrics."""
+    for name, alarm in ALARMS.items():
+        metrics = alarm.get("Metrics", [])
+        for one in metrics:
+            yield from ((name, _of(word, metrics)) for word in METRICS_OF.findall(one.get("Expression", "")))
+    for widget in widgets(MONITORING):
+        properties = [part for one in widget["properties"].get("metrics", []) for part in one if isinstance(part, dict)]
+        for one in properties:
+            summed = METRICS_OF.findall(one.get("expression", ""))
+            yield from ((widget["properties"]["title"], _of(word, properties)) for word in summed)
+
+
+def _of(word: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in metrics if word in (one.get("Id") or one.get("id") or "")]
+
+
+def test_a_sum_is_over_the_metrics_of_each_function_that_runs_turns() -> None:
+    found = list(sums())
+    assert len(found) > 10
+    for name, summed in found:
+        ids = [one.get("Id") or one.get("id") for one in summed]
+        assert [re.sub(".*By", "", one).lower() for one in ids] == sorted(AGENTS), name
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
@@ -173,4 +211,4 @@ def test_concurrency_is_measured_by_what_the_account_has() -> None:
 
 
 def test_the_alarms_cost_no_more_than_the_readme_says() -> None:
-    assert round(DOLLARS_A_METRIC * len(WATCHED), 2) == 3.70
+    assert round(DOLLARS_A_METRIC * len(WATCHED), 2) == 5.90

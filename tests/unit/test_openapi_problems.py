@@ -8,13 +8,14 @@ from jsonschema.exceptions import ValidationError
 from chatkeep.errors import ChatkeepError
 from chatkeep.http.problems import CONTENT_TYPE
 from infra.local.template import load_api, load_functions, load_routes
+from infra.openapi import streams
 from infra.openapi.problems import bodies
 from infra.openapi.stack import STACK
 from tests import contract
 from tests.raised import raised
 
 ROUTES = load_routes(STACK)
-HANDLERS = {name: function.handler for name, function in load_functions(STACK).items()}
+MODULES = {name: function.module for name, function in load_functions(STACK).items()}
 GATEWAY = bodies(load_api(STACK).responses)
 COMPONENTS = contract.DOCUMENT["components"]
 IN_RESULTS = {"change_sessions": {"404", "409"}}
@@ -33,7 +34,8 @@ def own(error: type[ChatkeepError]) -> set[type[ChatkeepError]]:
 def errors_of(operation: dict[str, Any]) -> set[type[ChatkeepError]]:
     """The errors that the operation's function may raise."""
     (route,) = (one for one in ROUTES if contract.DOCUMENT["paths"][one.path].get(one.method.lower()) is operation)
-    return raised(f"{HANDLERS[route.function].rpartition('.')[0]}.{operation['operationId']}")
+    streamed = streams.FUNCTIONS.get((route.method.lower(), route.path))
+    return raised(f"{streamed.__module__ if streamed else MODULES[route.function]}.{operation['operationId']}")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)

@@ -20,6 +20,8 @@ ROLES = ExpandedStack(EXPANDED, {}).resources
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 GET_SECRET = "secretsmanager:GetSecretValue"
 INVOKE = "lambda:InvokeFunction"
+AGENTS = {"ChatFunction", "StreamFunction", "WorkerFunction"}
+"""The functions that run turns."""
 SESSIONS_TABLE = "chatkeep-SessionsTable"
 
 
@@ -49,19 +51,21 @@ def test_stats_only_reads() -> None:
     assert actions("StatsFunction") <= READS
 
 
-def test_only_what_removes_sessions_and_what_sets_their_timers_may_delete_items() -> None:
+def test_only_what_removes_sessions_and_what_sets_timers_or_ends_jobs_may_delete_items() -> None:
     deleting = {name for name in STATEMENTS if "dynamodb:DeleteItem" in actions(name)}
-    assert deleting == {"PurgeFunction", "SessionsFunction"}
-    of_sessions = next(one for one in STATEMENTS["SessionsFunction"] if "dynamodb:DeleteItem" in one["Action"])
-    assert of_sessions["Resource"] == [STACK.nested("Storage").output("SessionsTableArn")]
+    assert deleting == {"PurgeFunction", "SessionsFunction", "WorkerFunction"}
+    for name in deleting:
+        (allowed,) = [one for one in STATEMENTS[name] if "dynamodb:DeleteItem" in one["Action"]]
+        assert allowed["Resource"] == [STACK.nested("Storage").output("SessionsTableArn")]
 
 
-def test_jobs_are_handed_to_the_alias_of_purge_by_those_who_find_them_due_and_to_nothing_else() -> None:
+def test_jobs_and_turns_are_handed_to_the_alias_that_carries_them_out_by_those_who_find_them_due() -> None:
     invoking = {name: one["Resource"] for name in STATEMENTS for one in STATEMENTS[name] if INVOKE in one["Action"]}
-    alias = STACK.attribute("PurgeFunction.Alias", "Ref")
-    told = {name: one.environment["JOBS_FUNCTION"] for name, one in load_functions(STACK).items()}
-    assert invoking == {"SessionsFunction": [alias], "SweepFunction": [alias]}
-    assert told == {name: alias if name in invoking else "" for name in STATEMENTS}
+    purge, worker = (STACK.attribute(f"{name}Function.Alias", "Ref") for name in ("Purge", "Worker"))
+    assert invoking == {"ChatFunction": [worker], "SessionsFunction": [purge], "SweepFunction": [purge, worker]}
+    for variable, alias in (("JOBS_FUNCTION", purge), ("TURNS_FUNCTION", worker)):
+        told = {name: one.environment[variable] for name, one in load_functions(STACK).items()}
+        assert told == {name: alias if alias in invoking.get(name, []) else "" for name in STATEMENTS}
 
 
 def test_a_function_reads_its_own_secret_and_no_other() -> None:
@@ -71,18 +75,19 @@ def test_a_function_reads_its_own_secret_and_no_other() -> None:
     }
     assert reading == {
         "SessionsFunction": [STACK.nested("Storage").output(f"{name}SecretArn") for name in ("Cursor", "Erasure")],
-        "ChatFunction": ["arn:key"],
+        **{name: ["arn:key"] for name in AGENTS},
     }
     assert {one for name in STATEMENTS for one in actions(name) if "secret" in one} == {GET_SECRET}
-    assert GET_SECRET not in actions("ChatFunction")  # without a key there is none to read
+    assert not [name for name in AGENTS if GET_SECRET in actions(name)]  # without a key there is none to read
 
 
-def test_only_chat_may_call_models_and_only_models() -> None:
+def test_only_those_that_run_turns_may_call_models_and_only_models() -> None:
     known = ("dynamodb:", "secretsmanager:", INVOKE)
-    assert [name for name in STATEMENTS if any(not one.startswith(known) for one in actions(name))] == ["ChatFunction"]
-    (models,) = [one for one in STATEMENTS["ChatFunction"] if one["Action"][0].startswith("bedrock:")]
-    assert set(models["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
-    assert all(":foundation-model/" in one or ":inference-profile/" in one for one in models["Resource"])
+    assert {name for name in STATEMENTS if any(not one.startswith(known) for one in actions(name))} == AGENTS
+    for name in AGENTS:
+        (models,) = [one for one in STATEMENTS[name] if one["Action"][0].startswith("bedrock:")]
+        assert set(models["Action"]) == {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
+        assert all(":foundation-model/" in one or ":inference-profile/" in one for one in models["Resource"])
 
 
 @pytest.mark.parametrize("function", STATEMENTS)
@@ -130,11 +135,11 @@ def test_only_this_api_and_the_schedule_may_invoke_a_function() -> None:
             assert ":123456789012:Api.Ref/" in source
 
 
-def test_only_chat_reaches_the_checkpoints_and_purge_which_reads_and_changes_none() -> None:
+def test_only_turns_reach_the_checkpoints_and_purge_which_reads_and_changes_none() -> None:
     reaching = {
         name: {action for action, place in pairs if "Checkpoints" in place} for name, pairs in granted(STACK).items()
     }
-    assert {name for name, done in reaching.items() if done} == {"ChatFunction", "PurgeFunction"}
+    assert {name for name, done in reaching.items() if done} == AGENTS | {"PurgeFunction"}
     assert reaching["PurgeFunction"] == {"BatchWriteItem", "Query", "Scan"}
 
 

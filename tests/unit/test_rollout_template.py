@@ -12,7 +12,7 @@ from infra.local.intrinsics import load
 SOURCE = load(TEMPLATE)
 ROLLOUTS = SOURCE["Parameters"]["Rollout"]["AllowedValues"]
 GRADUAL = [rollout for rollout in ROLLOUTS if rollout != "AllAtOnce"]
-GROUPS = {f"{name}FunctionDeploymentGroup" for name in ("Sessions", "Chat", "Stats")}
+GROUPS = {f"{name}FunctionDeploymentGroup" for name in ("Sessions", "Chat", "Stream", "Stats")}
 
 
 @cache
@@ -73,7 +73,7 @@ def test_a_group_turns_back_on_the_alarm_of_its_own_functions_new_version(group:
     assert new_versions("Canary10Percent5Minutes").outputs[f"{service}Errors"] == f"{service}ErrorsAlarm.Ref"
 
 
-@pytest.mark.parametrize("service", ["Sessions", "Chat", "Stats"])
+@pytest.mark.parametrize("service", ["Sessions", "Chat", "Stream", "Stats"])
 def test_an_alarm_counts_the_errors_of_the_alias_requests_to_the_new_version_alone(service: str) -> None:
     stack = deployment("Canary10Percent5Minutes")
     version = stack.of_type("AWS::Lambda::Alias")[f"{service}FunctionAliaslive"]["FunctionVersion"]

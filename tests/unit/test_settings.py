@@ -21,6 +21,8 @@ REQUIRED: list[tuple[Any, str, str]] = [
     (SessionsSettings, "SessionsFunction", "CURSOR_SECRET_ARN"),
     (AgentSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
     (AgentSettings, "ChatFunction", "GRAPH"),
+    (AgentSettings, "StreamFunction", "GRAPH"),
+    (AgentSettings, "WorkerFunction", "GRAPH"),
 ]
 
 

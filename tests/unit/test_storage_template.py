@@ -13,6 +13,7 @@ from infra.local.template import load_functions
 from tests.client import STACK
 from tests.permissions import statements
 
+AGENTS = {"ChatFunction", "StreamFunction", "WorkerFunction"}
 TABLES = {name.rpartition("-")[2]: properties for name, properties in STACK.tables()}
 SESSIONS, CHECKPOINTS = TABLES["SessionsTable"], TABLES["CheckpointsTable"]
 STORAGE = STACK.path.parent / "infra" / "storage.yaml"
@@ -93,7 +94,7 @@ def test_the_stacks_own_tables_stay_when_others_are_used() -> None:
     ("table", "variable", "functions"),
     [
         ("ExistingSessionsTable", "SESSIONS_TABLE", set(load_functions(STACK))),
-        ("ExistingCheckpointsTable", "CHECKPOINTS_TABLE", {"ChatFunction", "PurgeFunction"}),
+        ("ExistingCheckpointsTable", "CHECKPOINTS_TABLE", AGENTS | {"PurgeFunction"}),
     ],
 )
 def test_functions_policies_and_dashboard_follow_a_named_table(table: str, variable: str, functions: set[str]) -> None:

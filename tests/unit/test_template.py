@@ -14,10 +14,19 @@ from chatkeep.http.cors import CORS
 from infra.local.template import Function, load_api, load_functions, load_routes
 from tests.client import STACK
 
-API_GATEWAY_SECONDS = 29
 POWERTOOLS = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+ADAPTER = {
+    "AWS_LAMBDA_EXEC_WRAPPER",
+    "AWS_LWA_ASYNC_INIT",
+    "AWS_LWA_ERROR_STATUS_CODES",
+    "AWS_LWA_INVOKE_MODE",
+    "AWS_LWA_PORT",
+    "AWS_LWA_READINESS_CHECK_PATH",
+}
+"""The Lambda Web Adapter's, and Lambda's for it."""
 FUNCTIONS = load_functions(STACK)
 RESPONSES = load_api(STACK).responses
+EVENTS = {name: one.get("Events", {}) for name, one in STACK.of_type("AWS::Serverless::Function")}
 
 
 class Recorder(dict[str, str]):
@@ -37,7 +46,7 @@ def test_a_function_gets_the_variables_that_its_settings_read_and_no_others(func
     recorder = Recorder()
     for settings in settings_of(function):
         settings.read(recorder)
-    assert set(function.environment) == set(recorder) | POWERTOOLS
+    assert set(function.environment) == set(recorder) | POWERTOOLS | (ADAPTER if function.is_web else set())
 
 
 def settings_of(function: Function) -> Iterator[Any]:
@@ -52,7 +61,7 @@ def settings_of(function: Function) -> Iterator[Any]:
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_a_function_is_named_after_its_folder_in_its_metrics_and_traces(function: Function) -> None:
-    folder = function.handler.split(".")[1]
+    folder = function.module.split(".")[1]
     assert function.name == f"{folder.capitalize()}Function"
     assert function.environment["POWERTOOLS_SERVICE_NAME"] == folder
 
@@ -65,9 +74,41 @@ def test_no_two_functions_claim_one_route() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_a_function_answers_exactly_the_routes_that_the_template_sends_it(function: Function) -> None:
     declared = {(route.method, route.path) for route in load_routes(STACK) if route.function == function.name}
-    app = getattr(importlib.import_module(function.handler.rpartition(".")[0]), "app", None)
-    routes = [*app._static_routes, *app._dynamic_routes] if app else []
-    assert declared == {(route.method, re.sub(r"<(\w+)>", r"{\1}", route.path)) for route in routes}
+    assert declared == {(route.method, re.sub(r"<(\w+)>", r"{\1}", route.path)) for route in routes_of(function)}
+
+
+def routes_of(function: Function) -> list[Any]:
+    """Those that its app has, by Powertools or in a table of its own; a function for events has none."""
+    module = importlib.import_module(function.module)
+    if function.is_web:
+        return list(module.ROUTES)
+    app = getattr(module, "app", None)
+    return [*app._static_routes, *app._dynamic_routes] if app else []
+
+
+def test_a_function_that_serves_http_is_called_by_its_streams_and_by_nothing_else() -> None:
+    """Its adapter streams each answer, which API Gateway takes from a route that streams alone."""
+    streamed = {route.is_streamed: set() for route in load_routes(STACK)}
+    for route in load_routes(STACK):
+        streamed[route.is_streamed].add(route.function)
+    web = {name for name, function in FUNCTIONS.items() if function.is_web}
+    assert streamed[True] == web == {"StreamFunction"}
+    assert not streamed[False] & web
+    for name in web:
+        assert not [one for one in EVENTS[name].values() if one["Type"] != "Api"]
+
+
+def test_a_stream_lasts_as_long_as_api_gateway_and_lambda_let_it() -> None:
+    of_streams = {route.seconds for route in load_routes(STACK) if route.is_streamed}
+    assert of_streams == {900} == {FUNCTIONS["StreamFunction"].timeout_seconds}
+
+
+@pytest.mark.parametrize("script", [one.handler for one in FUNCTIONS.values() if one.is_web])
+def test_what_the_adapter_starts_is_a_program(script: str) -> None:
+    """The wrapper runs it below the function's folder, which has it where the project has it."""
+    file = STACK.path.parent / script
+    assert file.stat().st_mode & 0o111 == 0o111
+    assert file.read_bytes().startswith(b"#!/bin/sh\n")
 
 
 def test_every_route_asks_for_a_token() -> None:
@@ -75,8 +116,9 @@ def test_every_route_asks_for_a_token() -> None:
 
 
 def test_a_function_behind_the_api_ends_before_api_gateway_gives_up() -> None:
-    behind = {FUNCTIONS[route.function].timeout_seconds for route in load_routes(STACK)}
-    assert max(behind) < API_GATEWAY_SECONDS
+    for route in load_routes(STACK):
+        latest = route.seconds if route.is_streamed else route.seconds - 1
+        assert FUNCTIONS[route.function].timeout_seconds <= latest, route
 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)

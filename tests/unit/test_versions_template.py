@@ -21,7 +21,7 @@ ALL = set(FUNCTIONS)
 ENVIRONMENT = {"Environment": {"Variables": {"NEW": "1"}}}
 CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("SharedLayer", {"ContentUri": "s3://bucket/other"}, ALL),
-    ("ChatLayer", {"ContentUri": "s3://bucket/other"}, {"ChatFunction"}),
+    ("ChatLayer", {"ContentUri": "s3://bucket/other"}, {"ChatFunction", "StreamFunction", "WorkerFunction"}),
     *((name, {"CodeUri": "s3://bucket/other"}, {name}) for name in FUNCTIONS),
     *((name, ENVIRONMENT, {name}) for name in FUNCTIONS),
     *((name, {"Timeout": 5}, {name}) for name in FUNCTIONS),
@@ -74,7 +74,11 @@ def test_every_request_goes_to_an_alias() -> None:
     (api,) = STACK.of_type("AWS::ApiGateway::RestApi").values()
     operations = [operation for path in api["Body"]["paths"].values() for operation in path.values()]
     integrations = [operation["x-amazon-apigateway-integration"] for operation in operations]
-    invoked = [re.search(r"functions/(\w+)\.(\w+)/invocations", one["uri"]) for one in integrations if "uri" in one]
+    invoked = [
+        re.search(r"functions/(\w+)\.(\w+)/(?:response-streaming-)?invocations", one["uri"])
+        for one in integrations
+        if "uri" in one
+    ]
     assert len(invoked) > 15
     assert {match and match.groups() for match in invoked} <= {(name, "Ref") for name in aliases(STACK)}
 
@@ -90,11 +94,22 @@ def test_only_aliases_may_be_invoked() -> None:
 
 
 def test_an_invocation_of_purge_that_came_to_nothing_is_left_to_the_sweep() -> None:
-    ((name, config),) = STACK.of_type("AWS::Lambda::EventInvokeConfig").items()
-    assert (config["FunctionName"], config["Qualifier"]) == ("PurgeFunction.Ref", "live"), name
+    config = events_of("PurgeFunction")
     (schedule,) = (one for one in load_schedules(SourceStack(TEMPLATE, {})) if one.function == "SweepFunction")
     assert config["MaximumRetryAttempts"] == 0
     assert config["MaximumEventAgeInSeconds"] <= schedule.seconds
+
+
+def events_of(function: str) -> dict[str, Any]:
+    """What becomes of the events for a function's alias that nobody waits for."""
+    configs = STACK.of_type("AWS::Lambda::EventInvokeConfig").values()
+    (found,) = [one for one in configs if one["FunctionName"] == f"{function}.Ref"]
+    assert found["Qualifier"] == "live"
+    return dict(found)
+
+
+def test_an_invocation_of_worker_that_failed_is_tried_twice_again() -> None:
+    assert events_of("WorkerFunction")["MaximumRetryAttempts"] == 2
 
 
 def test_a_deployment_without_changes_publishes_nothing() -> None:

@@ -6,13 +6,15 @@ from pydantic import BaseModel, Field
 
 from chatkeep.formats import Id
 from chatkeep.messages import MessageView
+from chatkeep.messages.ui_messages import AssistantUIMessage, UserUIMessage
 
 
 class MessagePage(BaseModel):
     """Some of a session's transcript."""
 
-    messages: list[MessageView] = Field(
-        description="As many as were asked for, or as fit into an answer", json_schema_extra={"maxItems": 200}
+    messages: list[MessageView] | list[UserUIMessage | AssistantUIMessage] = Field(
+        description="As many as were asked for, or as fit into an answer; UIMessages where `format` says so",
+        json_schema_extra={"maxItems": 200},
     )
     next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
 

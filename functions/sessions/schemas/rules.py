@@ -1,8 +1,9 @@
 """The rules that fields keep, beyond those of their types, and their limits."""
 
 import json
-import re
 from typing import Any
+
+from chatkeep.formats import RESERVED, UUID_SHAPED
 
 LONGEST_PROMPT_BYTES = 32 * 1024
 LONGEST_METADATA_BYTES = 16 * 1024
@@ -17,9 +18,6 @@ NULL_ALONE = {
 """Options that the session's own fields or its graph set, or whose price nobody knows: they can only be left out."""
 NEVER = {"messages", "model"}
 """Options without which there is no request."""
-RESERVED = {"bulk", ".", ".."}
-"""Ids that a path could not hold, or that stand for something else in one."""
-UUID_SHAPED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LONGEST_TAG = 50
 MOST_DAYS = 3_650
 

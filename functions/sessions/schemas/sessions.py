@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.formats import Id
+from chatkeep.sessions.preferences import TITLE
 from chatkeep.sessions.timers import OF_TEMPORARY
 from chatkeep.sessions.views import SessionView
 from functions.sessions.schemas.body import Body, not_empty, without_null
@@ -40,7 +41,7 @@ class NewSession(Body):
     model_config = ConfigDict(json_schema_extra=_a_day_or_days)
 
     session_id: ChosenId | None = None
-    title: Title = "New Conversation"
+    title: Title = TITLE
     model_name: ModelName | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None

@@ -34,11 +34,12 @@ class Deadline:
     """Moments of `time.monotonic`: the time of day may be set back while a request runs.
 
     At `answer_by` models and queues are waited for no longer; the reserve comes after it. At `dies` the function is
-    killed.
+    killed. A turn that has not begun by `begin_by` is left for later.
     """
 
     answer_by: float = math.inf
     dies: float = math.inf
+    begin_by: float = math.inf
 
     @classmethod
     def within(cls, seconds: float, patience: float = math.inf) -> "Deadline":
@@ -54,7 +55,7 @@ class Deadline:
     @property
     def start_by(self) -> float:
         """When a turn that waits for others has to start at the latest."""
-        return self.answer_by - SHORTEST_RUN_SECONDS
+        return min(self.begin_by, self.answer_by - SHORTEST_RUN_SECONDS)
 
     def lease_expiry(self) -> int:
         """When the lease of a turn with this deadline expires, in milliseconds since the epoch."""

@@ -26,6 +26,7 @@ ChatkeepError
         TurnInProgressError
         NoTurnRunningError
         TurnRolledBackError
+        TurnCancelledError
         LeaseLostError
         ConcurrentWriteError
         CheckpointGoneError
@@ -328,6 +329,16 @@ class TurnRolledBackError(ConflictError):
 
     def __init__(self, turn_id: str) -> None:
         super().__init__(f"turn {turn_id} was rolled back by another request")
+
+
+class TurnCancelledError(ConflictError):
+    """The turn was cancelled before it had begun; nothing of it is stored but that."""
+
+    code = "turn_cancelled"
+    title = "The turn was cancelled"
+
+    def __init__(self, turn_id: str) -> None:
+        super().__init__(f"turn {turn_id} was cancelled before it had begun")
 
 
 class LeaseLostError(ConflictError):

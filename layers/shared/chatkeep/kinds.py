@@ -9,10 +9,12 @@ from enum import StrEnum
 from typing import Any
 
 from chatkeep.checkpoint_items import keys
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
+from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
@@ -88,6 +90,7 @@ KINDS = (
     Kind("receipt of an erasure", Removal.NEVER, model=Erasure),
     Kind("position of a scan", Removal.NEVER, model=Scan),
     Kind("session", Removal.WITH_SESSION, exported=True, counted_in=(Totals,), model=Session),
+    Kind("background turn", Removal.WITH_SESSION, exported=True, model=BackgroundTurn),
     Kind("timer", Removal.WITH_SESSION, model=Timer),
     Kind("details", Removal.WITH_SESSION, exported=True, model=Details),
     Kind(
@@ -95,6 +98,7 @@ KINDS = (
     ),
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
+    Kind("events of a turn", Removal.WITH_SESSION, model=EventBatch),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
     Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),
     # None of these is exported: a thread repeats its session's messages.

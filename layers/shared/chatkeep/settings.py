@@ -19,7 +19,8 @@ class Settings:
     """Shared by all functions; `dynamodb_endpoint` is None on AWS and a URL elsewhere, `allowed_origin` `*` is any.
 
     `traces_endpoint` is where spans go by OTLP over HTTP, or `xray`; None is nowhere, and none are made.
-    `jobs_function` carries out jobs; None is nobody, until the schedule comes for them.
+    `jobs_function` carries out jobs, and `turns_function` background turns; None is nobody, until the schedule comes
+    for them.
     """
 
     sessions_table: str
@@ -27,6 +28,7 @@ class Settings:
     dynamodb_endpoint: str | None
     traces_endpoint: str | None = None
     jobs_function: str | None = None
+    turns_function: str | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -37,6 +39,7 @@ class Settings:
             dynamodb_endpoint=environment.get("DYNAMODB_ENDPOINT") or None,
             traces_endpoint=environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
             jobs_function=environment.get("JOBS_FUNCTION") or None,
+            turns_function=environment.get("TURNS_FUNCTION") or None,
         )
 
 

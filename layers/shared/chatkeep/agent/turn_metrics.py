@@ -28,7 +28,7 @@ def of_a_turn() -> Iterator[Callable[[Answer], None]]:
     except NOT_FAILURES:
         raise
     except Exception as error:
-        _count_failure(getattr(error, "code", None))
+        count_failure(getattr(error, "code", None))
         raise
 
 
@@ -37,9 +37,9 @@ def _count(answer: Answer) -> None:
         return
     turn = answer.used
     if turn.status == TurnStatus.TIMED_OUT:
-        _count_failure(TurnTimedOutError.code)
+        count_failure(TurnTimedOutError.code)
     elif turn.status == TurnStatus.FAILED:
-        _count_failure((turn.error or {}).get("code"))
+        count_failure((turn.error or {}).get("code"))
     else:
         metrics.add_metric(name="TurnsCompleted", unit="Count", value=1)
     count_usage(turn)
@@ -59,7 +59,8 @@ def count_usage(turn: Turn) -> None:
     metrics.add_metric(name="CostMicroDollars", unit="Count", value=turn.cost)
 
 
-def _count_failure(code: str | None) -> None:
+def count_failure(code: str | None) -> None:
+    """Count a turn that failed with the problem of that code, by no fault of its sender."""
     metrics.add_metric(name="TurnsCompleted", unit="Count", value=0)  # the share of failures needs both
     metrics.add_metric(name="TurnsFailed", unit="Count", value=1)
     if code == TurnTimedOutError.code:

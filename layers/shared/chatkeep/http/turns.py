@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from chatkeep import ids, messages
+from chatkeep import ids, jobs, messages
 from chatkeep.formats import Id
 from chatkeep.http.problems import Problem
 from chatkeep.messages import MessageView, UsageView
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 
@@ -28,7 +29,7 @@ def _one_of_two(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": [name]} for name in ("content", "regenerate")]
 
 
-class NewMessage(BaseModel):
+class TurnRequest(BaseModel):
     """The user's question, or the answer to make again; `strategy` decides about another turn that runs on the
     session."""
 
@@ -68,6 +69,23 @@ class NewMessage(BaseModel):
         raise ValidationError.from_exception_data(type(self).__name__, [problem])
 
 
+class NewMessage(TurnRequest):
+    """The user's question, or the answer to make again; the answer comes at once, or later."""
+
+    background: Annotated[
+        bool,
+        Field(description="Whether to answer 202 at once and run the turn afterwards, for up to 15 minutes"),
+    ] = False
+
+
+class BackgroundTurnView(BaseModel):
+    """A turn that is to run in the background, or runs there; once it has ended, it has an answer or an error."""
+
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["queued", "running"] = Field(description="Whether somebody has begun with the turn")
+    attempts: int = Field(description="How often it was begun with; more than once where its process died")
+
+
 class TurnView(BaseModel):
     """A turn that is stored; `error` is the problem that ended one that failed after it had said something."""
 
@@ -95,3 +113,9 @@ def view(answer: Answer) -> TurnView:
         response_time_ms=int(answer.turn.response_time_ms),
         error=answer.turn.error and Problem.model_validate(answer.turn.error),
     )
+
+
+def background_view(job: BackgroundTurn) -> BackgroundTurnView:
+    """A background turn that has not ended yet, as the API shows it."""
+    status = "running" if jobs.is_claimed(job) else "queued"
+    return BackgroundTurnView(turn_id=job.turn_id, status=cast("Any", status), attempts=int(job.attempts))

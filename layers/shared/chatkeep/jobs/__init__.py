@@ -36,19 +36,27 @@ def asked_for(name: str) -> dict[str, Any]:
     return {"requested_at": stamp(at), "due_at": milliseconds(at), "due_shard": shard(name)}
 
 
-def claim(job: Job) -> bool:
+def claim(job: Job, until: int | None = None, *, even_if_put_off: bool = False) -> bool:
     """Claim the job if it is due, and read it; False where it is not, any more or again.
 
-    Costs one request and 1 WCU.
+    The claim lasts as long as this function lives, or `until` that time in milliseconds since the epoch. A job that
+    waits for its time, and that nobody has claimed, is taken earlier `even_if_put_off`. Costs one request and 1 WCU.
     """
     cls = type(job)
-    moment = milliseconds(now())
     actions: list[Action] = [
-        cls.due_at.set(deadline.current().lease_expiry()),
+        cls.due_at.set(deadline.current().lease_expiry() if until is None else until),
         cls.attempts.add(1),
         cls.status.set(JobStatus.RUNNING),
     ]
-    return update_if(job, actions, cls.due_at <= moment)
+    free: Condition = cls.due_at <= milliseconds(now())
+    if even_if_put_off:
+        free |= cls.due_at.exists() & (cls.status == JobStatus.PENDING)
+    return update_if(job, actions, free)
+
+
+def is_claimed(job: Job) -> bool:
+    """Whether somebody was at the job when it was read."""
+    return bool(job.status == JobStatus.RUNNING and job.due_at is not None and job.due_at > milliseconds(now()))
 
 
 def claimed(job: Job) -> Condition:
@@ -61,6 +69,11 @@ def change(job: Job, actions: list[Action]) -> None:
     """Store what an attempt has got to. Raises ClaimLostError."""
     if not update_if(job, actions, claimed(job)):
         raise ClaimLostError
+
+
+def renew(job: Job, until: int) -> None:
+    """Hold the claim `until` that time in milliseconds since the epoch. Raises ClaimLostError."""
+    change(job, [type(job).due_at.set(until)])
 
 
 def put_off(job: Job, until: int) -> None:

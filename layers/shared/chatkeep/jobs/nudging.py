@@ -1,7 +1,7 @@
 """Nudging the function that carries out jobs, so that they begin at once and not with the next schedule."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,6 @@ from botocore.session import get_session
 from chatkeep.aws import punctual
 from chatkeep.aws.punctual import CONNECT_SECONDS
 from chatkeep.jobs.due import Keys
-from chatkeep.settings import settings
 from chatkeep.telemetry import logger
 
 READ_SECONDS = 2.0
@@ -21,19 +20,30 @@ MOST_KEYS = 100
 """One invocation works through as many, so that a user with many jobs takes one function of the account's."""
 
 
-def nudge(due: Iterable[Keys]) -> None:
-    """Have jobs carried out by asynchronous invocations. Never raises: else the schedule comes for them."""
-    function = settings().jobs_function
-    keys = list(due)
+def nudge(due: Iterable[Keys], function: str | None, apart: Callable[[Keys], object] = lambda _: None) -> None:
+    """Have jobs carried out by asynchronous invocations of `function`, if there is one; never raises.
+
+    Those for which `apart` is not the same go to different invocations. If an invocation fails, the schedule comes for
+    its jobs and all after them.
+    """
     if not function:
         return
-    for start in range(0, len(keys), MOST_KEYS):
-        event = {"jobs": [list(one) for one in keys[start : start + MOST_KEYS]]}
+    for keys in _batches(due, apart):
+        event = {"jobs": [list(one) for one in keys]}
         try:
             _client().invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
         except (BotoCoreError, ClientError) as error:
             logger.warning("jobs were not nudged; the schedule comes for them", exc_info=error)
             return
+
+
+def _batches(due: Iterable[Keys], apart: Callable[[Keys], object]) -> Iterator[list[Keys]]:
+    groups: dict[object, list[Keys]] = {}
+    for keys in due:
+        groups.setdefault(apart(keys), []).append(keys)
+    for group in groups.values():
+        for start in range(0, len(group), MOST_KEYS):
+            yield group[start : start + MOST_KEYS]
 
 
 @cache

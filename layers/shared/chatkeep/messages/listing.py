@@ -23,7 +23,7 @@ def page(session: Session, limit: int, after: str | None, newest_first: bool) ->
     session, known = branches.at_one_time(session)
     shown: list[MessageView] = []
     room = fitting.ROOM_BYTES
-    for message in _in_order(session, known, limit, after, newest_first):
+    for message in in_order(session, known, limit, after, newest_first):
         if len(shown) == limit or (shown and parts.least_bytes(message) > room):
             return shown, True
         parts.join([message])
@@ -40,28 +40,31 @@ def one(user_id: str, session_id: str, message_id: str) -> Message:
     """A message of any branch. Raises SessionNotFoundError, MessageNotFoundError, BrokenThreadError."""
     session = sessions.header(user_id, session_id)
     last = session.last_message_id
-    if last is None or message_id > last:  # see `_in_order`
+    if last is None or message_id > last:  # see `in_order`
         raise MessageNotFoundError(message_id)
     found = messages.get(user_id, session_id, message_id)
     branches.of(session).mark([found])
     return found
 
 
-def _in_order(
-    session: Session, known: Branches, limit: int, after: str | None, newest_first: bool
+def in_order(
+    session: Session, known: Branches, count: int, after: str | None, newest_first: bool, until: str | None = None
 ) -> Iterator[Message]:
+    """The messages of the active branch that come after the one with the id `after`, none of them younger than `until`;
+    about `count` of them are read at once."""
     # Newer messages belong to a turn that is being stored, or that died while it was.
     last = session.last_message_id
     if last is None:
         return iter(())
     first = "" if newest_first else after or ""
-    last = (after or last) if newest_first else last
-    # The message at `after` comes again; one more than asked for tells of a next page.
+    last = min(until or last, last)
+    last = min(after or last, last) if newest_first else last
+    count += 2  # the message at `after` comes again; one more than asked for tells of a next page
     found = (
-        _of_branch(session, known, first, last, newest_first, limit + 2)
+        _of_branch(session, known, first, last, newest_first, count)
         if known.hidden
         else Message.among(
-            session.user_id, session.session_id, first=first, last=last, newest_first=newest_first, limit=limit + 2
+            session.user_id, session.session_id, first=first, last=last, newest_first=newest_first, page=count
         )
     )
     return (message for message in found if message.message_id != after)

@@ -11,7 +11,8 @@ class EventBatch(SessionsTable):
 
     `ended_at` is on the list's last piece alone, which is stored together with the turn's record: the number of the
     last event, after which come those that are made of the record. `fingerprint` is that of the claim which the turn
-    was asked for with. `expires_at` is the table's time to live, in seconds since the epoch.
+    was asked for with, and `client_id`, on the first batch alone, the client's id of the question. `expires_at` is the
+    table's time to live, in seconds since the epoch.
     """
 
     KEY = Key(IN_SESSION, "EVENTS#{turn_id}#{number:016}#{piece:03}")
@@ -21,4 +22,5 @@ class EventBatch(SessionsTable):
     pieces = NumberAttribute(null=True)
     ended_at = NumberAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()

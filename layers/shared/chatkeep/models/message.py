@@ -24,7 +24,7 @@ class Message(SessionsTable):
     """`parent_id` is the message before it, of its own branch. `cost` is in micro-dollars, and None where the model has
     no known price. The usage is the whole turn's and stands on the turn's answer alone. `parts` is the number of items
     that content and tool calls lie in: see `chatkeep.messages.parts`. `siblings` are not stored with the message: see
-    `chatkeep.messages.branches`.
+    `chatkeep.messages.branches`. `client_id` is the id that the client gave its question.
     """
 
     KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
@@ -38,6 +38,7 @@ class Message(SessionsTable):
     content = UnicodeAttribute()
     created_at = UnicodeAttribute()
     status = UnicodeAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
     tool_calls = JSONAttribute(null=True)
     tool_call_id = UnicodeAttribute(null=True)
     tool_status = UnicodeAttribute(null=True)

@@ -17,6 +17,9 @@ class TurnStatus(StrEnum):
     TIMED_OUT = "timed_out"
     REPORTED = "reported"
     """Reported for an agent that runs elsewhere."""
+    QUEUED = "queued"
+    RUNNING = "running"
+    """Of no record: as the API shows a turn that has none yet."""
 
 
 class Turn(SessionsTable):

@@ -29,10 +29,18 @@ class Copy:
     """Takes events from any thread, which come after the one with this number; a thread of its own stores them."""
 
     def __init__(
-        self, user_id: str, session_id: str, turn_id: str, *, number: int = 0, fingerprint: str | None = None
+        self,
+        user_id: str,
+        session_id: str,
+        turn_id: str,
+        *,
+        number: int = 0,
+        fingerprint: str | None = None,
+        client_id: str | None = None,
     ) -> None:
         self._key = (user_id, session_id, turn_id)
         self._fingerprint = fingerprint
+        self._client_id = client_id
         self._number = number
         self._pending: list[Event] = []
         self._unsure: list[EventBatch] = []
@@ -111,6 +119,7 @@ class Copy:
 
     def _items(self, events: list[Event], number: int) -> list[EventBatch]:
         pieces = batches.packed(events)
+        client_id, self._client_id = self._client_id, None
         return [
             EventBatch(
                 *self._key,
@@ -119,6 +128,7 @@ class Copy:
                 data=piece,
                 pieces=len(pieces) if len(pieces) > 1 else None,
                 fingerprint=self._fingerprint,
+                client_id=client_id,
                 expires_at=milliseconds(now()) // 1000 + KEPT_SECONDS,
             )
             for place, piece in enumerate(pieces)

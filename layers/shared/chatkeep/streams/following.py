@@ -7,6 +7,7 @@ from typing import Any
 from chatkeep import sessions
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
@@ -86,7 +87,7 @@ class Following:
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
-        if queue.pending(session, self.turn_id):
+        if self._is_pending(session):
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
@@ -96,6 +97,12 @@ class Following:
             yield from self._end(ended_at)
         elif not events:  # else it may run again: the next look will tell
             yield from self._unlisted(session, record)
+
+    def _is_pending(self, session: Session) -> bool:
+        """Whether the turn runs or waits."""
+        if queue.pending(session, self.turn_id):
+            return True
+        return BackgroundTurn.find(self.user_id, self.session_id, self.turn_id) is not None
 
     def _unlisted(self, session: Session, record: Turn | None) -> Iterator[Event]:
         """The events of a turn that has ended without ending its list."""
@@ -110,10 +117,12 @@ class Following:
 
     def _end(self, number: int) -> Iterator[Event]:
         """The events that are made of the turn's record."""
-        sessions.header(self.user_id, self.session_id)  # of one that is being purged, there is nothing to see
+        session = sessions.header(self.user_id, self.session_id)  # of one that is being purged, there is nothing to see
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
+        if record.may_run_again and self._is_pending(session):
+            return  # another attempt runs, whose list comes after this one
         yield from self._last(replaying.last(self.user_id, self.session_id, record, number))
 
     def _error(self, problem: dict[str, Any]) -> Event:

@@ -1,15 +1,19 @@
 """Events of a stored turn, made of its record and messages: the end of each list, and all of one that was not kept."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from chatkeep.errors import TurnLostError, TurnNotFoundError, TurnRolledBackError
-from chatkeep.messages import parts
+from chatkeep.messages import branches, parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.streams import ending
 from chatkeep.streams.event import Event, Name, before_list
 from chatkeep.turns.answers import Answer
+
+PAGE = 20
+"""Messages that are read at a time; most turns have two."""
 
 
 def last(user_id: str, session_id: str, turn: Turn, number: int) -> Iterator[Event]:
@@ -26,10 +30,10 @@ def whole(session: Session, turn: Turn) -> Iterator[Event]:
     They are a list of their own, as others were shown under the numbers of the list that was. Raises BrokenThreadError.
     """
     before = before_list(int(turn.fence or 0) + 1)
-    messages = _messages(session.user_id, session.session_id, turn)
-    answer = _answer(turn, messages)
+    own = _messages(session.user_id, session.session_id, turn)
+    answer = _answer(turn, own)
     told = [(Name.TURN, ending.opening(turn.turn_id, session.shown_id, answer.user_message))]
-    for message in messages:
+    for message in own:
         told += _told(message)
     for number, (name, data) in enumerate(told, before + 1):
         yield Event(number, name, data)
@@ -47,21 +51,27 @@ def _told(message: Message) -> Iterator[tuple[Name, dict[str, object]]]:
 
 
 def _messages(user_id: str, session_id: str, turn: Turn) -> list[Message]:
-    """The turn's messages from its question on, unrated, as they were when it ended."""
-    first, final = turn.message_ids
-    found = Message.among(user_id, session_id, first=first, last=final)
-    own = [one for one in found if one.turn_id == turn.turn_id or one.message_id == first]
-    if [one.message_id for one in (*own[:1], *own[-1:])] != [first, final]:  # purged meanwhile
+    """The turn's messages from its question on as they were when it ended: unrated, and without later versions.
+
+    The question of an answer that was made again lies far before it. Raises TurnNotFoundError where they are purged.
+    """
+    asked, final = turn.message_ids
+    back = Message.among(user_id, session_id, last=final, newest_first=True, page=PAGE)
+    own = [*takewhile(lambda one: one.turn_id == turn.turn_id and one.message_id >= asked, back)][::-1]
+    if own and own[0].message_id != asked and (question := Message.find(user_id, session_id, asked)):
+        own = [question, *own]
+    if [one.message_id for one in (*own[:1], *own[-1:])] != [asked, final]:
         raise TurnNotFoundError
     parts.join(own)
+    branches.stored(user_id, session_id).mark(own)
     for message in own:
-        message.rating = None
+        message.rating, message.siblings = None, [one for one in message.siblings if one <= final]
     return own
 
 
-def _answer(turn: Turn, messages: list[Message]) -> Answer:
-    said = tuple(one for one in messages if one.role == Role.ASSISTANT)
-    return Answer(turn, messages[0], messages[-1], said, repeated=True)
+def _answer(turn: Turn, own: list[Message]) -> Answer:
+    said = tuple(one for one in own if one.role == Role.ASSISTANT)
+    return Answer(turn, own[0], own[-1], said, repeated=True)
 
 
 def problem(turn: Turn) -> dict[str, object]:

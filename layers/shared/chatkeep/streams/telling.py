@@ -20,14 +20,15 @@ def nobody(_: Event) -> None:
 
 
 class Telling:
-    """`hear` and `closing` are what an engine's Request takes; `claim` is that request's.
+    """`hear` and `closing` are what an engine's Request takes; `claim` and `client_id` are that request's.
 
     A copy is kept for whoever `may_resume`.
     """
 
-    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool) -> None:
+    def __init__(self, tell: Tell, claim: Claim | None, *, may_resume: bool, client_id: str | None = None) -> None:
         self._tell = tell
         self._claim = claim
+        self._client_id = client_id
         self._may_resume = may_resume
         self._narrator: Narrator | None = None
         self._copy: Copy | None = None
@@ -80,7 +81,7 @@ class Telling:
             if self._may_resume:
                 fingerprint = self._claim.fingerprint if self._claim else None
                 turn = (session.user_id, session.session_id, str(session.lease_turn_id))
-                self._copy = Copy(*turn, number=before, fingerprint=fingerprint)
+                self._copy = Copy(*turn, number=before, fingerprint=fingerprint, client_id=self._client_id)
             self._narrator = Narrator(session, self._pass_on, before)
         if self._copy is not None:
             self._copy.lease_ends(int(session.lease_expires_at))

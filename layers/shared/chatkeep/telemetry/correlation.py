@@ -60,6 +60,21 @@ def kept(event: Mapping[str, Any], context: Any) -> Iterator[Ids]:
         _current.reset(token)
 
 
+@contextmanager
+def caused_by(request_id: str | None) -> Iterator[None]:
+    """Give the code within the id of the request that asked for it, in place of the one that carries it out."""
+    ids = _current.get()
+    if ids is None or request_id is None:
+        yield
+        return
+    trace_id = request_id if ids.trace_id == ids.request_id else ids.trace_id
+    token = _current.set(replace(ids, request_id=request_id, trace_id=trace_id))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def join(trace_id: str) -> None:
     """Take the id of the trace that this request is now known to be of; within `kept`."""
     if ids := _current.get():

@@ -43,7 +43,7 @@ def acquire(sender: Sender, strategy: Strategy, start_by: float, limit: int) -> 
         try:
             return _with_slot(sender, queue.take(sender, None), limit)
         except TakenError as taken:
-            refusal = _refusal(queue.without_dead(taken.session))
+            refusal = refusal_of(queue.without_dead(taken.session))
         if refusal is not None:
             break
         # The turn ended meanwhile, or only senders who had died were waiting.
@@ -97,7 +97,7 @@ def _in_line(sender: Sender, strategy: Strategy, start_by: float, refusal: TurnI
         raise
 
 
-def _refusal(session: Session) -> TurnInProgressError | None:
+def refusal_of(session: Session) -> TurnInProgressError | None:
     """The error that refuses a sender who does not wait, or None if the reason is gone."""
     running = lease.running_turn(session)
     if running is not None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chatkeep import messages
 from chatkeep.dynamodb.transaction import Reading
-from chatkeep.errors import SessionNotFoundError, TurnRolledBackError
+from chatkeep.errors import SessionNotFoundError, TurnCancelledError, TurnRolledBackError
 from chatkeep.idempotency import Claim
 from chatkeep.messages import branches
 from chatkeep.models.message import Message
@@ -45,7 +45,10 @@ class Unanswered:
 def stored(user_id: str, session_id: str, turn: Turn, *, repeated: bool) -> Answer:
     """The answer of a recorded turn that may not be run again.
 
-    Raises TurnRolledBackError, MessageNotFoundError, BrokenThreadError."""
+    Raises TurnRolledBackError, TurnCancelledError, MessageNotFoundError, BrokenThreadError.
+    """
+    if turn.status == TurnStatus.CANCELLED and not turn.message_ids:
+        raise TurnCancelledError(turn.turn_id)
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
     question, answer = (messages.get(user_id, session_id, one) for one in turn.message_ids)

@@ -29,13 +29,15 @@ class Attempt:
     """`fingerprint` is that of the request's claim, `failed` the record of the attempts before this one; `rolled_back`
     says whether this attempt was. `branches` are the session's before an answer is made again.
 
-    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all.
+    `closing` gives the last writes of whoever follows the turn, which are stored with it or not at all. `client_id` is
+    the client's id of the question.
     """
 
     run: GraphRun
     fingerprint: str | None
     failed: Turn | None = None
     closing: Closing = no_more
+    client_id: str | None = None
     rolled_back: bool = False
     branches: Branches = field(default_factory=Branches)
 
@@ -95,6 +97,7 @@ class Attempt:
         if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         question, answer = asked or messages[len(opening) - 1], messages[-1]
+        question.client_id = question.client_id or self.client_id
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
         turn.message_ids = [question.message_id, answer.message_id]

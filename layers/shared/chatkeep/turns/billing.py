@@ -27,8 +27,8 @@ from chatkeep.usage import counters
 
 ANOTHERS = (TurnRecordedError, IdempotencyKeyReusedError, LaterFormatError)
 """Errors of an attempt that has found another's record under its turn's id."""
-BROKE = "the turn broke; the operator of this deployment finds the reason in the log"
-NOT_STORED = "the storage did not answer while the turn was run or stored"
+BROKE = "the function failed"
+NOT_STORED = "the storage did not answer; nothing is known to have been stored"
 
 
 class _ErasedError(Exception):
@@ -103,12 +103,13 @@ def _failed(attempt: Attempt, error: Exception) -> Turn:
     if attempt.rolled_back:
         return attempt.record(TurnStatus.ROLLED_BACK)
     turn = attempt.record(TurnStatus.TIMED_OUT if isinstance(error, TurnTimedOutError) else TurnStatus.FAILED)
-    turn.error = _problem(error).as_problem()
+    turn.error = problem_of(error).as_problem()
     turn.attempts = 1
     return turn
 
 
-def _problem(error: Exception) -> ChatkeepError:
+def problem_of(error: Exception) -> ChatkeepError:
+    """The problem that a turn is recorded with which raised `error`."""
     if isinstance(error, ChatkeepError):
         return error
     return StorageUnavailableError(NOT_STORED) if isinstance(error, STORAGE_ERRORS) else ChatkeepError(BROKE)

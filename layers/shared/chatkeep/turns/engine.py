@@ -31,6 +31,7 @@ class Request:
     gives the last writes of whoever listens. A turn that `is_followed`, or that others may ask for later, has a short
     lease, which is renewed, and is recorded where it fails, even if nothing was used. Where another request runs the
     same turn, this one waits for its end, or raises TurnInProgressError with the turn's own id if it `joins`.
+    `client_id` is the id that the client gave its message.
     """
 
     user_id: str
@@ -45,6 +46,7 @@ class Request:
     is_followed: bool = False
     joins: bool = False
     regenerate: str | None = None
+    client_id: str | None = None
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -103,7 +105,7 @@ def _attempt(
     """
     run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed, again)
     fingerprint = request.claim.fingerprint if request.claim else None
-    attempt = Attempt(run, fingerprint, seen.failed if seen else None, request.closing)
+    attempt = Attempt(run, fingerprint, seen.failed if seen else None, request.closing, request.client_id)
     with turn_log.of(attempt, request.arrived) as tell:
         try:
             if seen and _others_ran(seen.session, session):

@@ -123,12 +123,10 @@ class GraphRun:
             logger.exception("an event of a turn was not told", extra={"event": type(event).__name__})
 
     def _open(self, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
-        if self.again:
-            opening = thread.opening_again(self.again.opening_ids, self._question, newest)
-        else:
-            opening = thread.opening(self.session.last_message_id, self._question, newest)
-        names = Names((str(one.id) for one in opening), self.session.last_message_id)
-        self._tell(Opened(opening, names, self.started, self.again.question if self.again else None))
+        again, latest = self.again, self.session.last_message_id
+        opening = thread.opening(latest, self._question, newest, again.opening_ids if again else None)
+        names = Names((str(one.id) for one in opening), latest)
+        self._tell(Opened(opening, names, self.started, again.question if again else None))
         return opening
 
     def _requested_cancel(self) -> CancelAction | None:

@@ -91,25 +91,24 @@ def _thought(block: Any) -> str:
     return said if isinstance(said, str) else ""
 
 
-def opening(last_message_id: str | None, question: HumanMessage, newest: Iterable[BaseMessage]) -> list[BaseMessage]:
+def opening(
+    last_message_id: str | None,
+    question: HumanMessage,
+    newest: Iterable[BaseMessage],
+    known_ids: Sequence[str] | None = None,
+) -> list[BaseMessage]:
     """A turn's first messages: an answer to each tool call that was left open in the thread, then the question.
 
     `newest` are the thread's messages from the last one back. The ids of the turn's are those of its transcript, whose
-    last one so far is `last_message_id`, and sort after it.
+    last one so far is `last_message_id`, and sort after it; where the question is asked again, they are `known_ids`.
     """
     first: list[BaseMessage] = [*unanswered(newest), question]
-    for one in first:
-        one.id = last_message_id = ids.after(last_message_id)
-    return first
-
-
-def opening_again(
-    ids_before: Sequence[str], question: HumanMessage, newest: Iterable[BaseMessage]
-) -> list[BaseMessage]:
-    """The first messages of a turn that is made again on the thread as it was, with the ids that they had."""
-    first: list[BaseMessage] = [*unanswered(newest), question]
-    for one, its_id in zip(first, ids_before, strict=True):
-        one.id = its_id
+    if known_ids is None:
+        for one in first:
+            one.id = last_message_id = ids.after(last_message_id)
+    else:
+        for one, its_id in zip(first, known_ids, strict=True):
+            one.id = its_id
     return first
 
 

@@ -69,6 +69,11 @@ def of_repetition(user_id: str, session_id: str, turn: Turn, read: Callable[[], 
     return answer
 
 
+def of_record(user_id: str, session_id: str, turn: Turn) -> None:
+    """Tell of a turn that nobody runs: its record is all that there is."""
+    _tell(tracing.NOTHING, {**_whose(user_id, session_id, turn.turn_id), **_stored(turn)})
+
+
 def _whose(user_id: str, session_id: str, turn_id: str) -> dict[str, Any]:
     return {"user_id": user_id, "session_id": session_id, "turn_id": turn_id}
 

@@ -1,0 +1,96 @@
+"""AI SDK's routes: a message of `useChat`, and the stream of the answer that is under way."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
+
+from chatkeep import ids, sessions
+from chatkeep.errors import SessionNotFoundError, TurnNotFoundError
+from chatkeep.formats import UUID_SHAPED
+from chatkeep.http import problems
+from chatkeep.http.caller import claim
+from chatkeep.streams.following import Following
+from chatkeep.turns import lease
+from functions.stream import chats
+from functions.stream.answering import run, streamed
+from functions.stream.bodies import NewChat
+from functions.stream.call import Call
+from functions.stream.looking import follow
+from functions.stream.protocols.ai_sdk import HEADERS, UIMessageStream
+from functions.stream.running import Asked
+from functions.stream.schemas import OnDisconnect
+from functions.stream.serving import validated
+
+Handle = Callable[[Call], Awaitable[Response]]
+
+
+def in_plain_words(handle: Handle) -> Handle:
+    """A route whose problems are their words alone: `useChat` shows the body of an error to the user as it is."""
+
+    @wraps(handle)
+    async def answer(call: Call) -> Response:
+        try:
+            return await handle(call)
+        except Exception as error:
+            if (found := problems.of(error)) is None:
+                raise
+            return PlainTextResponse(found.detail, found.status, problems.reported(found, call.event))
+
+    return answer
+
+
+@in_plain_words
+async def stream_chat(call: Call) -> Response:
+    """Run a turn for AI SDK's `useChat`, and stream its UI message.
+
+    The session of a chat that is not there yet is created with the caller's preferences. A message that was sent before
+    gets the stream of its turn from the start.
+    """
+    new = validated(NewChat, call.json)
+    wanted = new.wanted()
+    session_id = ids.of_session(call.user_id, new.id)
+    question = wanted.questions[-1]
+    answer_id = await run_in_threadpool(chats.answer_to, call.user_id, session_id, wanted) if wanted.again else None
+    asked = Asked(
+        user_id=call.user_id,
+        session_id=session_id,
+        content="" if answer_id else question.text,
+        regenerate=answer_id,
+        strategy=new.strategy,
+        claim=claim(call.event, call.json) if answer_id else question.claim(call.user_id, session_id),
+        may_resume=new.on_disconnect is OnDisconnect.CONTINUE,
+        client_id=None if answer_id else question.id,
+    )
+    try:
+        return await run(call, asked, UIMessageStream(), HEADERS)
+    except SessionNotFoundError:
+        await run_in_threadpool(chats.create, call.user_id, new.id)
+        return await run(call, asked, UIMessageStream(), HEADERS)
+
+
+@in_plain_words
+async def stream_running_chat(call: Call) -> Response:
+    """Stream the UI message that is under way from its start, for AI SDK's `useChat` after a reload.
+
+    204 says that nothing runs.
+    """
+    turn_id = await run_in_threadpool(_running, call)
+    if turn_id is None:
+        return Response(status_code=204)
+    following = Following(call.user_id, call.session_id, turn_id)
+    try:
+        return await streamed(call, follow(following), UIMessageStream(), HEADERS)
+    except TurnNotFoundError:  # it has died before its first event
+        return Response(status_code=204)
+
+
+def _running(call: Call) -> str | None:
+    """The turn that runs in the chat; a chat of the client's own may have had no message yet."""
+    try:
+        return lease.running_turn(sessions.header(call.user_id, call.session_id))
+    except SessionNotFoundError:
+        if UUID_SHAPED.fullmatch(call.event.path_parameters["session_id"]):
+            raise
+        return None
