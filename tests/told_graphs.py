@@ -1,7 +1,7 @@
 """A graph that says what a test has written down, piece by piece, for those who stream it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class Script:
     steps: Sequence[Step]
     pause: float = 0.0
     """Seconds before each piece."""
+    amid: Callable[[], object] = list
+    """Called, in a thread, before the last piece of each message."""
 
 
 script: list[Script] = [Script([Step(["hello"])])]
@@ -41,7 +43,7 @@ class Speaker(BaseChatModel):
     """Says one step."""
 
     step: Any
-    pause: float = 0.0
+    script: Any
 
     @property
     def _llm_type(self) -> str:
@@ -58,35 +60,38 @@ class Speaker(BaseChatModel):
         **_: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         for chunk in _chunks(self.step):
-            await asyncio.sleep(self.pause)
+            await asyncio.sleep(self.script.pause)
+            if chunk.chunk_position == "last":
+                await asyncio.to_thread(self.script.amid)
             yield ChatGenerationChunk(message=chunk)
 
 
 def _chunks(step: Step) -> list[AIMessageChunk]:
     thoughts = [AIMessageChunk(content="", additional_kwargs={"reasoning_content": one}) for one in step.thoughts]
-    words = [AIMessageChunk(content=one) for one in step.pieces]
+    words = [AIMessageChunk(content=one) for one in step.pieces[:-1]]
     calls = [tool_call_chunk(name="look", args='{"at": 1}', id=one, index=at) for at, one in enumerate(step.calls)]
-    return [*thoughts, *words, AIMessageChunk(content="", tool_call_chunks=calls, chunk_position="last")]
+    last = AIMessageChunk(content="".join(step.pieces[-1:]), tool_call_chunks=calls, chunk_position="last")
+    return [*thoughts, *words, last]
 
 
 def spoken(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Goes through the steps of the script, one after the other."""
-    steps, pause = script[-1].steps, script[-1].pause
+    followed = script[-1]
 
     async def say(state: MessagesState) -> dict[str, Any]:
-        step = steps[_said(state)]
+        step = followed.steps[_said(state)]
         for value in step.custom:
             get_stream_writer()(value)
         if step.result is not None:
             return {"messages": [ToolMessage(step.result, tool_call_id="call")]}
         if not step.streamed:
             return {"messages": [AIMessage("".join(step.pieces))]}
-        return {"messages": [await Speaker(step=step, pause=pause).ainvoke(state["messages"])]}
+        return {"messages": [await Speaker(step=step, script=followed).ainvoke(state["messages"])]}
 
     graph = StateGraph(MessagesState)
     graph.add_node("say", say)
     graph.add_edge(START, "say")
-    graph.add_conditional_edges("say", lambda state: END if _said(state) == len(steps) else "say")
+    graph.add_conditional_edges("say", lambda state: END if _said(state) == len(followed.steps) else "say")
     return graph.compile(checkpointer=checkpointer)
 
 

@@ -148,7 +148,7 @@ class StreamStory(Story):
                 assert self.seen[turn_id].setdefault(event.number, event) == event
 
     def followed(self, turn_id: str, after: int = 0) -> list[Event]:
-        """The rest of a turn's events, of one that has ended."""
+        """The rest of a turn's events, of one that has ended, perhaps before that place."""
         following = Following(self.user_id, self.session_id, turn_id, after)
         found = list(following.look())
         while not following.is_over and (more := list(following.look())):
@@ -156,6 +156,19 @@ class StreamStory(Story):
         assert following.is_over
         self.note(turn_id, found)
         return found
+
+    def followed_amid(self, fault: Fault, at: int, turn_id: str, after: int) -> tuple[bool, list[Event]]:
+        """Follow a turn amid a fault, and then without one from the last event that came; says whether it hit."""
+        found: list[Event] = []
+        with outage(fault, at, 20) as met:
+            try:
+                found += Following(self.user_id, self.session_id, turn_id, after).look()
+            except STORAGE_ERRORS as error:
+                problem = problems.of(error)
+                assert problem is not None
+                assert problem.code == "storage_unavailable"
+        last = found[-1].number if found else after
+        return met.hit, [*found, *self.followed(turn_id, last)]
 
     def check_events(self, turn: Streamed) -> None:
         """What was shown and what a resumed stream gives agree with what is stored."""

@@ -13,7 +13,7 @@ from chatkeep.streams import batches, copy
 from chatkeep.turns import overflow
 from chatkeep.turns.lease import CancelAction
 from tests import told_graphs
-from tests.cases import cases
+from tests.cases import cases, one_in
 from tests.chat import deployment
 from tests.faults.injector import FOR_GOOD, OF_BATCHES, Fault
 from tests.faults.story import Impatient
@@ -21,6 +21,7 @@ from tests.faults.stream_story import StreamStory, quiet_deaths
 from tests.told_graphs import Script, Step
 
 FAULTS = [one for one in Fault if one not in FOR_GOOD | OF_BATCHES]
+EVERY = [(one, 1) for one in FAULTS]
 SPOKEN = "tests.told_graphs:spoken"
 
 
@@ -53,7 +54,7 @@ SCENARIOS = {
     "a turn with a key": Scenario(key="k"),
     "an agent with tools, thoughts and events of its own": Scenario(steps=LOOKED_UP, key="k"),
     "a large answer": Scenario(
-        steps=(Step([f"{number:x}" * 40 for number in range(3**20, 3**20 + 30)]),), key="k", pause=0.001, is_small=True
+        steps=(Step([f"{number:x}" * 40 for number in range(3**20, 3**20 + 12)]),), key="k", pause=0.001, is_small=True
     ),
     "a cancelled turn": Scenario("tests.graphs:patient", "think", key="k"),
     "a turn that is rolled back": Scenario("tests.graphs:patient", "think", stop=CancelAction.ROLL_BACK),
@@ -68,7 +69,7 @@ def scenario(request: pytest.FixtureRequest, impatient: None, monkeypatch: pytes
     monkeypatch.setattr(copy, "BETWEEN_SECONDS", 0.002)
     monkeypatch.setattr(told_graphs, "script", [Script(found.steps, found.pause)])
     if found.is_small:
-        monkeypatch.setattr(batches, "PIECE_BYTES", 150)
+        monkeypatch.setattr(batches, "PIECE_BYTES", 100)
         monkeypatch.setattr(copy, "MOST_IN_TRANSACTION", 300)
         monkeypatch.setattr(overflow, "MOST_BYTES", 20_000)
         monkeypatch.setattr(parts, "INLINE_BYTES", 4_000)
@@ -85,11 +86,11 @@ def new_stream_story(
     return lambda: StreamStory(dynamodb, lambda: pass_time(timedelta(seconds=30)), stop=scenario.stop)
 
 
-@pytest.mark.parametrize("fault", cases(FAULTS, thorough=set(FAULTS) - {Fault.DIED_AFTER}))
+@pytest.mark.parametrize(("fault", "apart"), one_in(len(FAULTS) + 1, [(Fault.DIED_AFTER, 5), *EVERY]))
 def test_a_streamed_turn_that_fails_anywhere_leaves_four_views_that_agree(
-    new_stream_story: Callable[[], StreamStory], scenario: Scenario, fault: Fault
+    new_stream_story: Callable[[], StreamStory], scenario: Scenario, fault: Fault, apart: int
 ) -> None:
-    for at in count():
+    for at in count(0, apart):
         story = new_stream_story()
         hit, turn = story.stream_amid(fault, at, scenario.content, scenario.key)
         if not hit:
@@ -101,3 +102,46 @@ def test_a_streamed_turn_that_fails_anywhere_leaves_four_views_that_agree(
         story.check()
         story.check_nothing_is_pending()
     assert at > 5
+
+
+@pytest.mark.parametrize("scenario", [PLAIN], indirect=True)
+@pytest.mark.parametrize(
+    ("fault", "apart"), one_in(3, [(Fault.DIED_AFTER, 6), (Fault.DIED_AFTER, 1), (Fault.DIED_BEFORE, 1)])
+)
+def test_a_client_of_a_turn_that_died_gets_the_repetition_from_its_beginning(
+    new_stream_story: Callable[[], StreamStory], scenario: Scenario, fault: Fault, apart: int
+) -> None:
+    for at in count(0, apart):
+        story = new_stream_story()
+        hit, turn = story.stream_amid(fault, at, scenario.content, scenario.key)
+        if not hit:
+            break
+        story.wait()
+        again = story.stream(scenario.content, scenario.key)
+        story.check()
+        if not again.shown:  # it was stored before the process died
+            story.check_events(turn)
+            continue
+        story.check_nothing_is_pending()
+        story.check_events(again)
+        for place in {0, *(one.number for one in turn.shown)}:
+            assert story.followed(again.turn_id, place) == again.shown
+        assert not {one.number for one in turn.shown} & {one.number for one in again.shown}
+    assert at > 4
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", [Fault.THROTTLED_FOR_LONG, Fault.TIMED_OUT_FOR_LONG, Fault.TIMED_OUT_AFTER])
+@pytest.mark.parametrize("scenario", [PLAIN], indirect=True)
+def test_a_follower_that_fails_goes_on_where_it_was(
+    new_stream_story: Callable[[], StreamStory], scenario: Scenario, fault: Fault
+) -> None:
+    story = new_stream_story()
+    turn = story.stream(scenario.content, scenario.key)
+    for after in (0, turn.shown[2].number, turn.shown[-2].number):
+        for at in count():
+            hit, rest = story.followed_amid(fault, at, turn.turn_id, after)
+            assert rest == [one for one in turn.shown if one.number > after]
+            if not hit:
+                break
+        assert at > 2

@@ -12,6 +12,7 @@ from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
 from tests.provider import bedrock as bedrock_runtime
 from tests.provider import openai
+from tests.streaming import StreamClient, served
 
 collect_ignore = [] if sys.platform == "linux" else ["test_lambda_runtime.py"]
 
@@ -47,3 +48,31 @@ def bedrock() -> Iterator[bedrock_runtime.Bedrock]:
     """Where this deployment's `bedrock:` models are."""
     with bedrock_runtime.serve() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def urls() -> Iterator[tuple[str, str]]:
+    """Two servers of the functions that stream, on the same tables."""
+    from functions.stream.app import app
+
+    with served(app) as first, served(app) as second:
+        yield first, second
+
+
+@pytest.fixture
+def stream(urls: tuple[str, str], user_id: str) -> StreamClient:
+    return StreamClient(urls[0], user_id)
+
+
+@pytest.fixture
+def other(urls: tuple[str, str], user_id: str) -> StreamClient:
+    return StreamClient(urls[1], user_id)
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The deployment's graph follows a script; copies of streams are written and looked at often."""
+    monkeypatch.setattr("chatkeep.streams.copy.BETWEEN_SECONDS", 0.03)
+    monkeypatch.setattr("functions.stream.looking.LOOK_SECONDS", 0.02)
+    with deployment(monkeypatch, {"GRAPH": "tests.told_graphs:spoken"}):
+        yield
