@@ -90,13 +90,17 @@ def _executable(candidate: str) -> Path | None:
 
 
 def sizes(template: Path) -> Iterator[tuple[str, dict[str, int]]]:
-    """Bytes of each built function's folder and of its layers', unzipped; those that depend on a condition too."""
+    """Bytes of each built function's folder and of its layers', unzipped; those that depend on a condition too.
+
+    The adapter's layer, which AWS publishes, is not among them; it has some megabytes.
+    """
     built = load(template)
     shared = built["Globals"]["Function"].get("Layers", [])
     for name, resource in built["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             layers = [_named(layer) for layer in shared + resource["Properties"].get("Layers", [])]
-            yield name, {part: _folder_bytes(template.parent / part) for part in [name, *layers]}
+            built_here = [layer for layer in layers if layer in built["Resources"]]
+            yield name, {part: _folder_bytes(template.parent / part) for part in [name, *built_here]}
 
 
 def _named(layer: dict[str, Any]) -> str:

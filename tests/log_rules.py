@@ -24,7 +24,7 @@ TOLD = {
 COUNTED = {
     "chat": {
         "TurnsCompleted", "TurnsFailed", "InputTokens", "OutputTokens", "CostMicroDollars", "ResponseTimeMs",
-        "CheckpointBytes", "ModelAccountFailures", "RequestsFailed",
+        "CheckpointBytes", "ModelAccountFailures", "RequestsFailed", "TimeToFirstTokenMs",
     },
     "sessions": {"SessionsCreated", "RequestsFailed"},
     "sweep": {"LeasesRepaired"},
@@ -76,7 +76,7 @@ def each_line_names_the_request_that_it_is_of(talked: Deployment) -> None:
     for function, ran in talked.functions.items():
         lines = [line.record for line in ran.written if line.record.get("level") or "_aws" in line.record]
         written = [one for one in lines if one.get("requestId") != ""]  # a library's lines while it is imported
-        alone = function in ("SweepFunction", "PurgeFunction")
+        alone = function in ("SweepFunction", "PurgeFunction", "WorkerFunction")
         known = set(ran.api.invocations) if alone else set(talked.request_ids)
         assert {one.get("request_id") for one in written} <= known, function
         invocations = {one["function_request_id"] for one in written if "_aws" not in one}

@@ -101,6 +101,7 @@ def deployed(stack: Stack, code: Callable[[str], Code], variables: Mapping[str, 
             {
                 name: functions.enter_context(running(function, code(name), stack, variables))
                 for name, function in load_functions(stack).items()
+                if not function.is_web  # its own server takes its events, and not the runtime client
             },
         )
 

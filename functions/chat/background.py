@@ -39,8 +39,6 @@ def ask(request: Request) -> Answer | BackgroundTurn:
     waiting, or where one waits or runs and the strategy is to be rejected then; and the errors of `regeneration.find`.
     """
     job = _job(request)
-    if request.regenerate:  # else it would end as failed, later
-        regeneration.find(request.user_id, request.session_id, request.regenerate, runtime.saver())
     for _ in attempts(ATTEMPTS):
         with suppress(MovedError):
             return (_known(job, request.claim) if request.claim else None) or _stored(job)
@@ -96,6 +94,8 @@ def _stored(job: BackgroundTurn) -> BackgroundTurn:
     before = listed.pop(job.turn_id, None)
     if before is not None and before.attempts_before == job.attempts_before:
         return before  # by this very request, whose first answer was lost
+    if job.regenerate:  # else it would end as failed, later
+        regeneration.find(job.user_id, job.session_id, job.regenerate, runtime.saver())
     _admit(job, session, [one for one in listed.values() if not one.is_cancelled])
     same: Condition = Session.created_at == session.created_at
     record = Turn.KEY.of(job.user_id, job.session_id, job.turn_id)

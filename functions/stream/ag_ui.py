@@ -42,7 +42,7 @@ async def stream_run(call: Call) -> Response:
     thread = await run_in_threadpool(_opened, call.user_id, new)
     question = _joined(new.wanted().questions, thread.known or ())
     if question is None:
-        events = RunEvents(Run(new.threadId, new.runId, thread.known))
+        events = RunEvents(Run(new.threadId, new.runId, thread.known, version=new.protocolVersion))
         return Response(events.opening() + events.nothing_to_do(), headers=HEADERS)
     asked = Asked(
         user_id=call.user_id,
@@ -54,7 +54,7 @@ async def stream_run(call: Call) -> Response:
         client_id=question.id,
     )
     own = None if thread.known is None else (question.id, question.text)
-    of_run = Run(new.threadId, new.runId, thread.known, own)
+    of_run = Run(new.threadId, new.runId, thread.known, own, new.protocolVersion)
     try:
         return await run(call, asked, RunEvents(of_run), HEADERS)
     except SessionNotFoundError:

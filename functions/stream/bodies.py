@@ -14,7 +14,17 @@ from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
 
 LONGEST_QUESTION = 100_000
-Message = dict[str, Any]
+
+
+def _with_a_role(message: dict[str, Any]) -> dict[str, Any]:
+    match message:
+        case {"role": str()}:
+            return message
+    raise ValueError("must have a role")
+
+
+Part = dict[str, Any]
+Message = Annotated[dict[str, Any], AfterValidator(_with_a_role)]
 
 
 def _no_word_of_paths(name: str) -> str:
@@ -70,6 +80,9 @@ class NewRun(BaseModel):
         "message"
     )
     runId: Text = Field(max_length=1_000, description="The run's id, which its events repeat")  # noqa: N815
+    protocolVersion: str | None = Field(  # noqa: N815
+        default=None, description="The version that the client speaks; clients before 1.0 leave it out"
+    )
     messages: list[Message] = Field(
         default_factory=list,
         description="The conversation, of which the user's messages after the last answer are taken: text and `id`, of "
@@ -94,7 +107,7 @@ class UserMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: ChosenId
-    parts: list[Message]
+    parts: list[Part]
 
     def question(self, *place: str | int) -> Question:
         """The message with all of its text. Raises InvalidFieldError for a part that would be lost."""
@@ -107,7 +120,7 @@ class RunMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: ChosenId
-    content: str | list[Message]
+    content: str | list[Part]
 
     def question(self, *place: str | int) -> Question:
         """The message with all of its text. Raises InvalidFieldError for content that would be lost."""
@@ -119,7 +132,7 @@ LOST = {"file", "image", "audio", "video", "document", "binary"}
 """Kinds of content that a question may not have yet."""
 
 
-def _texts(parts: list[Message], place: tuple[str | int, ...]) -> Iterator[str]:
+def _texts(parts: list[Part], place: tuple[str | int, ...]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if part.get("type") == "text":
             yield validated(TextOf, part, *place, number).text

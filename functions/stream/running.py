@@ -58,7 +58,7 @@ class RunningTurn:
         self._call = call
         self._asked = asked
         self._feed = Feed()
-        self._telling = Telling(self._feed.put, asked.claim, may_resume=asked.may_resume)
+        self._telling = Telling(self._feed.put, asked.claim, may_resume=asked.may_resume, client_id=asked.client_id)
         self._is_elsewhere = False
         self._has_left = False
         self._refusal: ChatkeepError | None = None

@@ -19,6 +19,7 @@ def still_runs(job: BackgroundTurn) -> bool:
 
 def is_to_run(job: BackgroundTurn) -> bool:
     """Whether the turn may be run again: none of its events is stored, so that nobody has heard of any."""
-    first = f"{job.turn_id}#{int(job.events_before) + 1:010}"
+    _, following = EventBatch.KEY.of(job.user_id, job.session_id, job.turn_id, int(job.events_before) + 1, 0)
+    first = following.removeprefix(EventBatch.KEY.sort.prefix)
     told = EventBatch.among(job.user_id, job.session_id, first=first, last=f"{job.turn_id}#{LAST}", limit=1)
     return job.attempts <= MOST_ATTEMPTS and next(told, None) is None

@@ -68,8 +68,8 @@ def test_it_streams_a_turn(adapted: Adapted, session_id: str) -> None:
 
 def test_a_word_arrives_before_the_answer_is_there(adapted: Adapted, session_id: str) -> None:
     with adapted.streaming(message(session_id, "one two three")) as response:
-        first = next(response.iter_text())
-        rest = "".join(response.iter_text())
+        pieces = response.iter_text()
+        first, rest = next(pieces), "".join(pieces)
     assert "event: done" not in first
     assert rest.rstrip().rpartition("event: ")[2].startswith("done")
 

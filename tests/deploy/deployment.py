@@ -20,7 +20,15 @@ from tests.deploy.emulator import SECONDS_TO_ANSWER, Emulator
 from tests.deploy.patience import Patient
 
 PASSWORD = "Correct-horse-7-battery"
-FUNCTIONS = ("SessionsFunction", "ChatFunction", "StatsFunction", "SweepFunction", "PurgeFunction")
+FUNCTIONS = (
+    "SessionsFunction",
+    "ChatFunction",
+    "StreamFunction",
+    "WorkerFunction",
+    "StatsFunction",
+    "SweepFunction",
+    "PurgeFunction",
+)
 REQUESTS: Counter[str] = Counter()
 """Requests through deployed gateways, by their status."""
 
@@ -178,7 +186,8 @@ class Deployment:
 
     def grant(self) -> None:
         """Let the functions do under the emulator's names what the template lets them do under AWS's."""
-        self._grant_converse()
+        for function in ("ChatFunction", "WorkerFunction"):
+            self._grant_converse(function)
         secrets = self.emulator.client("secretsmanager")
         arns = [secrets.describe_secret(SecretId=one)["ARN"] for one in self.secrets]
         statement = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": arns}
@@ -191,19 +200,17 @@ class Deployment:
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
         )
 
-    def _grant_converse(self) -> None:
-        """Let chat do under the emulator's names for it what the template lets it do under AWS's.
+    def _grant_converse(self, function: str) -> None:
+        """Let it do under the emulator's names for it what the template lets it do under AWS's.
 
         The emulator takes an inference profile for a foundation model of that name.
         """
-        allowed = [
-            one for one in self.statements("ChatFunction") if "bedrock:InvokeModelWithResponseStream" in one["Action"]
-        ]
+        allowed = [one for one in self.statements(function) if "bedrock:InvokeModelWithResponseStream" in one["Action"]]
         statements = [
             one | {"Action": ["bedrock:ConverseStream"], "Resource": [*one["Resource"], *_profiles(one["Resource"])]}
             for one in allowed
         ]
-        self._put_policy("ChatFunction", "the-emulators-action", statements)
+        self._put_policy(function, "the-emulators-action", statements)
 
 
 def _profiles(resources: list[str]) -> list[str]:

@@ -173,6 +173,12 @@ def tables(emulator: Emulator) -> list[str]:
     return list(emulator.client("dynamodb").list_tables()["TableNames"])
 
 
+def streams_fail(deployment: Deployment, client: httpx.Client) -> bool:
+    session_id = client.post("/sessions", json={}).json()["session_id"]
+    answer = client.post(f"/sessions/{session_id}/messages/stream", json={"content": "May I?"})
+    return answer.status_code >= 500
+
+
 TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "metric-math alarms": alarm_is_refused,
     "action of ConverseStream": converse_has_an_action_of_its_own,
@@ -187,6 +193,7 @@ TRIED: dict[str, Callable[[Deployment, httpx.Client], bool]] = {
     "metrics": no_metric_arrives,
     "log levels": lines_pass_below_the_level,
     "what a function can import": functions_import_the_emulator,
+    "functions that stream": streams_fail,
     "CodeDeploy": codedeploy_is_refused,
     "address after an update": update_replaces_an_api,
 }

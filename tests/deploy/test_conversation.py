@@ -1,10 +1,12 @@
 """A conversation through the deployed gateway, authorizer, functions, tables and Bedrock."""
 
+import time
 from typing import Any
 
 import httpx
 
 from tests.deploy.deployment import Deployment
+from tests.deploy.emulator import SECONDS_TO_ANSWER
 from tests.deploy.talk import PROMPT, Talk, answers
 
 
@@ -71,6 +73,18 @@ def test_counters_are_the_sum_of_the_turns(ada: httpx.Client, talk: Talk) -> Non
     days = ada.get("/stats/daily").json()["days"]
     assert sum(day["input_tokens"] + day["output_tokens"] for day in days) == spent
     assert user["total_cost"] > 0
+
+
+def test_a_background_turn_is_handed_to_the_worker_and_run(development: Deployment) -> None:
+    bob = development.client(development.invite("bob@example.com"))
+    path = f"/sessions/{bob.post('/sessions', json={}).json()['session_id']}"
+    asked = bob.post(f"{path}/messages", json={"content": "Take your time", "background": True})
+    assert asked.status_code == 202, asked.text
+    ends = time.monotonic() + SECONDS_TO_ANSWER
+    while len(said := contents(bob, path)) < 2 and time.monotonic() < ends:
+        time.sleep(0.5)
+    assert said[:1] == ["Take your time"]
+    assert len(said) == 2
 
 
 def test_a_foreign_user_does_not_find_the_session(development: Deployment, talk: Talk) -> None:

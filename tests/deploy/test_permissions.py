@@ -67,9 +67,10 @@ def leave_a_lease(deployment: Deployment, session_id: str) -> None:
     dynamodb.update_item(
         TableName=table,
         Key=header | {"pk": found[0]["pk"]},
-        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :turn, due_at = :at, due_shard = :shard",
+        UpdateExpression="SET lease_turn_id = :turn, lease_owner = :owner, due_at = :at, due_shard = :shard",
         ExpressionAttributeValues={
             ":turn": {"S": "01900000-0000-7000-8000-000000000000"},
+            ":owner": {"S": "01900000-0000-7000-8000-000000000000@1"},
             ":at": {"N": "1"},
             ":shard": {"S": due.shard(session_id)},
         },

@@ -89,12 +89,12 @@ describe("HttpAgent", { concurrency: true }, () => {
     const [id, { question, half }] = [await newSession("echo"), held()];
     const page = agent(id);
     const ends = [];
-    page.subscribe({ onRunFinishedEvent: ({ event }) => void ends.push(event.outcome) });
+    page.subscribe({ onRunFinishedEvent: ({ event }) => void ends.push(event.result.status) });
     const running = ask(page, question);
     await until(() => texts(page)[1] === half, "one half");
     await call("POST", `/sessions/${id}/cancel`);
     await running;
-    assert.deepEqual(ends, [{ type: "cancelled" }]);
+    assert.deepEqual(ends, ["cancelled"]);
     assert.deepEqual(await restored(id), page.messages);
   });
 

@@ -21,8 +21,8 @@ export async function newSession(model, more = {}) {
   return id;
 }
 
-export async function transcript(id, format = "ui") {
-  const { messages } = await call("GET", `/sessions/${id}/messages?format=${format}`);
+export async function transcript(id) {
+  const { messages } = await call("GET", `/sessions/${id}/messages?format=ui`);
   return messages;
 }
 
@@ -33,13 +33,10 @@ export function held() {
 }
 const WHOLE = "This is one half, and this the other.";
 
-// The transcript once no turn is running, `count` messages long.
-export async function settled(id, count) {
-  return until(async () => {
-    const messages = await transcript(id);
-    const session = await call("GET", `/sessions/${id}`);
-    return session.message_count === count && messages.length === count && messages;
-  }, `${count} messages of ${id}`);
+// The transcript once it ends with a stored answer, `count` messages long.
+export function settled(id, count) {
+  const has = (messages) => messages.length === count && messages.at(-1).metadata?.status && messages;
+  return until(async () => has(await transcript(id)), `${count} messages of ${id}`);
 }
 
 // What `holds` gives once it gives something true.

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.runner import ROOT
+from tests.runner import ROOT, Runner
 
 HERE = Path(__file__).parent
-NODE = ROOT / ".venv" / "clients" / "bin" / "node"
+CLIENTS = ROOT / ".venv" / "clients"
+NODE = CLIENTS / "bin" / "node"
+COMPILER = CLIENTS / "node_modules" / "typescript" / "bin" / "tsc"
 PACKAGES = ROOT / ".venv" / "frontends" / "node_modules"
-SECONDS = 60
+SECONDS = 120
 
 
 def prepared(folder: Path) -> Path:
@@ -23,13 +25,15 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def run(folder: Path, script: str, environment: Mapping[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script. Raises TimeoutExpired."""
+def run(
+    folder: Path, *command: str | Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a script with its options. Raises TimeoutExpired."""
     cache = {"NODE_COMPILE_CACHE": str(PACKAGES.parent / "compiled")}
     return subprocess.run(
-        [NODE, *options, script],
+        [NODE, *command],
         cwd=folder,
-        env={**os.environ, **cache, **environment},
+        env={**os.environ, **cache, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -37,8 +41,19 @@ def run(folder: Path, script: str, environment: Mapping[str, str], *options: str
     )
 
 
-def outcomes(folder: Path, script: str, environment: Mapping[str, str]) -> dict[str, str]:
+def outcomes(
+    folder: Path, script: str, runner: Runner, user: str, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """What each test of a script failed with, empty for one that has passed."""
-    done = run(folder, script, environment, "--test-reporter=junit")
+    variables = {"URL": runner.url, "TOKEN": runner.token(user), **(environment or {})}
+    done = run(folder, "--test-reporter=junit", script, environment=variables)
+    assert done.stdout, done.stderr
     cases = ElementTree.fromstring(done.stdout).iter("testcase")
     return {case.get("name", ""): "\n".join(one.text or "" for one in case.findall("failure")) for case in cases}
+
+
+def compiled(folder: Path, script: str) -> None:
+    """Compile a script with JSX."""
+    options = ["--allowJs", "--noCheck", "--jsx", "react-jsx", "--module", "esnext", "--target", "es2022"]
+    done = run(folder, COMPILER, f"{script}.jsx", *options, "--moduleResolution", "bundler", "--outDir", ".")
+    assert done.returncode == 0, done.stdout

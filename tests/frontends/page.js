@@ -1,36 +1,33 @@
 // A page of an app, in a browser without a window: a component that shows a chat of AI SDK's useChat.
-import { setTimeout as pause } from "node:timers/promises";
-import { JSDOM } from "jsdom";
 import { headers, until, url } from "./api.js";
+import { mounted } from "./dom.js";
 
-const { window } = new JSDOM("<!doctype html>");
-Object.assign(globalThis, { window, document: window.document });
 const { createElement } = await import("react");
-const { createRoot } = await import("react-dom/client");
+const { flushSync } = await import("react-dom");
 
 const PACKAGES = { 6: ["ai-6", "@ai-sdk/react-3"], 7: ["ai", "@ai-sdk/react"] };
 const [core, hooks] = PACKAGES[process.env.AI];
 const { DefaultChatTransport } = await import(core);
-const { useChat } = await import(hooks);
+const { Chat, useChat } = await import(hooks);
 
 export class Page {
-  #root;
-  #element = document.createElement("main");
+  #shown;
 
-  constructor(options, transport = {}) {
+  // An app that `holdsChat` makes the chat itself: one of useChat in AI SDK 6 does not take up a stream that broke off.
+  constructor(options, transport = {}, { holdsChat = false } = {}) {
     const chosen = { api: `${url}/chat`, headers, ...transport };
-    const given = { transport: new DefaultChatTransport(chosen), ...options };
+    const made = { transport: new DefaultChatTransport(chosen), ...options };
+    const given = holdsChat ? { chat: new Chat(made) } : made;
     const App = () => {
       this.chat = useChat(given);
       return createElement("ol", null, this.chat.messages.map(shown));
     };
-    this.#root = createRoot(this.#element);
-    this.#root.render(createElement(App));
+    this.#shown = mounted(App);
   }
 
   // What a reader sees: the text of each message.
   get texts() {
-    return Array.from(this.#element.querySelectorAll("li"), (one) => one.textContent);
+    return Array.from(this.#shown.element.querySelectorAll("li"), (one) => one.textContent);
   }
 
   // The messages as JSON has them.
@@ -44,19 +41,23 @@ export class Page {
 
   // The end of what the chat is doing, shown.
   async said() {
-    await pause(0); // React renders what has happened so far
+    flushSync(() => this.#shown.render()); // else the chat that is looked at may be that of before
     await this.until(({ status }) => status === "ready" || status === "error", "the end of the answer");
     return this;
   }
 
-  async say(text, more = {}) {
+  async send(message) {
     await this.until(({ status }) => status, "a chat");
-    await this.chat.sendMessage({ text, ...more });
+    await this.chat.sendMessage(message);
+  }
+
+  async say(text) {
+    await this.send({ text });
     return this.said();
   }
 
   close() {
-    this.#root.unmount();
+    this.#shown.unmount();
   }
 }
 

@@ -22,9 +22,8 @@ describe("useChat", { concurrency: true }, () => {
 
   test("an app's own chat id and message ids are kept", async () => {
     const id = `chat-${randomUUID()}`;
-    const page = new Page({ id }, { body: { model_name: "scripted:echo" } });
-    await page.until(({ status }) => status);
-    await page.chat.sendMessage({ id: "my-question", parts: [{ type: "text", text: "Hello" }] });
+    const page = new Page({ id });
+    await page.send({ id: "my-question", parts: [{ type: "text", text: "Hello" }] });
     await page.said();
     const [question] = await settled(id, 2);
     assert.equal(question.id, "my-question");
@@ -93,7 +92,7 @@ describe("useChat", { concurrency: true }, () => {
   test("a page that is loaded again in mid-stream goes on with the answer", async () => {
     const [id, { question, half, whole, goOn }] = [await newSession("echo"), held()];
     const before = new Page({ id });
-    before.say(question);
+    before.send({ text: question });
     await before.until((_, texts) => texts[1] === half);
     before.close();
     const page = await loaded(id, question, half);
@@ -133,8 +132,12 @@ describe("useChat", { concurrency: true }, () => {
 
   test("a stream that breaks off is taken up by the same page", async () => {
     const [id, { question, half, whole, goOn }] = [await newSession("echo"), held()];
-    const page = new Page({ id }, { fetch: breaking(({ method }) => method === "POST") });
-    await page.say(question);
+    const { cut, fetch } = breakable();
+    const page = new Page({ id }, { fetch }, { holdsChat: true });
+    const saying = page.say(question);
+    await page.until((_, texts) => texts[1] === half);
+    cut();
+    await saying;
     assert.equal(page.chat.status, "error");
     const resuming = page.chat.resumeStream();
     await page.until(({ status }, texts) => status === "streaming" && texts[1] === half);
@@ -182,16 +185,14 @@ describe("useChat", { concurrency: true }, () => {
     const [id, { question, half, goOn }] = [await newSession("echo"), held()];
     const pages = [new Page({ id }), new Page({ id })];
     const message = { id: "the-question", parts: [{ type: "text", text: question }] };
-    await Promise.all(pages.map((page) => page.until(({ status }) => status)));
-    const sending = Promise.all(pages.map((page) => page.chat.sendMessage(message)));
+    const sending = Promise.all(pages.map((page) => page.send(message)));
     await Promise.all(pages.map((page) => page.until((_, texts) => texts[1] === half)));
     goOn();
     await sending;
     const stored = await settled(id, 2);
     for (const page of pages) assertShown(await page.said(), stored);
     const late = new Page({ id });
-    await late.until(({ status }) => status);
-    await late.chat.sendMessage(message);
+    await late.send(message);
     assertShown(await late.said(), stored);
     assert.equal((await call("GET", `/sessions/${id}`)).message_count, 2);
   });
@@ -205,17 +206,13 @@ async function loaded(id, question, half) {
   return page;
 }
 
-// A network that breaks off the body of matching requests in their middle.
-function breaking(matches) {
-  return async (address, request) => {
+// A network that can break off the answer to what is sent.
+function breakable() {
+  let line;
+  const wire = new TransformStream({ start: (controller) => void (line = controller) });
+  const sent = async (address, request) => {
     const answer = await fetch(address, request);
-    if (!matches(request)) return answer;
-    const cut = new TransformStream({
-      transform(bytes, controller) {
-        controller.enqueue(bytes);
-        if (new TextDecoder().decode(bytes).includes("half")) controller.error(new TypeError("network error"));
-      },
-    });
-    return new Response(answer.body.pipeThrough(cut), answer);
+    return request.method === "POST" ? new Response(answer.body.pipeThrough(wire), answer) : answer;
   };
+  return { fetch: sent, cut: () => line.error(new TypeError("network error")) };
 }

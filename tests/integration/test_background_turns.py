@@ -261,4 +261,13 @@ def test_the_stream_of_a_turn_that_was_lost_ends_with_that_problem(
     run_worker()
     events, is_over = followed(api, session_id, turn_id, after=1)
     assert is_over
-    assert [(one.number, one.name, one.data["code"]) for one in events] == [(2, "error", "turn_lost")]
+    assert [(one.name, one.data["code"]) for one in events] == [("error", "turn_lost")]
+
+
+def test_a_turn_can_be_asked_after_from_its_request_to_its_end(api: Client, session_id: str) -> None:
+    turn_id = asked(api, session_id, "hello")
+    path = f"/sessions/{session_id}/turns/{turn_id}"
+    assert (api.get(path).json["status"], api.get(path).json["attempts"]) == ("queued", 0)
+    run_worker()
+    ended = api.get(path).json
+    assert (ended["status"], ended["attempts"], ended["message"]["content"]) == ("completed", 1, "echo: hello")

@@ -268,7 +268,7 @@ def test_a_late_attempt_adds_nothing_to_the_record_of_the_one_that_took_its_leas
 
 
 def test_a_roll_back_that_could_not_be_stored_is_recorded_as_one(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PynamoDBException("no answer")
 
     monkeypatch.setattr(attempt, "commit", refuse)

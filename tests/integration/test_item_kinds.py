@@ -40,7 +40,7 @@ class Story:
     def tell(self, method: str, resource: str) -> None:
         """Make a request of this route."""
         message_id = self.answers[-1] if self.answers else str(uuid4())
-        path = resource.format(session_id=self.session_id, message_id=message_id, deletion_id=uuid4())
+        path = resource.format(session_id=self.session_id, message_id=message_id, turn_id=uuid4(), deletion_id=uuid4())
         headers = {"Idempotency-Key": key} if (key := self.draw(st.sampled_from(["", "a", "b"]))) else {}
         body = self.draw(BODIES[method, resource]) if (method, resource) in BODIES else None
         response = self.api.request(method, path, headers=headers, json=body)
@@ -98,9 +98,11 @@ def test_the_routes_leave_every_kind_of_the_sessions_table(dynamodb: Any) -> Non
     api, session = story.api, f"/sessions/{story.session_id}"
     api.post("/sessions", json={"metadata": {"a": "x" * 300}}, headers={"Idempotency-Key": "k"})
     api.put("/preferences", json={"default_temperature": 0.5})
-    for content in ("one two", LONG):
-        answer = api.post(f"{session}/messages", json={"content": content}).json["message"]
-    assert api.post(f"{session}/messages", json={"regenerate": answer["message_id"]}).status == 200
+    for said in ({"content": LONG}, {"content": "one two"}):
+        answered = api.post(f"{session}/messages", json=said)
+        assert answered.status == 200
+    again = {"regenerate": answered.json["message"]["message_id"]}
+    assert api.post(f"{session}/messages", json=again).status == 200
     for content in ("one", "two"):
         assert api.post(f"{session}/messages", json={"content": content, "background": True}).status == 202
         if content == "one":

@@ -108,9 +108,9 @@ def test_a_job_that_nobody_comes_for_raises_an_alarm_and_a_lease_does_not(
     api: Client, dynamodb: Any, session_id: str, pass_time: Callable[[timedelta], None], capsys: Any
 ) -> None:
     late = ALARMS["LateJobsAlarm"]
-    leased = {":turn": {"S": "a-turn"}, ":at": {"N": "1"}, ":shard": {"S": "0"}}
+    leased = {":turn": {"S": "a-turn"}, ":owner": {"S": "an-owner@1"}, ":at": {"N": "1"}, ":shard": {"S": "0"}}
     key = {"pk": {"S": f"USER#{api.user_id}"}, "sk": {"S": f"SESSION#{session_id}"}}
-    lease = "SET lease_turn_id = :turn, lease_owner = :turn, due_at = :at, due_shard = :shard"
+    lease = "SET lease_turn_id = :turn, lease_owner = :owner, due_at = :at, due_shard = :shard"
     dynamodb.update_item(TableName=SESSIONS, Key=key, UpdateExpression=lease, ExpressionAttributeValues=leased)
     assert run_sweep() == {"repaired": 1, "due": 0}
     assert metrics(written(capsys)) == {"LeasesRepaired": 1}

@@ -1,39 +1,59 @@
 """The transcript for `useChat` while a turn streams: it ends with the question whose answer is on its way."""
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from chatkeep import retrying
 from functions.stream.app import app
 from tests import graphs
 from tests.chat import deployment, new_session, sent
 from tests.client import Client
 from tests.streaming import StreamClient, served
-from tests.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A model that is `reached` answers once the gate is `opened`."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        self.reached.set()
+        self.opened.wait(30)
+
+    @contextmanager
+    def holding(self, ask: Callable[..., Any], *question: str) -> Iterator[None]:
+        """While the question is with the model."""
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(ask, *question)
+            assert self.reached.wait(30)
+            try:
+                yield
+            finally:
+                self.opened.set()
+            asking.result()
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Lets the model answer."""
-    opened = threading.Event()
-    graphs.meanwhile.append(opened.wait)
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    made = Gate()
+    graphs.meanwhile.append(made.wait)
     with deployment(monkeypatch, {"GRAPH": "tests.graphs:gated"}):
-        yield opened
+        yield made
     graphs.meanwhile.pop()
 
 
-@contextmanager
-def asking(user_id: str, session_id: str, content: str, gate: threading.Event) -> Iterator[Future[Any]]:
-    """A streamed turn that waits for the gate."""
-    with served(app) as url, ThreadPoolExecutor(1) as pool:
-        try:
-            yield pool.submit(StreamClient(url, user_id).post, session_id, content)
-        finally:
-            gate.set()
+@pytest.fixture
+def stream(user_id: str) -> Iterator[StreamClient]:
+    with served(app) as url:
+        yield StreamClient(url, user_id)
 
 
 def shown(api: Client, session_id: str, query: str = "", cursor: str = "") -> list[dict[str, Any]]:
@@ -45,27 +65,36 @@ def shown(api: Client, session_id: str, query: str = "", cursor: str = "") -> li
     return [*page, *shown(api, session_id, query, following)] if following else list(page)
 
 
-def test_a_page_that_is_opened_in_mid_stream_shows_the_question_once(api: Client, gate: threading.Event) -> None:
+def test_a_page_that_is_opened_in_mid_stream_shows_the_question_once(
+    api: Client, stream: StreamClient, gate: Gate
+) -> None:
     session_id = new_session(api)
     sent(api, session_id, "quick one")
     before = shown(api, session_id)
-    with asking(str(api.user_id), session_id, "And two?", gate) as turn:
-        wait_until(lambda: len(shown(api, session_id)) > len(before))
+    with gate.holding(stream.post, session_id, "And two?"):
         *old, question = meanwhile = shown(api, session_id)
         for limit in (1, 2, 3, 4):
             assert shown(api, session_id, f"&limit={limit}") == meanwhile
             assert shown(api, session_id, f"&limit={limit}&order=desc") == meanwhile[::-1]
-        gate.set()
-        turn.result()
     assert old == before
     assert question["parts"] == [{"type": "text", "text": "And two?"}]
     assert shown(api, session_id)[:-1] == meanwhile
 
 
-def test_the_first_question_of_a_session_is_shown_as_well(api: Client, gate: threading.Event) -> None:
+def test_the_first_question_of_a_session_is_shown_as_well(api: Client, stream: StreamClient, gate: Gate) -> None:
     session_id = new_session(api)
-    with asking(str(api.user_id), session_id, "And one?", gate):
-        wait_until(lambda: bool(shown(api, session_id)))
+    with gate.holding(stream.post, session_id, "And one?"):
         (question,) = shown(api, session_id, "&limit=1&order=desc")
     assert [one["role"] for one in shown(api, session_id)] == ["user", "assistant"]
     assert shown(api, session_id)[0] == question
+
+
+def test_nobody_waits_for_the_events_of_a_turn_that_keeps_none(
+    api: Client, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api)
+    naps: list[float] = []
+    monkeypatch.setattr(retrying, "nap", lambda longest, left: naps.append(left) or False)
+    with gate.holding(lambda: api.post(f"/sessions/{session_id}/messages", json={"content": "And?"})):
+        assert shown(api, session_id) == []
+    assert max(naps) < 0

@@ -101,7 +101,7 @@ class Client:
 
     def _take_run_finished(self, event: dict[str, Any]) -> None:
         assert not self._open
-        assert event["outcome"]["type"] in {"success", "cancelled"}
+        assert event.get("outcome", {"type": "cancelled"})["type"] in {"success", "cancelled"}
         self.end = event
 
     def _take_run_error(self, event: dict[str, Any]) -> None:

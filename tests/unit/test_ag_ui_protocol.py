@@ -27,7 +27,7 @@ from tests.protocols.event_lists import (
     turns,
 )
 
-RUN = Run("a thread", "a run")
+RUN = Run("a thread", "a run", version="1.0")
 
 
 def run(events: Sequence[Event], before: Sequence[dict[str, Any]] = (), of: Run = RUN) -> Client:
@@ -63,6 +63,13 @@ def test_a_run_ends_with_its_outcome_and_usage() -> None:
 @pytest.mark.parametrize(("status", "outcome"), [("cancelled", "cancelled"), ("timed_out", "success")])
 def test_a_turn_that_was_stopped_says_by_whom(status: str, outcome: str) -> None:
     assert run(numbered([TURN_EVENT, token("Hel"), ended(status)])).end["outcome"] == {"type": outcome}
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+def test_a_client_before_1_0_gets_no_outcome_that_it_does_not_know(status: str) -> None:
+    end = run(numbered([TURN_EVENT, token("Hel"), ended(status)]), of=Run("t", "r")).end
+    assert end.get("outcome", {"type": "success"}) == {"type": "success"}
+    assert end["result"]["status"] == status
 
 
 def test_a_problem_is_the_runs_error() -> None:

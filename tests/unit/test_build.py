@@ -16,7 +16,12 @@ from tests.client import STACK
 TEMPLATE = """
 Globals: {Function: {Layers: [{Ref: SharedLayer}, !If [Traces, !Ref TracingLayer, !Ref AWS::NoValue]]}}
 Resources:
-  ChatFunction: {Type: "AWS::Serverless::Function", Properties: {Layers: [{Ref: ChatLayer}]}}
+  SharedLayer: {Type: "AWS::Serverless::LayerVersion"}
+  ChatLayer: {Type: "AWS::Serverless::LayerVersion"}
+  TracingLayer: {Type: "AWS::Serverless::LayerVersion"}
+  ChatFunction:
+    Type: AWS::Serverless::Function
+    Properties: {Layers: [!Ref ChatLayer, !If [Has, !Ref OfAnotherAccount, "an ARN"]]}
   StatsFunction: {Type: "AWS::Serverless::Function", Properties: {}}
 """
 

@@ -137,6 +137,34 @@ def test_an_event_is_tried_again_as_often_as_the_template_says(tmp_path: Path, g
     assert load_functions(stack(tmp_path, properties=given))["One"].retries == retries
 
 
+@pytest.mark.parametrize(
+    ("given", "streams", "seconds"),
+    [("", False, 29), (", ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 900000", True, 900)],
+)
+def test_a_route_has_the_way_and_the_time_of_its_event(
+    tmp_path: Path, given: str, streams: bool, seconds: float
+) -> None:
+    api = "  Api: {Type: AWS::Serverless::Api, Properties: {StageName: v1}}\n"
+    events = f"Events: {{Ask: {{Type: Api, Properties: {{Method: post, Path: /ask{given}}}}}}},"
+    (route,) = load_routes(stack(tmp_path, properties=events, resources=api))
+    assert (route.method, route.path, route.is_streamed, route.seconds) == ("POST", "/ask", streams, seconds)
+
+
+@pytest.mark.parametrize(
+    ("handler", "is_web", "module"),
+    [
+        ("functions.chat.app.lambda_handler", False, "functions.chat.app"),
+        ("functions/a/run.sh", True, "functions.a.app"),
+    ],
+)
+def test_a_function_serves_http_where_its_handler_is_a_script(
+    tmp_path: Path, handler: str, is_web: bool, module: str
+) -> None:
+    web = f"  Web: {{Type: AWS::Serverless::Function, Properties: {{Handler: {handler}}}}}\n"
+    function = load_functions(stack(tmp_path, resources=web))["Web"]
+    assert (function.is_web, function.module) == (is_web, module)
+
+
 def test_the_api_is_read_with_its_headers(tmp_path: Path) -> None:
     api = "  Api: {Type: AWS::Serverless::Api, Properties: {StageName: v1, Cors: \"'*'\"}}\n"
     assert load_api(stack(tmp_path, resources=api)) == Api("v1", {"Access-Control-Allow-Origin": "*"}, {})

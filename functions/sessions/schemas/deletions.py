@@ -21,7 +21,7 @@ class Removed(BaseModel):
     checkpoint_items: int = Field(description="Items of LangGraph threads")
     messages: int = Field(description="Messages of transcripts")
     turns: int = Field(description="Records of turns")
-    events: int = Field(default=0, description="Stored events of turns")
+    events: int = Field(description="Stored pieces of turns' streams, of about a second each")
     attachments: int = Field(default=0, description="Attached files")
     sessions: int = Field(description="Sessions")
 
@@ -41,7 +41,8 @@ class DeletionView(BaseModel):
 
     @classmethod
     def of(cls, job: Removal) -> Self:
-        numbers = {name: int(getattr(job, name)) for name in ("checkpoint_items", "messages", "turns", "sessions")}
+        counted = ("checkpoint_items", "messages", "turns", "events", "sessions")
+        numbers = {name: int(getattr(job, name)) for name in counted}
         return cls(
             deletion_id=job.deletion_id,
             kind=cast("Any", job.kind),

@@ -19,12 +19,14 @@ Sent = dict[str, Any]
 @dataclass(frozen=True)
 class Run:
     """The client's ids of a run. `known` is the thread's transcript, for a client that does not have all of it, and
-    `question` the message that the client sends: such a client forgets it when it gets the transcript."""
+    `question` the message that the client sends: such a client forgets it when it gets the transcript. Clients before
+    1.0 say no `version`, and fail over an outcome that they do not know, such as `cancelled`."""
 
     thread_id: str
     run_id: str
     known: Sequence[Sent] | None = None
     question: tuple[str, str] | None = None
+    version: str | None = None
 
 
 class RunEvents:
@@ -110,9 +112,10 @@ class RunEvents:
     def _end(self, turn: Sent) -> Sent:
         if turn["status"] == "failed":
             return _error(turn["error"] or {})
-        outcome = "cancelled" if turn["status"] == "cancelled" else "success"
         message = turn["message"]
-        ended = self._finished({"type": outcome})
+        ended = self._finished({"type": "cancelled" if turn["status"] == "cancelled" else "success"})
+        if turn["status"] == "cancelled" and self._run.version is None:
+            del ended["outcome"]
         if usage := message["usage"]:
             tokens = {"inputTokens": usage["input_tokens"], "outputTokens": usage["output_tokens"]}
             named = {"model": message["model_name"]} if message["model_name"] else {}

@@ -98,7 +98,7 @@ KINDS = (
     ),
     # By its rating; the turn's record counts the message itself.
     Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
-    Kind("events of a turn", Removal.WITH_SESSION, model=EventBatch),
+    Kind("events of a turn", Removal.WITH_SESSION, model=EventBatch, removed_as="events"),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
     Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),
     # None of these is exported: a thread repeats its session's messages.

@@ -28,6 +28,7 @@ class Removal(Job):
     checkpoint_items = NumberAttribute(default=0)
     messages = NumberAttribute(default=0)
     turns = NumberAttribute(default=0)
+    events = NumberAttribute(default=0)
     sessions = NumberAttribute(default=0)
     counted_in = UnicodeAttribute(null=True)
     counted_to = UnicodeAttribute(null=True)

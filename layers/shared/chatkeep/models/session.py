@@ -48,7 +48,8 @@ class Session(SessionsTable):
     The fields of `Details` are None here when there is no room for them and they lie there. `client_id` is the id that
     the session's client chose, where it did. `last_message_id` is the last message stored, with which the active branch
     ends. A temporary session has no `place` in any list. One with a `deletion_id` is gone for everybody but who removes
-    its contents: its tombstone.
+    its contents: its tombstone. Until its `written_until`, in milliseconds since the epoch, the turn that it ended may
+    store events.
     """
 
     KEY = Key(IN_USER, "SESSION#{session_id}")
@@ -101,6 +102,7 @@ class Session(SessionsTable):
     interrupting: ListAttribute[Any] = ListAttribute(null=True)
     waiting: ListAttribute[Any] = ListAttribute(null=True)
     written_ahead = BooleanAttribute(null=True)
+    written_until = NumberAttribute(null=True)
 
     @property
     def status(self) -> Status:

@@ -71,16 +71,22 @@ class Worker:
         """Do what the job is for; returns a deletion that follows from it."""
         if isinstance(job, Timer):
             return timing.ring(job, self._retention)
-        if isinstance(job, Deletion):
-            deleting.finish(job, Purge(job, self._checkpoints_table, self._pace))
-            positions.forget_session(job.user_id, job.session_id)
-        if isinstance(job, Erasure):
-            user_id = str(job.subject)
-            erasing.finish(job, Purge(job, self._checkpoints_table, self._pace))
-            positions.forget_user(user_id)
-        if isinstance(job, Removal):
+        if isinstance(job, Removal) and self._removes(job):
             _complete(job)
         return None
+
+    def _removes(self, job: Removal) -> bool:
+        """Whether the deletion is complete."""
+        purge = Purge(job, self._checkpoints_table, self._pace)
+        if isinstance(job, Erasure):
+            user_id = str(job.subject)
+            is_complete = erasing.finish(job, purge)
+            positions.forget_user(user_id)
+        else:
+            assert isinstance(job, Deletion)
+            is_complete = deleting.finish(job, purge)
+            positions.forget_session(job.user_id, job.session_id)
+        return is_complete
 
 
 def _complete(job: Removal) -> None:
@@ -88,7 +94,7 @@ def _complete(job: Removal) -> None:
     seconds = (now() - datetime.fromisoformat(job.requested_at)).total_seconds()
     metrics.add_metric(name="DeletionsCompleted", unit="Count", value=1)
     metrics.add_metric(name="DeletionSeconds", unit="Seconds", value=seconds)
-    numbers = ("checkpoint_items", "messages", "turns")
+    numbers = ("checkpoint_items", "messages", "turns", "events")
     about = {"deletion_id": job.deletion_id, "kind": job.kind, **{name: int(getattr(job, name)) for name in numbers}}
     logger.info("deletion ended", extra=about)
 

@@ -3,6 +3,7 @@
 from pynamodb.expressions.condition import Condition
 
 from chatkeep import jobs
+from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionChangedError, SessionNotFoundError
 from chatkeep.models.deletion import Deletion, DeletionKind
@@ -35,16 +36,24 @@ def delete(user_id: str, session_id: str, known: receipts.Latest | None = None) 
     raise SessionChangedError()
 
 
-def finish(job: Deletion, purge: Purge) -> None:
-    """Remove what the deletion is of, and complete it to its receipt."""
+def finish(job: Deletion, purge: Purge) -> bool:
+    """Remove what the deletion is of, and complete it to its receipt; put it off while a turn may still store events.
+
+    Returns whether it is complete.
+    """
+    began = milliseconds(now())
     purge.remove_contents(job.user_id, job.session_id)
     purge.remove_answers(job.user_id, job.session_id)
     tombstone = Session.find(job.user_id, job.session_id)
+    if tombstone is not None and tombstones.written_until(tombstone) > began:
+        receipts.look_again(job, tombstones.written_until(tombstone))
+        return False
     with Transaction() as transaction:
         if tombstone is not None and tombstone.deletion_id == job.deletion_id:
             mine: Condition = Session.deletion_id == job.deletion_id
             transaction.discard(tombstone, mine, otherwise=jobs.ClaimLostError())
         _end(transaction, job)
+    return True
 
 
 def _end(transaction: Transaction, job: Deletion) -> None:

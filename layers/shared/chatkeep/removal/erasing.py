@@ -10,6 +10,7 @@ from contextlib import suppress
 from pynamodb.expressions.condition import Condition
 
 from chatkeep import ids, jobs
+from chatkeep.clock import milliseconds, now
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import SessionChangedError, UserBeingErasedError
 from chatkeep.models.deletion import DeletionKind, Erasure
@@ -65,20 +66,38 @@ def job(user_id: str, owner: str, deletion_id: str) -> Erasure:
     return Erasure(owner, deletion_id, kind=DeletionKind.USER, subject=user_id, **jobs.asked_for(deletion_id))
 
 
-def finish(job: Erasure, purge: Purge) -> None:
-    """Remove all of the user's, and complete the erasure to its receipt. Raises OutOfTimeError, ClaimLostError."""
+def finish(job: Erasure, purge: Purge) -> bool:
+    """Remove all of the user's, and complete the erasure to its receipt; put it off while turns may still store events.
+
+    Returns whether it is complete. Raises OutOfTimeError, ClaimLostError.
+    """
     user_id = str(job.subject)
     for session in Session.among(user_id):
         check_time()
         _bury(job, session)
-    for session in Session.among(user_id):
-        purge.remove_contents(user_id, session.session_id)
-        # By a deletion of its own, which counts it, or by this very transaction, whose answer was lost.
-        with suppress(_GoneError), Transaction() as transaction:
-            transaction.discard(session, Session.sk.exists(), otherwise=_GoneError())
-            one_more = Erasure.sessions.add(1)
-            transaction.change(job, one_more, condition=jobs.claimed(job), otherwise=jobs.ClaimLostError())
+    if written_until := max((_remove(job, purge, one) for one in Session.among(user_id)), default=0):
+        receipts.look_again(job, written_until)
+        return False
     purge.remove_rest(user_id, but=Totals.KEY.of(user_id))
+    _complete(job, user_id)
+    return True
+
+
+def _remove(job: Erasure, purge: Purge, tombstone: Session) -> int:
+    """Remove the session; while its last turn may store events, only its contents, and return until when that is."""
+    began, user_id = milliseconds(now()), tombstone.user_id
+    purge.remove_contents(user_id, tombstone.session_id)
+    if (written_until := tombstones.written_until(tombstone)) > began:
+        return written_until
+    # By a deletion of its own, which counts it, or by this very transaction, whose answer was lost.
+    with suppress(_GoneError), Transaction() as transaction:
+        transaction.discard(tombstone, Session.sk.exists(), otherwise=_GoneError())
+        one_more = Erasure.sessions.add(1)
+        transaction.change(job, one_more, condition=jobs.claimed(job), otherwise=jobs.ClaimLostError())
+    return 0
+
+
+def _complete(job: Erasure, user_id: str) -> None:
     with Transaction() as transaction:
         mine: Condition = Totals.erasure_id == job.deletion_id
         transaction.discard(Totals(user_id), mine, otherwise=jobs.ClaimLostError())

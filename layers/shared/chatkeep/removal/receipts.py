@@ -7,6 +7,7 @@ from itertools import islice
 
 from pynamodb.expressions.update import Action
 
+from chatkeep import jobs
 from chatkeep.clock import now, stamp
 from chatkeep.errors import DeletionNotFoundError
 from chatkeep.models.deletion import Deletion, Erasure, Removal
@@ -64,8 +65,21 @@ def under_way(user_id: str, before: str) -> int:
 
 def completed(job: Removal) -> list[Action]:
     """The actions that complete a deletion to its receipt, beside those that end the job."""
+    return [type(job).finished_at.set(stamp(now())), *_all_counted(job)]
+
+
+def look_again(job: Removal, at: int) -> None:
+    """Leave a deletion that has removed everything to whoever finds it due at that time, as more may come until then.
+
+    Raises ClaimLostError.
+    """
+    jobs.change(job, [type(job).due_at.set(at), type(job).attempts.set(0), *_all_counted(job)])
+
+
+def _all_counted(job: Removal) -> list[Action]:
+    """The actions by which all that was counted is gone: what is found from then on has come since."""
     cls = type(job)
-    return [cls.finished_at.set(stamp(now())), cls.counted_in.remove(), cls.counted_to.remove()]
+    return [cls.counted_in.remove(), cls.counted_to.remove()]
 
 
 def _newest(kind: type[Removal], owner: str, before: str | None, limit: int) -> Iterator[Removal]:

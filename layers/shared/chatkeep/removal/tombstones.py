@@ -2,6 +2,9 @@
 
 From then on no turn, report, rating or setting can be stored, as each of them needs the header in a state that it is
 not in any more; the session is in no list and in no total. The header itself goes last.
+
+Events of a turn's stream are stored without a look at the header, by a turn that has not noticed yet. It stores none
+once its lease has ended, as it knows it. So a tombstone keeps when that is, and stays until then.
 """
 
 from pynamodb.expressions.condition import Condition
@@ -47,6 +50,11 @@ def buried(tombstone: Session) -> Deletion:
     return deletion
 
 
+def written_until(tombstone: Session) -> int:
+    """Until when events may come to be stored, in milliseconds since the epoch; one of before there were any has 0."""
+    return int(tombstone.written_until or 0)
+
+
 def lay(
     transaction: Transaction,
     session: Session,
@@ -60,6 +68,7 @@ def lay(
         Session.deletion_id.set(deletion_id),
         Session.deleted_at.set(session.deleted_at or stamp(now())),
         Session.place.remove(),
+        Session.written_until.set(Session.lease_expires_at | 0),  # as it is now, whatever was read
         *lease.giving_up(),
         Session.interrupting.remove(),
         Session.waiting.remove(),

@@ -1,21 +1,35 @@
 """The question of a running turn, for whoever opens the conversation before it is stored with its answer."""
 
+import time
+
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.keys import LAST
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
+from chatkeep.retrying import looks
 from chatkeep.streams import batches
 from chatkeep.streams.event import Name
 from chatkeep.turns import lease
 
+FIRST_SECONDS = 3.0
+"""Of a turn, within which its first events are stored: a batch of them is put off for one second."""
+BETWEEN_SECONDS = 0.5
+
 
 def of(session: Session) -> Message | None:
-    """The question of the turn that runs on the session, once its first events are stored: about a second after its
-    start. Costs a Query where a turn runs.
+    """The question of the turn that runs on the session; None where no events of it are kept.
+
+    Waits for the first events of a turn that has just begun. Costs a Query where a turn runs, and more of them then.
     """
     turn_id = lease.running_turn(session)
     if turn_id is None:
         return None
+    until = time.monotonic() + FIRST_SECONDS - lease.short_age(session)
+    found = (_stored(session, turn_id) for _ in looks(BETWEEN_SECONDS, until))
+    return next((question for question in found if question), None)
+
+
+def _stored(session: Session, turn_id: str) -> Message | None:
     partition = (session.user_id, session.session_id)
     items = EventBatch.among(*partition, first=f"{turn_id}#", last=f"{turn_id}#{LAST}", page=2)
     pieces = next(batches.read(items), [])

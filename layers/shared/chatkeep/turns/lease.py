@@ -6,6 +6,7 @@ turn id, fence and owner. A holder that died is taken over once its lease has ex
 never visible, so that taking over is all the repair there is.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -81,6 +82,13 @@ def holder(session: Session) -> Sender:
 def short_expiry(latest: int) -> int:
     """When a short lease of this moment expires; not after `latest`."""
     return min(latest, milliseconds(now()) + SHORT_SECONDS * 1_000)
+
+
+def short_age(session: Session) -> float:
+    """Seconds since `session`'s short lease was taken or renewed; infinite for one that is not short."""
+    if session.lease_expires_at == holder(session).expires_at:
+        return math.inf
+    return SHORT_SECONDS - (session.lease_expires_at - milliseconds(now())) / 1_000
 
 
 def acquire(sender: Sender, admitted: Condition, more: Sequence[Action] = ()) -> Session:
