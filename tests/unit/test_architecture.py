@@ -6,6 +6,7 @@ from chatkeep.aws.punctual import CONNECT_SECONDS
 from chatkeep.deadline import GATEWAY_SECONDS, LEASE_MARGIN_SECONDS, RESERVE_SECONDS, STREAM_SECONDS
 from chatkeep.dynamodb.connection import READ_SECONDS, SILENT_ATTEMPTS
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
@@ -46,6 +47,7 @@ def test_the_budgets_are_those_of_the_code() -> None:
 def test_the_items_have_the_keys_of_the_models() -> None:
     items = [Session(*SESSION), Preferences("{user}"), Totals("{user}"), Answer("{user}", "{claim}")]
     items += [Message(*SESSION, "{uuid7}"), Part(*SESSION, "{message}", 0), Turn(*SESSION, "{id}"), Details(*SESSION)]
+    items += [Branching(*SESSION)]
     items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), BackgroundTurn(*SESSION, "{turn}"), Scan("{name}")]
     items += [Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
     keys = {(item.pk, item.sk.replace("#0000", "#{number}")) for item in items}

@@ -32,7 +32,7 @@ class SessionView(BaseModel):
     updated_at: Instant = Field(description="When the session, or its transcript, last changed; lists are in its order")
     last_message_at: Instant | None = Field(description="When the last turn was stored; null before the first")
     purge_at: Instant | None = Field(description="When a deleted session may be removed for good; null unless deleted")
-    message_count: int = Field(description="Messages of all turns, those of reported usage included")
+    message_count: int = Field(description="Messages of all turns and branches, those of reported usage included")
     total_tokens_used: int = Field(description="Input and output tokens of all turns")
     total_cost: float = Field(description="US dollars of all turns; calls without a known price count as nothing")
 

@@ -62,7 +62,10 @@ def find(user_id: str, session_id: str, message_id: str, saver: DynamoDBSaver) -
 
 def _asked(session: Session, turn: Turn) -> Again:
     question_id = turn.message_ids[0]
-    question, former = Message.among(session.user_id, session.session_id, first=question_id, limit=2)
+    found = [*Message.among(session.user_id, session.session_id, first=question_id, limit=2)]
+    if [one.message_id for one in found[:-1]] != [question_id]:  # the session is being purged
+        raise MessageNotFoundError(question_id)
+    question, former = found
     parts.join([question])
     back = Message.among(session.user_id, session.session_id, last=question_id, newest_first=True, page=PAGE)
     opening = [one.message_id for one in takewhile(lambda one: one.turn_id == question.turn_id, back)]
