@@ -54,7 +54,7 @@ def outcomes(
 
 def compiled(folder: Path, script: str) -> None:
     """Compile a script with JSX."""
-    alone = ["--allowJs", "--noCheck", "--noLib", "--noResolve", "--outDir", "."]
+    alone = ["--allowJs", "--noCheck", "--lib", "es5", "--noResolve", "--outDir", "."]
     options = ["--jsx", "react-jsx", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022"]
     done = run(folder, COMPILER, f"{script}.jsx", *alone, *options)
     assert done.returncode == 0, done.stdout
