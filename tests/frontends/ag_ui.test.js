@@ -49,6 +49,14 @@ describe("HttpAgent", { concurrency: true }, () => {
     assert.deepEqual((await restored(id)).map((one) => one.id), ["my-question", page.messages[1].id]);
   });
 
+  test("a thread whose id the client has made up goes on", async () => {
+    const page = agent();
+    for (const text of ["One", "Two"]) await ask(page, text);
+    assert.deepEqual(texts(page), ["One", "echo: One", "Two", "echo: Two"]);
+    assert.deepEqual(await restored(page.threadId), page.messages);
+    assert.equal((await call("GET", `/sessions/ag-ui:${page.threadId}`)).message_count, 4);
+  });
+
   test("a tool's calls, results and failures are restored as they were shown", async () => {
     const id = await newSession("echo");
     const page = agent(id);

@@ -54,6 +54,7 @@ def outcomes(
 
 def compiled(folder: Path, script: str) -> None:
     """Compile a script with JSX."""
-    options = ["--allowJs", "--noCheck", "--jsx", "react-jsx", "--module", "esnext", "--target", "es2022"]
-    done = run(folder, COMPILER, f"{script}.jsx", *options, "--moduleResolution", "bundler", "--outDir", ".")
+    alone = ["--allowJs", "--noCheck", "--lib", "es5", "--noResolve", "--outDir", "."]
+    options = ["--jsx", "react-jsx", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022"]
+    done = run(folder, COMPILER, f"{script}.jsx", *alone, *options)
     assert done.returncode == 0, done.stdout

@@ -51,6 +51,16 @@ describe("useChat", { concurrency: true }, () => {
     assertShown(page, await transcript(id));
   });
 
+  test("an answer that called tools is made again as a whole", async () => {
+    const id = await newSession("echo");
+    const page = await new Page({ id }).say("tools please");
+    const before = page.messages[1].parts.length;
+    await page.chat.regenerate();
+    await page.said();
+    assert.equal(page.messages[1].parts.length, before);
+    assertShown(page, await transcript(id));
+  });
+
   test("an earlier answer is made again, and the conversation goes on from there", async () => {
     const id = await newSession("echo");
     const page = await new Page({ id }).say("One");

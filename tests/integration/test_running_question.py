@@ -89,6 +89,24 @@ def test_the_first_question_of_a_session_is_shown_as_well(api: Client, stream: S
     assert shown(api, session_id)[0] == question
 
 
+@pytest.mark.parametrize("again", [pytest.param("one", marks=pytest.mark.thorough), "two"])
+def test_an_answer_that_is_made_again_is_gone_with_all_after_it(
+    api: Client, stream: StreamClient, gate: Gate, again: str
+) -> None:
+    session_id = new_session(api)
+    gate.opened.set()
+    said = {words: sent(api, session_id, words) for words in ("one", "two")}
+    before = shown(api, session_id)
+    kept = before[: 1 if again == "one" else 3]
+    gate.reached.clear()
+    gate.opened.clear()
+    with gate.holding(stream.again, session_id, said[again]["message"]["message_id"]):
+        for limit in (1, 2, 5):
+            assert shown(api, session_id, f"&limit={limit}") == kept
+            assert shown(api, session_id, f"&limit={limit}&order=desc") == kept[::-1]
+    assert shown(api, session_id)[:-1] == kept
+
+
 def test_nobody_waits_for_the_events_of_a_turn_that_keeps_none(
     api: Client, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
