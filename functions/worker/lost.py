@@ -19,6 +19,6 @@ def still_runs(job: BackgroundTurn) -> bool:
 
 def is_to_run(job: BackgroundTurn) -> bool:
     """Whether the turn may be run again: none of its events is stored, so that nobody has heard of any."""
-    first = f"{job.turn_id}#{int(job.events_before) + 1:010}"
+    first = f"{job.turn_id}#{int(job.events_before) + 1:016}"
     told = EventBatch.among(job.user_id, job.session_id, first=first, last=f"{job.turn_id}#{LAST}", limit=1)
     return job.attempts <= MOST_ATTEMPTS and next(told, None) is None
