@@ -141,7 +141,7 @@ def _texts(parts: list[Part], place: tuple[str | int, ...]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if part.get("type") == "text":
             yield validated(TextOf, part, *place, number).text
-        elif part.get("type") in LOST:
+        elif str(part.get("type")) in LOST:
             raise _refused(f"{part['type']} is not taken yet", *place, number)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from chatkeep import deadline
+from chatkeep.retrying import sleep_on_loop
 from chatkeep.streams.event import Event
 from chatkeep.streams.following import Following
 
@@ -32,7 +33,7 @@ async def follow(following: Following) -> AsyncGenerator[Event | None, None]:
         if loop.time() - quiet_since >= QUIET_SECONDS:
             quiet_since = loop.time()
             yield None
-        await asyncio.sleep(LOOK_SECONDS)
+        await sleep_on_loop(LOOK_SECONDS)
 
 
 def _look(following: Following) -> list[Event]:

@@ -59,6 +59,7 @@ def died(api: Client) -> str:
     sessions.header(str(api.user_id), session_id).update(
         [
             Session.lease_turn_id.set("dead"),
+            Session.lease_owner.set("dead@0"),
             Session.lease_expires_at.set(milliseconds(now()) - 60_000),
             Session.lease_shard.set(due.shard(session_id)),
         ]

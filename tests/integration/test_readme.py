@@ -1,16 +1,20 @@
 """The README's conversation and the life of its session, line by line as they are printed."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from functions.stream.app import app
 from tests.chat import new_session, sent
 from tests.client import Client
 from tests.curl import blocks, carried_out
 from tests.jobs import carry_out_jobs
+from tests.streaming import StreamClient, frames, served
 
 README = Path(__file__).parents[2] / "README.md"
-(CONVERSATION,), (END,) = blocks(README, "A conversation"), blocks(README, "Its end")
+(CONVERSATION, STREAM), (END,) = blocks(README, "A conversation"), blocks(README, "Its end")
 
 
 def test_the_conversation_of_the_readme_goes_as_printed(api: Client) -> None:
@@ -25,6 +29,20 @@ def test_the_conversation_of_the_readme_goes_as_printed(api: Client) -> None:
     assert shown == [second.json["message"]["content"], "What is my name?"]
     assert first.json["user_message"]["content"].startswith("My name is Ada.")
     assert [one["session_id"] for one in found.json["sessions"]] == [created.json["session_id"]]
+
+
+def test_the_stream_of_the_readme_is_taken_up_where_it_broke() -> None:
+    alice = Client("alice")
+    asked, resumed = (shlex.split(line) for line in STREAM)
+    with served(app) as url:
+        client = StreamClient(url, "alice")
+        session_id = new_session(alice)
+        found = frames(client.post(session_id, **json.loads(asked[asked.index("-d") + 1])).text)
+        after = int(resumed[resumed.index("-H") + 1].removeprefix("Last-Event-ID: "))
+        rest = frames(client.resume(session_id, found[0].data["turn_id"], after).text)
+    assert [one.number for one in rest] == [one.number for one in found if one.number > after]
+    assert asked[2] == "$API/sessions/$ID/messages/stream"
+    assert resumed[2] == "$API/sessions/$ID/turns/$TURN/stream"
 
 
 def test_the_conversation_of_the_readme_has_eight_lines() -> None:

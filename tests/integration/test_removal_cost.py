@@ -32,7 +32,7 @@ DELETE = Counter(GetItem=1, TransactWriteItems=1, Query=1)
 ATTEMPT = Counter(UpdateItem=3, Query=3, GetItem=2, TransactWriteItems=1)
 """A claim and a count per partition; a page of keys per partition, and one of answers; the tombstone, the end, and
 where the scan for orphans is."""
-WCU, RCU = 722, 90
+WCU, RCU = 722, 95
 """Of the same, with the reading of the receipt that follows."""
 TIMER_WCU = 4
 """Of a timer and its entry in the index of what is due, written in a transaction."""

@@ -30,7 +30,7 @@ def taken(view: MessageView) -> int:
     return len(written.encode()) - 2
 
 
-@given(content=texts, tool_calls=st.none() | calls, room=st.integers(min_value=400, max_value=3_000))
+@given(content=texts, tool_calls=st.none() | calls, room=st.integers(min_value=600, max_value=3_000))
 def test_a_message_is_cut_where_it_does_not_fit_and_only_there(content: str, tool_calls: Any, room: int) -> None:
     message = stored(content, tool_calls)
     whole, view = messages.view(message, 10**9), messages.view(message, room)
@@ -53,7 +53,7 @@ def test_as_much_of_a_text_is_shown_as_there_is_room_for(content: str, room: int
     assert shown == "" or fitting.size(shown) <= room
 
 
-@given(content=texts.filter(bool), room=st.integers(min_value=400, max_value=600))
+@given(content=texts.filter(bool), room=st.integers(min_value=600, max_value=800))
 def test_a_content_can_be_read_whole_in_ranges_however_little_room_there_is(content: str, room: int) -> None:
     read = ""
     while len(read) < len(content):

@@ -1,11 +1,9 @@
 """The ids under which a run's messages are stored: known from a message's first word on, and in the thread's order."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 from chatkeep import ids
-
-ROOM = 50
-"""Ids that are left free before that of a message whose words are heard, for those that come before it unheard."""
 
 
 class Names:
@@ -16,25 +14,24 @@ class Names:
 
     def __init__(self, opening: Iterable[str], latest: str | None = None) -> None:
         self._names = {one: one for one in opening}
-        self._last = max([*self._names.values(), latest or ""])
+        self._before = self._last = max([*self._names.values(), latest or ""])
 
     def heard(self, thread_id: str) -> str:
         """The stored id of a message of which a piece has been heard."""
         if thread_id not in self._names:
-            self._names[thread_id] = self._last = ids.after(self._last, ROOM)
+            self._names[thread_id] = self._last = ids.after(self._last)
         return self._names[thread_id]
 
     def finished(self, thread_ids: Iterable[str]) -> None:
-        """Name the messages of a finished step that have no name yet, each in its place among the others.
-
-        One that comes before a message which was heard long ago, and for which there is no room, comes after it.
-        """
-        last = ""
-        for one in thread_ids:
+        """Name the messages of a finished step that have no name yet, each in its place among the others."""
+        in_order = list(thread_ids)
+        following = list(accumulate(map(self._names.get, reversed(in_order)), lambda later, own: own or later))[::-1]
+        before = self._before
+        for one, after in zip(in_order, following, strict=True):
             if one not in self._names:
-                self._names[one] = ids.after(last or self._last)
-            last = self._names[one]
-            self._last = max(self._last, last)
+                self._names[one] = ids.between(before, after) if after and before < after else ids.after(self._last)
+                self._last = max(self._last, self._names[one])
+            before = max(before, self._names[one])
 
     def of(self, thread_id: str | None) -> str | None:
         """The stored id of a message, if it has got one."""

@@ -70,14 +70,25 @@ def _linked(made: list[Message], parent_id: str | None) -> list[Message]:
 
 
 def _named(progress: Progress, new: list[BaseMessage], last: str | None) -> list[tuple[str, BaseMessage]]:
-    """The messages beside the opening with their stored ids, in the order of these."""
+    """The messages beside the opening with their stored ids, in the order of these.
+
+    That is the thread's, but for models that spoke at once. Should another than the last one have the last id then, all
+    get fresh ids: the last message is the answer.
+    """
     opened = {one.id for one in progress.opening}
+    said = [one for one in new if one.id not in opened]
     named: list[tuple[str, BaseMessage]] = []
-    for one in new:
-        if one.id not in opened:
-            last = (progress.names and progress.names.of(one.id)) or ids.after(last)
-            named.append((last, one))
-    return sorted(named, key=itemgetter(0))
+    latest = last
+    for one in said:
+        latest = (progress.names and progress.names.of(one.id)) or ids.after(latest)
+        named.append((latest, one))
+    in_order = sorted(named, key=itemgetter(0))
+    if in_order and in_order[-1][1] is not said[-1]:
+        in_order = []
+        for one in said:
+            last = ids.after(last)
+            in_order.append((last, one))
+    return in_order
 
 
 def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage, created_at: str) -> Message:
