@@ -46,7 +46,10 @@ def module(name: str) -> Module:
 
 
 def raised(function: str) -> set[type[ChatkeepError]]:
-    """The errors created or raised, caught or not, in all code that the function of this full name refers to."""
+    """The errors created or raised, caught or not, in all code that the function of this full name refers to.
+
+    An error that is created only to be told of as a problem is none of them.
+    """
     seen: set[str] = set()
     found: set[str] = set()
     ends = [function]
@@ -74,7 +77,8 @@ def references(own: str, node: ast.AST) -> list[str]:
 
 
 def made(own: str, node: ast.AST) -> Iterator[str]:
-    for one in ast.walk(node):
+    told = {id(one.value) for one in ast.walk(node) if isinstance(one, ast.Attribute) and one.attr == "as_problem"}
+    for one in (one for one in ast.walk(node) if id(one) not in told):
         maker = one.func if isinstance(one, ast.Call) else one.exc if isinstance(one, ast.Raise) else None
         if maker is not None and (name := full_name(own, maker)):
             yield name

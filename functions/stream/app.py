@@ -31,7 +31,7 @@ class Streamed:
     path: str
     handle: Handle
     body: type[BaseModel] | None = None
-    errors: tuple[int, ...] = (404,)
+    errors: tuple[int, ...] = (404, 500)
     has_nothing: bool = False
 
 

@@ -87,9 +87,9 @@ def test_branches_are_read_as_they_were_stored(turns: list[int | None]) -> None:
 def test_a_hidden_question_takes_no_answer_and_any_other_a_bounded_number() -> None:
     made = conversation([None, None, 0])
     with pytest.raises(MessageNotActiveError):
-        made.known.check_room(name(3))
+        branches.check_room(made.known, name(3))
     for _ in range(branches.MOST_VERSIONS - 2):
-        made.known.check_room(name(1))
+        branches.check_room(made.known, name(1))
         made.again(1)
     with pytest.raises(TooManyVersionsError, match="50 versions"):
-        made.known.check_room(name(1))
+        branches.check_room(made.known, name(1))

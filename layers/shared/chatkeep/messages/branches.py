@@ -42,16 +42,6 @@ class Branches:
         """The messages that follow this one, where there are several."""
         return [child for parent, child in self.versions if parent == parent_id]
 
-    def check_room(self, question_id: str) -> None:
-        """Raises MessageNotActiveError or TooManyVersionsError where the question takes no further answer."""
-        if self.gap(question_id):
-            raise MessageNotActiveError(question_id)
-        there = len(self.siblings(question_id))
-        if there >= MOST_VERSIONS:
-            raise TooManyVersionsError(f"the answer has {MOST_VERSIONS} versions already, and may have no more")
-        if len(self.versions) + (1 if there else 2) > MOST_PAIRS:
-            raise TooManyVersionsError(f"the session has {MOST_PAIRS} versions of its answers, and may have no more")
-
     def with_version(self, question_id: str, former: str, new: list[Message], latest: str) -> "Branches":
         """The same with `new` messages after the question instead of those that follow it now up to `latest`.
 
@@ -100,6 +90,17 @@ def at_one_time(session: Session) -> tuple[Session, Branches]:
         session = sessions.header(session.user_id, session.session_id)
         branches = of(session)
     return session, branches
+
+
+def check_room(known: Branches, question_id: str) -> None:
+    """Raises MessageNotActiveError or TooManyVersionsError where the question takes no further answer."""
+    if known.gap(question_id):
+        raise MessageNotActiveError(question_id)
+    there = len(known.siblings(question_id))
+    if there >= MOST_VERSIONS:
+        raise TooManyVersionsError(f"the answer has {MOST_VERSIONS} versions already, and may have no more")
+    if len(known.versions) + (1 if there else 2) > MOST_PAIRS:
+        raise TooManyVersionsError(f"the session has {MOST_PAIRS} versions of its answers, and may have no more")
 
 
 def _packed(pairs: Iterable[Pair]) -> bytes:

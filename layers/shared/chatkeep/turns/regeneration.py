@@ -34,7 +34,7 @@ class Again:
         """The branches of the session now. Raises MessageNotActiveError, TooManyVersionsError where no other version
         can be made."""
         known = branches.of(session)
-        known.check_room(self.question.message_id)
+        branches.check_room(known, self.question.message_id)
         return known
 
 
