@@ -31,12 +31,10 @@ def test_the_conversation_of_the_readme_goes_as_printed(api: Client) -> None:
     assert [one["session_id"] for one in found.json["sessions"]] == [created.json["session_id"]]
 
 
-def test_the_stream_of_the_readme_is_taken_up_where_it_broke() -> None:
-    alice = Client("alice")
+def test_the_stream_of_the_readme_is_taken_up_where_it_broke(api: Client) -> None:
     asked, resumed = (shlex.split(line) for line in STREAM)
     with served(app) as url:
-        client = StreamClient(url, "alice")
-        session_id = new_session(alice)
+        client, session_id = StreamClient(url, str(api.user_id)), new_session(api)
         found = frames(client.post(session_id, **json.loads(asked[asked.index("-d") + 1])).text)
         after = int(resumed[resumed.index("-H") + 1].removeprefix("Last-Event-ID: "))
         rest = frames(client.resume(session_id, found[0].data["turn_id"], after).text)
