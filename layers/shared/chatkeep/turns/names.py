@@ -25,11 +25,12 @@ class Names:
     def finished(self, thread_ids: Iterable[str]) -> None:
         """Name the messages of a finished step that have no name yet, each in its place among the others."""
         in_order = list(thread_ids)
-        following = list(accumulate(map(self._names.get, reversed(in_order)), lambda later, own: own or later))[::-1]
+        names = (self._names.get(one, "") for one in reversed(in_order))
+        following = [*accumulate(names, lambda later, own: own or later)][::-1]
         before = self._before
         for one, after in zip(in_order, following, strict=True):
             if one not in self._names:
-                self._names[one] = ids.between(before, after) if after and before < after else ids.after(self._last)
+                self._names[one] = ids.between(before, after) if before < after else ids.after(self._last)
                 self._last = max(self._last, self._names[one])
             before = max(before, self._names[one])
 
