@@ -1,7 +1,6 @@
 """The ids under which a run's messages are stored: known from a message's first word on, and in the thread's order."""
 
 from collections.abc import Iterable
-from itertools import accumulate
 
 from chatkeep import ids
 
@@ -25,14 +24,21 @@ class Names:
     def finished(self, thread_ids: Iterable[str]) -> None:
         """Name the messages of a finished step that have no name yet, each in its place among the others."""
         in_order = list(thread_ids)
-        names = (self._names.get(one, "") for one in reversed(in_order))
-        following = [*accumulate(names, lambda later, own: own or later)][::-1]
         before = self._before
-        for one, after in zip(in_order, following, strict=True):
+        for one, following in zip(in_order, self._following(in_order), strict=True):
             if one not in self._names:
-                self._names[one] = ids.between(before, after) if before < after else ids.after(self._last)
+                self._names[one] = ids.between(before, following) if before < following else ids.after(self._last)
                 self._last = max(self._last, self._names[one])
             before = max(before, self._names[one])
+
+    def _following(self, in_order: list[str]) -> list[str]:
+        """For each message the name of the first one, from it on, that has one; "" where none has."""
+        found: list[str] = []
+        following = ""
+        for one in reversed(in_order):
+            following = self._names.get(one, following)
+            found.append(following)
+        return found[::-1]
 
     def of(self, thread_id: str | None) -> str | None:
         """The stored id of a message, if it has got one."""
