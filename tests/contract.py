@@ -25,7 +25,7 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
     if not contents:
         assert body == b""
         return
-    kind = headers["content-type"].removesuffix("; charset=utf-8")
+    kind = headers["content-type"]
     assert kind in contents, f"{method} {path} answered {status} as {kind}, not as {', '.join(contents)}"
     if "$ref" in (schema := contents[kind]["schema"]):
         validator(schema["$ref"].removeprefix(SCHEMAS)).validate(json.loads(body))

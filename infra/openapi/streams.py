@@ -14,7 +14,7 @@ from functions.stream.app import ROUTES, Streamed
 from infra.openapi import problems
 
 EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
-WORDS = {"text/plain": {"schema": {"type": "string", "description": "The problem's `detail`"}}}
+WORDS = {"text/plain; charset=utf-8": {"schema": {"type": "string", "description": "The problem's `detail`"}}}
 FUNCTIONS = {(route.method.lower(), route.path): route.handle for route in ROUTES}
 """By method and path."""
 

@@ -29,8 +29,8 @@ SUCCESSES: dict[str, list[list[str]]] = {
 }
 """The contents of each success, in the order of the statuses, where there is not one in JSON."""
 WORDS = {
-    **{status: ["text/plain"] for status in ("404", "409", "422", "500", "503")},
-    **{status: [CONTENT_TYPE, "text/plain"] for status in ("401", "429")},
+    **{status: ["text/plain; charset=utf-8"] for status in ("404", "409", "422", "500", "503")},
+    **{status: [CONTENT_TYPE, "text/plain; charset=utf-8"] for status in ("401", "429")},
 }
 """The contents of the problems of a route that answers words alone; the gateway answers JSON in its place."""
 IN_PLAIN_WORDS = {"stream_chat", "stream_running_chat"}
