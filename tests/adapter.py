@@ -3,6 +3,7 @@
 https://github.com/awslabs/aws-lambda-web-adapter
 """
 
+import asyncio
 import base64
 import json
 import signal
@@ -59,23 +60,33 @@ def passed_on(url: str, event: Mapping[str, Any]) -> Iterator[httpx.Response]:
             response.close()
 
 
-def request_of(url: str, event: Mapping[str, Any]) -> httpx.Request:
-    """The adapter's request for an event of the API."""
+def answer_of(app: Any, event: Mapping[str, Any], seconds: float = SECONDS) -> httpx.Response:
+    """The whole response of an app in this process to an event of the API."""
+
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            return await client.send(request_of("http://app", event, seconds))
+
+    return asyncio.run(send())
+
+
+def request_of(url: str, event: Mapping[str, Any], seconds: float = SECONDS) -> httpx.Request:
+    """The adapter's request for an event of the API, which the function has so many seconds to answer."""
     query = urlencode(event["multiValueQueryStringParameters"] or {}, doseq=True)
     body = event["body"] or ""
     return httpx.Request(
         event["httpMethod"],
         f"{url}{event['path']}" + (f"?{query}" if query else ""),
-        headers=_headers(event),
+        headers=_headers(event, seconds),
         content=base64.b64decode(body) if event["isBase64Encoded"] else body.encode(),
     )
 
 
-def _headers(event: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+def _headers(event: Mapping[str, Any], seconds: float) -> list[tuple[str, bytes]]:
     """The client's, with the adapter's two in place of any that the client sent by their names."""
     now = time.time_ns() // 1_000_000
     given = (event["multiValueHeaders"] or {}).items()
-    invocation = {"request_id": event["requestContext"]["requestId"], "deadline": now + SECONDS * 1000}
+    invocation = {"request_id": event["requestContext"]["requestId"], "deadline": now + round(seconds * 1000)}
     return [
         *((name, value.encode()) for name, values in given for value in values if name.lower() not in OWN),
         ("x-amzn-request-context", json.dumps(event["requestContext"] | {"requestTimeEpoch": now}).encode()),

@@ -15,7 +15,7 @@ from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
 from infra.local.template import Function, load_api, load_functions, load_routes
-from tests import contract, permissions
+from tests import adapter, contract, permissions
 
 IN_GROUPS = " in the groups "
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
@@ -71,7 +71,7 @@ def _claims(authorization: str | None) -> Claims:
 @dataclass(frozen=True)
 class Client:
     """Requests of one user, or of nobody. A handler's error reaches the test, and every answer is checked against
-    the API's document."""
+    the API's document. Of a stream the answer is the whole, and its error a 502."""
 
     user_id: str | None
     deadline_seconds: float | None = None
@@ -138,7 +138,8 @@ class Client:
         admitted = _gateway().admit(request)
         if isinstance(admitted, Answer):
             return Response(admitted)
-        response = Response(answer_of(self.invoke(admitted)))
+        function = _functions()[admitted.function]
+        response = Response(self._stream(function, admitted) if function.is_web else answer_of(self.invoke(admitted)))
         contract.check(
             request.method,
             admitted.event["resource"],
@@ -147,6 +148,12 @@ class Client:
             response.answer.body,
         )
         return response
+
+    def _stream(self, function: Function, invocation: Invocation) -> Answer:
+        app = importlib.import_module(function.module).app
+        with permissions.only(_permissions()[function.name]):
+            response = adapter.answer_of(app, invocation.event, self.deadline_seconds or function.timeout_seconds)
+        return Answer(response.status_code, list(response.headers.items()), response.content)
 
     def invoke(self, invocation: Invocation) -> Any:
         """The handler's own result for an event. Raises ResultTooLargeError if Lambda would not pass it on."""

@@ -24,7 +24,8 @@ Handle = Callable[[Call], Awaitable[Response]]
 class Streamed:
     """A route: the function that answers it, and what the API's document says of it beside that function's words.
 
-    `errors` are the statuses of its problems that not every route has; `has_nothing` says that it may answer 204.
+    `errors` are the statuses of its problems that not every route has; `has_nothing` says that it may answer 204, and
+    `in_plain_words` that it answers a problem's words alone.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Streamed:
     body: type[BaseModel] | None = None
     errors: tuple[int, ...] = (404, 500)
     has_nothing: bool = False
+    in_plain_words: bool = False
 
 
 ROUTES = (
@@ -40,8 +42,8 @@ ROUTES = (
         "POST", "/sessions/{session_id}/messages/stream", native.stream_message, NewStreamedMessage, (404, 409, 500)
     ),
     Streamed("GET", "/sessions/{session_id}/turns/{turn_id}/stream", native.stream_turn),
-    Streamed("POST", "/chat", ai_sdk.stream_chat, NewChat, (404, 409, 500)),
-    Streamed("GET", "/chat/{session_id}/stream", ai_sdk.stream_running_chat, has_nothing=True),
+    Streamed("POST", "/chat", ai_sdk.stream_chat, NewChat, (404, 409, 500), in_plain_words=True),
+    Streamed("GET", "/chat/{session_id}/stream", ai_sdk.stream_running_chat, has_nothing=True, in_plain_words=True),
     Streamed("POST", "/ag-ui", ag_ui.stream_run, NewRun, (404, 409, 500)),
 )
 

@@ -37,6 +37,7 @@ def document() -> dict[str, Any]:
         complete["components"]["schemas"].pop(name, None)
     operations.describe(complete)
     problems.describe(complete, load_api(STACK).responses)
+    streams.put_in_plain_words(complete, load_api(STACK).responses)
     schemas.complete(complete)
     examples.add(complete["components"]["schemas"])
     return complete

@@ -17,7 +17,7 @@ HEADERS = {
     "WWW-Authenticate": "The scheme of the token that is needed",
 }
 _RETRIED = ("409", "429", "503")
-_OF_ROUTES_ALONE = "404"
+OF_ROUTES_ALONE = "404"
 """The status of a missing route: a route answers it only for reasons of its own."""
 _OF_BODIES = "413"
 Document = dict[str, Any]
@@ -77,7 +77,7 @@ def _complete(operation: Document, everywhere: set[str]) -> set[str]:
 def _failures(operation: Document, everywhere: set[str]) -> set[str]:
     """The statuses of the problems that an operation answers: its route's, and the gateway's in its place."""
     route = {status for status in operation["responses"] if status >= "400"}
-    missing = {_OF_ROUTES_ALONE} if "requestBody" in operation else {_OF_ROUTES_ALONE, _OF_BODIES}
+    missing = {OF_ROUTES_ALONE} if "requestBody" in operation else {OF_ROUTES_ALONE, _OF_BODIES}
     return route | (everywhere - missing)
 
 

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -9,8 +11,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from chatkeep.http.problems import documented
 from functions.stream.app import ROUTES, Streamed
+from infra.openapi import problems
 
 EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+WORDS = {"text/plain; charset=utf-8": {"schema": {"type": "string", "description": "The problem's `detail`"}}}
 FUNCTIONS = {(route.method.lower(), route.path): route.handle for route in ROUTES}
 """By method and path."""
 
@@ -29,11 +33,22 @@ def add(document: dict[str, Any]) -> None:
     document["components"]["schemas"] |= described["components"]["schemas"]
 
 
+def put_in_plain_words(document: dict[str, Any], gateway: Mapping[str, Any]) -> None:
+    """Say in place which problems are words alone: of some routes, those that the gateway does not answer for them."""
+    theirs = {str(one["status"]) for one in problems.bodies(gateway)} - {problems.OF_ROUTES_ALONE}
+    for route in (one for one in ROUTES if one.in_plain_words):
+        responses = document["paths"][route.path][route.method.lower()]["responses"]
+        for status in (str(one) for one in documented(*route.errors) if one >= HTTPStatus.BAD_REQUEST):
+            problem = document["components"]["responses"][responses[status]["$ref"].rpartition("/")[2]]
+            either = problem["content"] if status in theirs else {}
+            responses[status] = {**problem, "content": {**WORDS, **either}}
+
+
 def _responses(route: Streamed) -> dict[int, Any]:
     responses: dict[int, Any] = {**documented(*route.errors)}
     responses[200] = {"description": "A stream of server-sent events", "content": EVENTS}
     if route.has_nothing:
-        responses[204] = {"description": "Nothing runs"}
+        responses[204] = {"description": "Nothing runs", "content": {}}
     return responses
 
 

@@ -19,17 +19,22 @@ from tests.client import STACK, Client
 from tests.jobs import carry_out_jobs
 
 OWN = "Mine:1_a-b.c"
+SHOWN = re.compile(r'"session_id": ?"([^"]*)"')
 ALPHABET = "ABCXYZabcxyz0189_-.:"
 KEY = {"Idempotency-Key": "a-key"}
 BODIES: dict[str, Any] = {
     "PATCH /sessions/{session_id}": {"title": "renamed"},
     "POST /sessions/{session_id}/usage": {"tokens_used": 1},
     "POST /sessions/{session_id}/messages": {"content": "hello"},
+    "POST /sessions/{session_id}/messages/stream": {"content": "hello"},
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": {"rating": "thumbs_up"},
 }
 ENDS = ["DELETE /sessions/{session_id}", "POST /sessions/{session_id}/restore"]
 CANCEL = "POST /sessions/{session_id}/cancel"
+RUNNING_CHAT = "GET /chat/{session_id}/stream"
 THREAD = "GET /sessions/{session_id}/thread-config"
+STATUSES = {CANCEL: 409, RUNNING_CHAT: 204}
+"""Those of a session on which no turn runs, where it is not 200."""
 OF_A_SESSION = {f"{one.method} {one.path}" for one in load_routes(STACK) if "{session_id}" in one.path}
 
 
@@ -93,12 +98,13 @@ def test_an_id_that_is_no_text_is_refused(api: Client, value: Any) -> None:
 
 def test_every_route_takes_the_id_and_shows_no_other(api: Client, user_id: str) -> None:
     new_session(api, session_id=OWN)
-    stored, asked = ids.of_session(user_id, OWN), sent(api, OWN, "hello")["message"]["message_id"]
+    stored, turn = ids.of_session(user_id, OWN), sent(api, OWN, "hello")
+    names = {"session_id": OWN, "message_id": turn["message"]["message_id"], "turn_id": turn["turn_id"]}
     for route in [*sorted(OF_A_SESSION - {*ENDS}), *ENDS]:
         method, path = route.split()
-        answer = api.request(method, path.format(session_id=OWN, message_id=asked), json=BODIES.get(route))
-        assert answer.status == (409 if route == CANCEL else 200), route
-        assert answer.json.get("session_id", OWN) == OWN, route
+        answer = api.request(method, path.format(**names), json=BODIES.get(route))
+        assert answer.status == STATUSES.get(route, 200), route
+        assert set(SHOWN.findall(answer.text)) <= {OWN}, route
         assert (stored in answer.text) is (route == THREAD), route
 
 

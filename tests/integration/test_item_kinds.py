@@ -16,12 +16,15 @@ from chatkeep.models.session import Session
 from infra.local.template import load_routes
 from tests.background import run_worker
 from tests.chat import deployment
-from tests.client import STACK, Client
+from tests.client import STACK, Client, Response
 from tests.engines import Engine
+from tests.streaming import frames
 
 NAMES = {Table.SESSIONS: "chatkeep-SessionsTable", Table.CHECKPOINTS: "chatkeep-CheckpointsTable"}
 LONG = "\U0001f600" * 90_000
 SETTINGS = st.fixed_dictionaries({}, optional={"metadata": st.sampled_from([{"a": "x"}, {"a": "x" * 300}])})
+MESSAGE_NAMES = st.sampled_from(["first", "second"])
+TURNS = {("POST", "/sessions/{session_id}/messages"), ("POST", "/sessions/{session_id}/messages/stream")}
 CONTENTS = st.sampled_from(["one two", "three", LONG])
 
 
@@ -32,6 +35,7 @@ class Story:
     draw: Callable[[st.SearchStrategy[Any]], Any]
     user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
     answers: list[str] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.api = Client(self.user_id)
@@ -40,13 +44,24 @@ class Story:
     def tell(self, method: str, resource: str) -> None:
         """Make a request of this route."""
         message_id = self.answers[-1] if self.answers else str(uuid4())
-        path = resource.format(session_id=self.session_id, message_id=message_id, turn_id=uuid4(), deletion_id=uuid4())
+        turn_id = self.turns[-1] if self.turns else uuid4()
+        names = {"session_id": self.session_id, "message_id": message_id, "turn_id": turn_id, "deletion_id": uuid4()}
         headers = {"Idempotency-Key": key} if (key := self.draw(st.sampled_from(["", "a", "b"]))) else {}
         body = self.draw(BODIES[method, resource]) if (method, resource) in BODIES else None
-        response = self.api.request(method, path, headers=headers, json=body)
-        assert response.status in (200, 201, 202, 404, 409, 422), response.text
-        if response.status == 200 and "user_message" in response.json:
-            self.answers.append(response.json["message"]["message_id"])
+        response = self.api.request(method, resource.format(**names), headers=headers, json=body)
+        assert response.status in (200, 201, 202, 204, 404, 409, 422), response.text
+        for turn in turns_of(response) if (method, resource) in TURNS else ():
+            self.turns.append(turn["turn_id"])
+            self.answers.append(turn["message"]["message_id"])
+
+
+def turns_of(response: Response) -> list[Any]:
+    """The turns that a response of our own shows as ended."""
+    if response.status != 200:
+        return []
+    if response.headers["content-type"] == "application/json":
+        return [response.json]
+    return [one.data for one in frames(response.text) if one.name == "done"]
 
 
 BODIES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
@@ -54,6 +69,28 @@ BODIES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("PATCH", "/sessions/{session_id}"): st.sampled_from([{"title": "é" * 200}, {"is_pinned": True}]),
     ("POST", "/sessions/{session_id}/messages"): st.builds(
         lambda content, background: {"content": content, "background": background}, CONTENTS, st.booleans()
+    ),
+    ("POST", "/sessions/{session_id}/messages/stream"): st.builds(
+        lambda content, fate: {"content": content, "on_disconnect": fate},
+        CONTENTS,
+        st.sampled_from(["continue", "cancel"]),
+    ),
+    ("POST", "/chat"): st.builds(
+        lambda name, text: {
+            "id": "a-chat",
+            "messages": [{"id": name, "role": "user", "parts": [{"type": "text", "text": text}]}],
+        },
+        MESSAGE_NAMES,
+        CONTENTS,
+    ),
+    ("POST", "/ag-ui"): st.builds(
+        lambda name, text: {
+            "threadId": "a-thread",
+            "runId": "a-run",
+            "messages": [{"id": name, "role": "user", "content": text}],
+        },
+        MESSAGE_NAMES,
+        CONTENTS,
     ),
     ("PUT", "/sessions/{session_id}/messages/{message_id}/feedback"): st.just({"rating": "thumbs_up"}),
     ("POST", "/sessions/{session_id}/usage"): st.just({"tokens_used": 7}),

@@ -1,6 +1,5 @@
 """Each sample event of tests/events, through its function's handler: what `sam local invoke` would answer."""
 
-import asyncio
 import importlib
 import json
 import re
@@ -10,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from chatkeep.clock import milliseconds, now, stamp
@@ -26,7 +24,7 @@ from chatkeep.models.turn import Turn, TurnStatus
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
 from tests import permissions
-from tests.adapter import request_of
+from tests.adapter import answer_of
 from tests.client import STACK
 from tests.engines import Engine
 
@@ -178,18 +176,12 @@ def test_a_sample_event_is_answered_with_a_stream(name: str, session: Session, u
     at, ids = stamp(now()), [QUESTION, ANSWER]
     Message(user_id, SESSION, QUESTION, turn_id=TURN, role=Role.USER, content="Where to?", created_at=at).save()
     Turn(user_id, SESSION, TURN, status=TurnStatus.COMPLETED, message_ids=ids, created_at=at, response_time_ms=9).save()
+    app = importlib.import_module(FUNCTIONS["StreamFunction"].module).app
     with permissions.only(GRANTED["StreamFunction"]):
-        response = asyncio.run(streamed(sample(name, user_id)))
+        response = answer_of(app, sample(name, user_id))
     status, last = STREAMED[name]
     assert response.status_code == status, response.text
     assert last in response.text.rstrip().rpartition("\n\n")[2], response.text
-
-
-async def streamed(event: Any) -> httpx.Response:
-    """The stream, through the app that the adapter calls."""
-    app = importlib.import_module(FUNCTIONS["StreamFunction"].module).app
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-        return await client.send(request_of("http://app", event))
 
 
 def test_the_event_of_background_turns_runs_the_turn(session: Session, user_id: str) -> None:

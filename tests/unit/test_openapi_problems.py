@@ -21,6 +21,19 @@ COMPONENTS = contract.DOCUMENT["components"]
 IN_RESULTS = {"change_sessions": {"404", "409"}}
 """Statuses that a route tells of each session, and does not answer with itself."""
 OPERATIONS = [operation for operations in contract.DOCUMENT["paths"].values() for operation in operations.values()]
+JSON, STREAM = ["application/json"], ["text/event-stream"]
+SUCCESSES: dict[str, list[list[str]]] = {
+    **{name: [JSON, JSON] for name in ("create_session", "delete_session", "send_message")},
+    **{name: [STREAM] for name in ("stream_chat", "stream_message", "stream_run", "stream_turn")},
+    "stream_running_chat": [STREAM, []],
+}
+"""The contents of each success, in the order of the statuses, where there is not one in JSON."""
+WORDS = {
+    **{status: ["text/plain; charset=utf-8"] for status in ("404", "409", "422", "500", "503")},
+    **{status: [CONTENT_TYPE, "text/plain; charset=utf-8"] for status in ("401", "429")},
+}
+"""The contents of the problems of a route that answers words alone; the gateway answers JSON in its place."""
+IN_PLAIN_WORDS = {"stream_chat", "stream_running_chat"}
 
 
 def names(operation: dict[str, Any]) -> str:
@@ -58,9 +71,11 @@ def test_a_route_documents_what_the_gateway_answers_in_its_place(operation: dict
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
 def test_a_route_documents_its_successes_and_its_problems_with_their_headers(operation: dict[str, Any]) -> None:
     responses = {status: contract.resolved(one) for status, one in operation["responses"].items()}
-    successes = [list(one["content"]) for status, one in responses.items() if status < "400"]
-    assert successes == [["application/json"]] * (2 if names(operation) in {"create_session", "delete_session"} else 1)
-    assert {kind for status, one in responses.items() if status >= "400" for kind in one["content"]} == {CONTENT_TYPE}
+    successes = [list(one.get("content", ())) for status, one in responses.items() if status < "400"]
+    assert successes == SUCCESSES.get(names(operation), [JSON])
+    kinds = {status: sorted(one["content"]) for status, one in responses.items() if status >= "400"}
+    expected = WORDS if names(operation) in IN_PLAIN_WORDS else {}
+    assert kinds == {status: expected.get(status, [CONTENT_TYPE]) for status in kinds}
     assert all("x-amzn-RequestId" in one["headers"] for one in responses.values())
     retried = {status for status, one in responses.items() if "Retry-After" in one["headers"]}
     assert retried == set(responses) & {"409", "429", "503"}
