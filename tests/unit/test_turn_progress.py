@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
+from chatkeep import ids
 from chatkeep.clock import now
 from chatkeep.turns.events import Opened, StepFinished, ThreadRead, Token
 from chatkeep.turns.names import Names
@@ -60,8 +61,8 @@ pieces = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.text(max_size=5
 def test_the_words_that_are_kept_are_those_of_the_answers_that_no_step_has_finished(
     told: list[tuple[str, str]], finished: set[str]
 ) -> None:
-    progress, question = Progress(), HumanMessage("said", id="0")
-    progress.hear(Opened([question], Names(["0"]), now()))
+    progress, question = Progress(), HumanMessage("said", id=ids.new())
+    progress.hear(Opened([question], Names([str(question.id)]), now()))
     progress.hear(ThreadRead([]))
     for name, text in told:
         progress.hear(Token(name, text))
