@@ -45,8 +45,8 @@ def test_a_stream_that_is_cut_while_its_turn_runs_goes_on_where_it_was_cut(
     assert len(frames((whole(got) + rest).decode())) == FRAMES
 
 
-@pytest.mark.parametrize(("beginning", "apart"), one_in(31, [(1, 311), *((at, 1) for at in range(1, LONGEST, 100))]))
-def test_a_stream_that_is_cut_at_any_byte_after_its_turn_goes_on_where_it_was_cut(
+@pytest.mark.parametrize(("beginning", "apart"), one_in(31, [(1, 311), *((at, 7) for at in range(1, LONGEST, 100))]))
+def test_a_stream_that_is_cut_anywhere_after_its_turn_goes_on_where_it_was_cut(
     stream: StreamClient, other: StreamClient, session_id: str, script: Script, beginning: int, apart: int
 ) -> None:
     script.steps = [Step(["It ", "is"])]

@@ -70,20 +70,26 @@ class Following:
                 found = []
             events = list(batches.unpacked(number, (one.data for one in pieces)))
             found += events
-            self._has_copy, self._from = True, number + len(events)
+            self._from = number + len(events)
             ended_at = pieces[-1].ended_at
         return None if ended_at is None else int(ended_at), found
 
     def _batches(self) -> Iterator[tuple[int, list[EventBatch]]]:
         """Batches that follow one another, up to the first that is missing as yet."""
         first, last = f"{self.turn_id}#{self._from:016}", f"{self.turn_id}#{LAST}"
-        for pieces in batches.read(EventBatch.among(self.user_id, self.session_id, first=first, last=last)):
+        for pieces in batches.read(self._seen(EventBatch.among(self.user_id, self.session_id, first=first, last=last))):
             number = int(pieces[0].number)
             if number != self._from and not begins_list(number):
                 return
             if self.claim:
                 self.claim.check(pieces[0].fingerprint)
             yield number, pieces
+
+    def _seen(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
+        """The same items; one piece of a batch tells that there was a list."""
+        for item in items:
+            self._has_copy = True
+            yield item
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
