@@ -6,13 +6,12 @@ from contextlib import aclosing
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from chatkeep.http import problems
 from chatkeep.streams import ending
 from chatkeep.streams.event import LAST, Event
 from functions.stream.call import Call
 from functions.stream.protocols.frames import Encoder, encoded_live
 from functions.stream.running import Asked, RunningTurn
-from functions.stream.serving import UNEXPECTED
+from functions.stream.serving import told
 
 Events = AsyncGenerator[Event | None, None]
 """A turn's events, and None after each while without any."""
@@ -60,7 +59,7 @@ class _Told:
                     yield event
         except Exception as error:
             self.have_ended = True
-            yield _problem(self._call, number, error)
+            yield ending.aside(number, told(self._call, error).as_problem())
         self.have_ended = True
 
     async def _with_first(self) -> Events:
@@ -87,12 +86,3 @@ class _Stream(StreamingResponse):
             if not self._told.have_ended:
                 self._left()
             await self._all.aclose()
-
-
-def _problem(call: Call, number: int, error: Exception) -> Event:
-    problem = problems.of(error)
-    if problem is None:
-        problems.log_failure(error, call.event)
-        return ending.aside(number, UNEXPECTED.as_problem())
-    problems.reported(problem, call.event)
-    return ending.aside(number, problem.as_problem())

@@ -26,7 +26,7 @@ from chatkeep.turns.lease import CancelAction
 from functions.stream.call import Call
 from functions.stream.feed import Feed
 from functions.stream.looking import QUIET_SECONDS, follow
-from functions.stream.serving import UNEXPECTED
+from functions.stream.serving import told
 
 MOST_TURNS = 256
 """Turns of one process at a time. On Lambda there is one; a thread that has run one keeps its models' connections."""
@@ -154,16 +154,12 @@ class RunningTurn:
             self._telling.finish(answer)
 
     def _fail(self, error: Exception) -> None:
-        problem = problems.of(error)
-        if problem is None:
-            problems.log_failure(error, self._call.event)
-            problem = UNEXPECTED
-        elif self._telling.has_begun:
-            problems.reported(problem, self._call.event)
         if self._telling.has_begun:
-            self._telling.fail(problem)
+            self._telling.fail(told(self._call, error))
+        elif (problem := problems.of(error)) is not None:
+            self._refusal = problem  # told where it is answered
         else:
-            self._refusal = problem
+            self._refusal = told(self._call, error)
 
     def _cancel(self) -> None:
         asked = self._asked

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatkeep.deadline import STREAM_SECONDS
-from chatkeep.errors import ChatkeepError, NotFoundError
+from chatkeep.errors import BROKE, ChatkeepError, NotFoundError
 from chatkeep.http import problems
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import framed
@@ -20,8 +20,7 @@ from chatkeep.telemetry import metrics
 from functions.stream.call import Call
 
 Body = TypeVar("Body", bound=BaseModel)
-UNEXPECTED = ChatkeepError("the function failed")
-"""Of an error that is nobody's but ours, whose words are for the log."""
+UNEXPECTED = ChatkeepError(BROKE)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,16 @@ def problem(call: Call, error: Exception) -> Response:
         problems.log_failure(error, call.event)
         return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
     return answer_of(found, problems.reported(found, call.event))
+
+
+def told(call: Call, error: Exception) -> ChatkeepError:
+    """The problem with which a stream ends that has begun; it is counted and logged."""
+    found = problems.of(error)
+    if found is None:
+        problems.log_failure(error, call.event)
+        return UNEXPECTED
+    problems.reported(found, call.event)
+    return found
 
 
 def answer_of(error: ChatkeepError, headers: Mapping[str, str], status: int | None = None) -> Response:

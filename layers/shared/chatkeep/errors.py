@@ -51,6 +51,10 @@ ChatkeepError
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+BROKE = "the function failed"
+"""Told of an error that is nobody's but ours, whose own words are for the log."""
+NOT_STORED = "the storage did not answer; nothing is known to have been stored"
+
 
 @dataclass(frozen=True)
 class FieldProblem:

@@ -17,6 +17,7 @@ from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import (
+    NOT_STORED,
     BrokenThreadError,
     ChatkeepError,
     FieldProblem,
@@ -177,7 +178,7 @@ def of_storage(error: Exception) -> StorageUnavailableError | None:
     cause = error.cause if isinstance(error, PynamoDBException) else error
     if cause is None or (isinstance(cause, ClientError) and not PASSING_CODES.intersection(_codes(cause))):
         return None
-    unavailable = StorageUnavailableError("the storage did not answer; nothing is known to have been stored")
+    unavailable = StorageUnavailableError(NOT_STORED)
     unavailable.__cause__ = error
     return unavailable
 

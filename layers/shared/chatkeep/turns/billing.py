@@ -9,6 +9,8 @@ from chatkeep.clock import now
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import (
+    BROKE,
+    NOT_STORED,
     ChatkeepError,
     IdempotencyKeyReusedError,
     LaterFormatError,
@@ -27,8 +29,6 @@ from chatkeep.usage import counters
 
 ANOTHERS = (TurnRecordedError, IdempotencyKeyReusedError, LaterFormatError)
 """Errors of an attempt that has found another's record under its turn's id."""
-BROKE = "the function failed"
-NOT_STORED = "the storage did not answer; nothing is known to have been stored"
 
 
 class _ErasedError(Exception):
