@@ -6,6 +6,7 @@ from chatkeep_client import AuthenticatedClient
 from chatkeep_client.api.messages import cancel_turn, send_message
 from chatkeep_client.api.sessions import create_session, list_sessions
 from chatkeep_client.api.stats import get_session_stats
+from chatkeep_client.models.background_turn_view import BackgroundTurnView
 from chatkeep_client.models.message_view_status import MessageViewStatus
 from chatkeep_client.models.new_message import NewMessage
 from chatkeep_client.models.new_session import NewSession
@@ -22,7 +23,7 @@ session = create_session.sync(client=client, body=NewSession(model_name="scripte
 assert isinstance(session, SessionView), "only the model's name has to be given"
 assert session.created_at.tzinfo is not None
 
-turn = send_message.sync(session.session_id, client=client, body=NewMessage("Hello"), idempotency_key="a-key")
+turn = send_message.sync(session.session_id, client=client, body=NewMessage(content="Hello"), idempotency_key="a-key")
 assert isinstance(turn, TurnView)
 assert turn.message.status is MessageViewStatus.COMPLETED
 assert "Hello" in turn.message.content
@@ -35,7 +36,15 @@ stats = get_session_stats.sync(session.session_id, client=client)
 assert isinstance(stats, SessionStats)
 assert stats.message_count == 2
 
+made_again = NewMessage(regenerate=turn.message.message_id)
+again = send_message.sync(session.session_id, client=client, body=made_again)
+assert isinstance(again, TurnView)
+assert len(again.message.siblings) == 2
+
 refused = cancel_turn.sync_detailed(session.session_id, client=client)
 assert isinstance(refused.parsed, Problem)
 assert refused.parsed.code is ProblemCode.NO_TURN_RUNNING
 assert refused.headers["x-amzn-RequestId"]
+
+later = send_message.sync(session.session_id, client=client, body=NewMessage(content="Hello later", background=True))
+assert isinstance(later, BackgroundTurnView), "a turn in the background is told of before it is run"

@@ -25,15 +25,19 @@ def _unicode(text: str) -> str:
 Text = Annotated[str, AfterValidator(_unicode)]
 
 
-def _one_of_two(schema: dict[str, Any]) -> None:
-    schema["oneOf"] = [{"required": [name]} for name in ("content", "regenerate")]
+# Not `oneOf`, of which generators of clients make a type for each case.
+_EITHER = {
+    "if": {"required": ["regenerate"]},
+    "then": {"not": {"required": ["content"]}},
+    "else": {"required": ["content"]},
+}
 
 
 class TurnRequest(BaseModel):
     """The user's question, or the answer to make again; `strategy` decides about another turn that runs on the
     session."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_one_of_two)
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_EITHER)
 
     content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")] = ""
     regenerate: Annotated[
