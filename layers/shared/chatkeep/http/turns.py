@@ -26,7 +26,7 @@ Text = Annotated[str, AfterValidator(_unicode)]
 
 
 # Not `oneOf`, of which generators of clients make a type for each case.
-_EITHER = {
+_EITHER: dict[str, Any] = {
     "if": {"required": ["regenerate"]},
     "then": {"not": {"required": ["content"]}},
     "else": {"required": ["content"]},
