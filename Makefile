@@ -8,7 +8,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
-TOOLS := checkov sam clients frontends wheelhouse $(PEERS:%=peers/%)
+TOOLS := checkov sam clients frontends wheelhouse langgraph-server $(PEERS:%=peers/%)
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -132,6 +132,8 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 -c tests/requirements.txt --extra checkpointer --group wheel pyproject.toml \
 		-o tests/wheel/requirements.txt
+	sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \
+		-c /dev/stdin --group langgraph-server -o tests/bench/stream/requirements.txt
 	for peer in $(PEERS); do sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \
 		-c /dev/stdin --group bench --group $$peer -o tests/bench/peers/$$peer-requirements.txt || exit 1; done
 
@@ -183,6 +185,14 @@ bench-checkpoints: $(SETUP) $(PEERS:%=.venv/peers/%/.ready) ## cost of checkpoin
 
 bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.turns $(ARGS)
+
+.venv/langgraph-server/.ready: tests/bench/stream/requirements.txt $(SETUP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/langgraph-server
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/langgraph-server/bin/python $<
+	@touch $@
+
+bench-stream: $(SETUP) .venv/langgraph-server/.ready ## cost of streams, side by side with LangGraph's server and bare apps
+	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.stream $(ARGS)
 
 bench-cold: build-host ## cost of the functions' starts, beside the same without bytecode, and their sizes
 	$(BIN)/python -m tests.bench.cold $(ARGS)

@@ -14,7 +14,11 @@ MOST_EVENTS = 2_000
 class Feed:
     """`put` and `end` are called in any thread, `take` on the loop. Once it has overflowed it holds nothing more."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_seconds: float) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._quiet_since: float | None = None
+        self._is_quiet = False
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._events: list[Event] = []
@@ -38,19 +42,34 @@ class Feed:
         self.has_ended = True
         self._notify()
 
-    async def take(self, seconds: float) -> Sequence[Event] | None:
-        """All events that have come, as soon as there are any or the feed has changed; None after so many seconds."""
+    async def take(self) -> Sequence[Event] | None:
+        """All events that have come, as soon as there are any or the feed has changed; None after `quiet_seconds`."""
         if not (self._events or self.has_ended or self.has_overflowed):
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
-            except TimeoutError:
+            self._quiet_since = self._loop.time()
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._quiet_seconds, self._look_at_time)
+            await self._wake.wait()
+            self._quiet_since = None
+            if self._is_quiet:
+                self._is_quiet = False
+                self._wake.clear()
                 return None
         with self._lock:
             self._is_woken = False
             self._wake.clear()
             events, self._events = self._events, []
         return events
+
+    def _look_at_time(self) -> None:
+        """Wake who waits if it was quiet for long enough. A timer for each event would cost as much as the event."""
+        self._timer = None
+        if self._quiet_since is not None:
+            left = self._quiet_since + self._quiet_seconds - self._loop.time()
+            if left > 0:
+                self._timer = self._loop.call_later(left, self._look_at_time)
+            else:
+                self._is_quiet = True
+                self._wake.set()
 
     def _notify(self) -> None:
         """Wake the loop once for however many events come before it takes them."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatkeep import deadline, sessions
 from chatkeep.agent import runtime, turn_metrics
@@ -17,7 +17,7 @@ from chatkeep.streams.event import Event
 from chatkeep.streams.following import Following
 from chatkeep.streams.telling import Telling
 from chatkeep.telemetry import metrics
-from chatkeep.turns import engine, lease
+from chatkeep.turns import engine, lease, loops
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.events import Event as RunEvent
@@ -29,8 +29,9 @@ from functions.stream.looking import QUIET_SECONDS, follow
 from functions.stream.serving import told
 
 MOST_TURNS = 256
-"""Turns of one process at a time. On Lambda there is one; a thread that has run one keeps its models' connections."""
+"""Turns of one process at a time. On Lambda there is one."""
 _threads = ThreadPoolExecutor(MOST_TURNS, thread_name_prefix="turn")
+_loop = loops.Shared()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class RunningTurn:
     def __init__(self, call: Call, asked: Asked) -> None:
         self._call = call
         self._asked = asked
-        self._feed = Feed()
+        self._feed = Feed(QUIET_SECONDS)
         self._telling = Telling(self._feed.put, asked.claim, may_resume=asked.may_resume, client_id=asked.client_id)
         self._is_elsewhere = False
         self._has_left = False
@@ -75,7 +76,7 @@ class RunningTurn:
         last = 0
         while True:
             has_ended = self._feed.has_ended
-            events = await self._feed.take(QUIET_SECONDS)
+            events = await self._feed.take()
             if events is None:
                 yield None
                 continue
@@ -143,7 +144,7 @@ class RunningTurn:
             client_id=asked.client_id,
         )
         with turn_metrics.of_a_turn() as measure:
-            answer = engine.send(request, runtime.tools())
+            answer = engine.send(request, replace(runtime.tools(), loop=_loop))
             measure(answer)
         return answer
 

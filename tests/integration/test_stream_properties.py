@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_a_feed_gives_everything_in_order_or_lets_go_of_what_is_too_much(
 
 async def _fed(events: int) -> tuple[list[Event], bool]:
     """What is taken from a feed that a thread puts so many events into, as fast as it can."""
-    fed = Feed()
+    fed = Feed(10)
 
     def put() -> None:
         for number in range(1, events + 1):
@@ -134,8 +135,45 @@ async def _fed(events: int) -> tuple[list[Event], bool]:
     found: list[Event] = []
     while True:
         has_ended = fed.has_ended
-        found += await fed.take(10) or ()
+        found += await fed.take() or ()
         if has_ended or fed.has_overflowed:
             break
     thread.join()
     return found, fed.has_overflowed
+
+
+QUIET = 0.03
+
+
+@settings(max_examples=10)
+@given(pauses=st.lists(st.sampled_from([0.0, 0.01, 0.5 * QUIET, 3 * QUIET]), max_size=8))
+def test_a_feed_says_that_it_is_quiet_when_it_was_and_no_event_is_lost_by_it(pauses: list[float]) -> None:
+    began = time.monotonic()
+    quiet, found = asyncio.run(asyncio.wait_for(_fed_slowly(pauses), 20))
+    assert [one.number for one in found] == list(range(1, len(pauses) + 1))
+    assert sum(pause > QUIET for pause in pauses) <= quiet <= (time.monotonic() - began) / QUIET
+
+
+async def _fed_slowly(pauses: list[float]) -> tuple[int, list[Event]]:
+    """How often a feed was found quiet that gets an event from a thread after each pause, and those events."""
+    fed = Feed(QUIET)
+
+    def put() -> None:
+        for number, pause in enumerate(pauses, 1):
+            time.sleep(pause)
+            fed.put(Event(number, Name.CUSTOM, {}))
+        fed.end()
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    found: list[Event] = []
+    quiet = 0
+    while True:
+        has_ended = fed.has_ended
+        taken = await fed.take()
+        quiet += taken is None
+        found += taken or ()
+        if has_ended:
+            break
+    thread.join()
+    return quiet, found

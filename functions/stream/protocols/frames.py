@@ -24,7 +24,8 @@ class Encoder(Protocol):
 
 def one_line(value: Any) -> str:
     """Compact JSON on one line, by whatever rule a client finds lines."""
-    return serialised(value).translate(LINE_ENDS)
+    text = serialised(value)
+    return text if text.isascii() else text.translate(LINE_ENDS)
 
 
 def data_frame(value: Mapping[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 
 HIGH, LOW = ("\ud800", "\udbff"), ("\udc00", "\udfff")
 REPLACEMENT = "\ufffd"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def valid(text: str) -> str:
@@ -22,7 +23,7 @@ def valid(text: str) -> str:
 
 def serialised(value: Any) -> str:
     """JSON without escapes that UTF-8 does not need, as Lambda bounds an answer in bytes; always valid Unicode."""
-    return valid(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return valid(_encode(value))
 
 
 class Joiner:

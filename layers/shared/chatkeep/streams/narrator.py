@@ -48,12 +48,12 @@ class Narrator:
     def hear(self, event: events.Event) -> None:
         """Take an event of the run."""
         match event:
+            case events.Token(message_id, text):
+                self._say(Name.TOKEN, self._names.heard(message_id), text)
             case events.Opened():
                 self._open(event)
             case events.ThreadRead(thread):
                 self._known |= {one.id for one in thread}
-            case events.Token(message_id, text):
-                self._say(Name.TOKEN, self._names.heard(message_id), text)
             case events.Reasoning(message_id, text):
                 self._say(Name.REASONING, self._names.heard(message_id), text)
             case events.Custom(value):

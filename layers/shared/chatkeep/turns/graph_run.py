@@ -27,7 +27,7 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.regeneration import Again
 from chatkeep.turns.spans import SpanRecorder
-from chatkeep.turns.supervision import DeadlineError, on_loop, renew_threads, supervise
+from chatkeep.turns.supervision import DeadlineError, supervise
 from chatkeep.turns.tools import Tools
 
 
@@ -92,9 +92,11 @@ class GraphRun:
 
     def _supervised(self, staged: StagedSaver) -> CancelAction | None:
         self._check_time()
-        renew_threads()
+        self.tools.loop.begin_turn()
         try:
-            return on_loop(supervise(self._running(staged), self._requested_cancel, self.deadline.seconds_left()))
+            return self.tools.loop.run(
+                supervise(self._running(staged), self._requested_cancel, self.deadline.seconds_left())
+            )
         finally:
             self._is_over = True
 
@@ -152,7 +154,7 @@ class GraphRun:
         new = self.progress.new
         if new and isinstance(new[-1], ToolMessage):
             answer = AIMessage(new[-1].text, response_metadata={"finish_reason": "stop"})
-            on_loop(thread.append(self._graph(staged), self._config, [answer]))
+            self.tools.loop.run(thread.append(self._graph(staged), self._config, [answer]))
             new = [*new, answer]
         return Addition(new, staged)
 
@@ -178,7 +180,7 @@ class GraphRun:
         """
         staged = self._staged()
         try:
-            return Addition(on_loop(self._append_kept(staged)), staged)
+            return Addition(self.tools.loop.run(self._append_kept(staged)), staged)
         except (ChatkeepError, *STORAGE_ERRORS):
             raise
         except Exception as error:

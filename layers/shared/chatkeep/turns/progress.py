@@ -31,6 +31,9 @@ class Progress:
         """Take an event. The new messages of a step are mended: LangGraph goes on with these very objects, and stores
         them when the run has ended."""
         match event:
+            case Token(message_id, text):
+                self._name(message_id)
+                self.streamed.setdefault(message_id, []).append(text)
             case Opened(messages, names):
                 self.opening, self.names = messages, names
             case ThreadRead(messages):
@@ -38,9 +41,6 @@ class Progress:
                 self.after = list(messages)
             case Reasoning(message_id):
                 self._name(message_id)
-            case Token(message_id, text):
-                self._name(message_id)
-                self.streamed.setdefault(message_id, []).append(text)
             case StepFinished(messages):
                 self._finish_step(messages)
 

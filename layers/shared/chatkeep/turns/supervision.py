@@ -1,11 +1,8 @@
-"""Work on an event loop that a cancel or a deadline may stop, and the threads it then leaves behind."""
+"""Work on an event loop that a cancel or a deadline may stop."""
 
 import asyncio
-import threading
-import weakref
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from chatkeep.retrying import sleep_on_loop
 from chatkeep.turns.lease import CancelAction
@@ -14,8 +11,6 @@ FIRST_LOOK_SECONDS = 0.9
 """A shorter turn never looks for a cancel."""
 LOOK_SECONDS = 0.5
 """Between looks."""
-
-Result = TypeVar("Result")
 
 
 class DeadlineError(Exception):
@@ -64,34 +59,3 @@ async def _watch(look: Callable[[], CancelAction | None]) -> CancelAction:
         if (action := await asyncio.to_thread(look)) is not None:
             return action
         await sleep_on_loop(LOOK_SECONDS)
-
-
-_of_thread = threading.local()
-
-
-def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on this thread's event loop.
-
-    The loop is kept: the models' connections belong to it, and closing it would wait for the threads of cancelled
-    models."""
-    result: Result = _loop().run_until_complete(work)
-    return result
-
-
-def renew_threads() -> None:
-    """Give a turn fresh threads.
-
-    A stopped turn may leave threads behind that wait for a provider for half a minute, and a machine with few
-    processors has few of them."""
-    if hasattr(_of_thread, "executor"):
-        _of_thread.executor.shutdown(wait=False)
-    _of_thread.executor = ThreadPoolExecutor(thread_name_prefix="turn")
-    _loop().set_default_executor(_of_thread.executor)
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    if not hasattr(_of_thread, "loop"):
-        _of_thread.loop = asyncio.new_event_loop()
-        weakref.finalize(threading.current_thread(), _of_thread.loop.close).atexit = False
-    loop: asyncio.AbstractEventLoop = _of_thread.loop
-    return loop

@@ -72,8 +72,8 @@ def _tell_of_words(listen: Listener, message: BaseMessage, metadata: dict[str, A
         return
     if thought := reasoning(message):
         listen(Reasoning(message.id, thought))
-    if message.text:
-        listen(Token(message.id, message.text))
+    if text := message.text:
+        listen(Token(message.id, text))
 
 
 def reasoning(message: BaseMessage) -> str:

@@ -9,6 +9,7 @@ from chatkeep.deadline import Deadline
 from chatkeep.errors import ChatkeepError, ModelUnavailableError
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
+from chatkeep.turns.loops import OF_THREAD, Loop
 from chatkeep.turns.model_calls import Pricing
 
 Explain = Callable[[Exception, str], ChatkeepError]
@@ -27,7 +28,7 @@ class Tools:
 
     At most `turns_per_user` of a user's requests run or wait at once. `prepare` imports what the graph of a session
     needs, which may take seconds; `explain` makes a model's error the problem of whoever sent the turn to the model of
-    that name; `meter` is told the usage of a turn that has no answer to tell it.
+    that name; `meter` is told the usage of a turn that has no answer to tell it. Graphs run on `loop`.
     """
 
     saver: DynamoDBSaver
@@ -37,3 +38,4 @@ class Tools:
     prepare: Callable[[Session], None] = lambda _: None
     explain: Explain = no_answer
     meter: Callable[[Turn], None] = lambda _: None
+    loop: Loop = OF_THREAD

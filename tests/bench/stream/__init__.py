@@ -1,0 +1,1 @@
+"""Cost of streams beside other servers': times between tokens, processor time, capacity, memory."""
