@@ -47,6 +47,7 @@ def served(app: Any) -> Iterator[str]:
     """The address of `app` while it is served."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # from here on a connection waits for the server, which takes a moment to start
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),), daemon=True)
     thread.start()
