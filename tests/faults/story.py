@@ -105,6 +105,7 @@ class Story:
 
     def _send_again(self, answer: dict[str, Any], key: str | None, seconds: float) -> Response:
         graphs.meanwhile[:] = [self._cancel]
+        graphs.failing[:], self.fails = [False], False
         api = self.api.with_deadline(seconds) if self.held else self.api
         return send_again(api, self.session_id, id_of(answer), key=key)
 
