@@ -1,15 +1,14 @@
 """AI SDK's routes: a message of `useChat`, and the stream of the answer that is under way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
 from chatkeep import ids, sessions
-from chatkeep.errors import SessionNotFoundError, TurnNotFoundError
+from chatkeep.errors import ChatkeepError, SessionNotFoundError, TurnNotFoundError
 from chatkeep.formats import UUID_SHAPED
-from chatkeep.http import problems
 from chatkeep.http.caller import claim
 from chatkeep.streams.following import Following
 from chatkeep.turns import lease
@@ -21,7 +20,7 @@ from functions.stream.looking import follow
 from functions.stream.protocols.ai_sdk import HEADERS, UIMessageStream
 from functions.stream.running import Asked
 from functions.stream.schemas import OnDisconnect
-from functions.stream.serving import validated
+from functions.stream.serving import problem, validated
 
 Handle = Callable[[Call], Awaitable[Response]]
 
@@ -34,11 +33,13 @@ def in_plain_words(handle: Handle) -> Handle:
         try:
             return await handle(call)
         except Exception as error:
-            if (found := problems.of(error)) is None:
-                raise
-            return PlainTextResponse(found.detail, found.status, problems.reported(found, call.event))
+            return problem(call, error, _words_of)
 
     return answer
+
+
+def _words_of(error: ChatkeepError, headers: Mapping[str, str], status: int) -> Response:
+    return PlainTextResponse(error.detail, status, headers)
 
 
 @in_plain_words

@@ -23,7 +23,7 @@ def nothing() -> None:
 
 
 async def run(call: Call, asked: Asked, encoder: Encoder, headers: Mapping[str, str]) -> Response:
-    """The answer that streams a turn which is run for it. Raises the problem of one without any event."""
+    """The answer that streams a turn which is run for it. Raises the error of one without any event."""
     turn = RunningTurn(call, asked)
     turn.start()
     return await streamed(call, turn.events(), encoder, headers, turn.left)
@@ -34,7 +34,7 @@ async def streamed(
 ) -> Response:
     """The answer that streams these events, once there is a first one or it is clear that it takes long.
 
-    `left` is called where the client leaves before their end. Raises the problem of a turn that has no events.
+    `left` is called where the client leaves before their end. Raises the error of a turn that has no events.
     """
     first = await anext(events, NO_MORE)
     return _Stream(_Told(call, first, events), encoder, headers, left)

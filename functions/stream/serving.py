@@ -20,7 +20,8 @@ from chatkeep.telemetry import metrics
 from functions.stream.call import Call
 
 Body = TypeVar("Body", bound=BaseModel)
-UNEXPECTED = ChatkeepError(BROKE)
+Show = Callable[[ChatkeepError, Mapping[str, str], int], Response]
+"""Makes the answer that a problem is, with these headers and this status."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Served:
         try:
             call = await Call.read(request, self.resource)
         except ChatkeepError as error:  # nobody to tell of it: it has not come through the API
-            await answer_of(error, {})(scope, receive, send)
+            await as_json(error, {}, error.status)(scope, receive, send)
             return
         try:
             with framed(call.event.raw_event, call.context, STREAM_SECONDS) as tell_status:
@@ -54,13 +55,19 @@ class Served:
             return problem(call, error)
 
 
-def problem(call: Call, error: Exception) -> Response:
-    """The answer to a request that ended with `error`."""
+def as_json(error: ChatkeepError, headers: Mapping[str, str], status: int) -> Response:
+    """A problem as an answer."""
+    body = {**error.as_problem(), "status": status}
+    return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
+
+
+def problem(call: Call, error: Exception, show: Show = as_json) -> Response:
+    """The answer to a request that ended with `error`, which is counted and logged."""
     found = problems.of(error)
     if found is None:
         problems.log_failure(error, call.event)
-        return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
-    return answer_of(found, problems.reported(found, call.event))
+        return show(ChatkeepError(BROKE), {}, HTTPStatus.BAD_GATEWAY)
+    return show(found, problems.reported(found, call.event), found.status)
 
 
 def told(call: Call, error: Exception) -> ChatkeepError:
@@ -68,16 +75,9 @@ def told(call: Call, error: Exception) -> ChatkeepError:
     found = problems.of(error)
     if found is None:
         problems.log_failure(error, call.event)
-        return UNEXPECTED
+        return ChatkeepError(BROKE)
     problems.reported(found, call.event)
     return found
-
-
-def answer_of(error: ChatkeepError, headers: Mapping[str, str], status: int | None = None) -> Response:
-    """A problem as an answer."""
-    status = status or error.status
-    body = {**error.as_problem(), "status": status}
-    return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
 
 
 def validated(model: type[Body], body: Mapping[str, Any], *place: str | int) -> Body:
@@ -93,7 +93,8 @@ def validated(model: type[Body], body: Mapping[str, Any], *place: str | int) -> 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request to no route of this function."""
-    await answer_of(NotFoundError("there is no such route"), {})(scope, receive, send)
+    error = NotFoundError("there is no such route")
+    await as_json(error, {}, error.status)(scope, receive, send)
 
 
 class AsWritten:
