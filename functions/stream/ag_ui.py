@@ -13,13 +13,13 @@ from chatkeep.models.session import Session
 from chatkeep.turns.admission import Strategy
 from functions.stream import chats
 from functions.stream.answering import run
-from functions.stream.asked import Question
 from functions.stream.bodies import NewRun
 from functions.stream.call import Call
 from functions.stream.protocols import ag_ui_messages
 from functions.stream.protocols.ag_ui import HEADERS, Run, RunEvents
 from functions.stream.running import Asked
 from functions.stream.serving import validated
+from functions.stream.wanted import Question
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from chatkeep.streams import ending
 from chatkeep.streams.event import LAST, Event
 from functions.stream.call import Call
-from functions.stream.protocols.frames import Encoder, encoded_live
+from functions.stream.protocols.frames import Encoder, encoded
 from functions.stream.running import Asked, RunningTurn
 from functions.stream.serving import told
 
@@ -77,7 +77,7 @@ class _Stream(StreamingResponse):
         self._told = told
         self._left = left
         self._all = told.all()
-        super().__init__(encoded_live(encoder, self._all), headers=dict(headers))
+        super().__init__(encoded(encoder, self._all), headers=dict(headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -9,9 +9,9 @@ from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.formats import RESERVED, SESSION_ID
 from chatkeep.http.turns import VALID
 from chatkeep.turns.admission import Strategy
-from functions.stream.asked import Question, Wanted
 from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
+from functions.stream.wanted import Question, Wanted
 
 LONGEST_QUESTION = 100_000
 TOLERANT = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})

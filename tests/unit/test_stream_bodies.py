@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.errors import InvalidFieldError
-from functions.stream.asked import Question
 from functions.stream.bodies import NewChat, NewRun
 from functions.stream.serving import validated
+from functions.stream.wanted import Question
 
 ANSWER = {"id": "a1", "role": "assistant", "parts": [], "content": "hi"}
 ASKED = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}], "content": "hello"}
