@@ -1,13 +1,10 @@
 """AI SDK's routes: a message of `useChat`, and the stream of the answer that is under way."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
-
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from chatkeep import ids, sessions
-from chatkeep.errors import ChatkeepError, SessionNotFoundError, TurnNotFoundError
+from chatkeep.errors import SessionNotFoundError, TurnNotFoundError
 from chatkeep.formats import UUID_SHAPED
 from chatkeep.http.caller import claim
 from chatkeep.streams.following import Following
@@ -20,29 +17,9 @@ from functions.stream.looking import follow
 from functions.stream.protocols.ai_sdk import HEADERS, UIMessageStream
 from functions.stream.running import Asked
 from functions.stream.schemas import OnDisconnect
-from functions.stream.serving import problem, validated
-
-Handle = Callable[[Call], Awaitable[Response]]
+from functions.stream.serving import validated
 
 
-def in_plain_words(handle: Handle) -> Handle:
-    """A route whose problems are their words alone: `useChat` shows the body of an error to the user as it is."""
-
-    @wraps(handle)
-    async def answer(call: Call) -> Response:
-        try:
-            return await handle(call)
-        except Exception as error:
-            return problem(call, error, _words_of)
-
-    return answer
-
-
-def _words_of(error: ChatkeepError, headers: Mapping[str, str], status: int) -> Response:
-    return PlainTextResponse(error.detail, status, headers)
-
-
-@in_plain_words
 async def stream_chat(call: Call) -> Response:
     """Run a turn for AI SDK's `useChat`, and stream its UI message.
 
@@ -71,7 +48,6 @@ async def stream_chat(call: Call) -> Response:
         return await run(call, asked, UIMessageStream(), HEADERS)
 
 
-@in_plain_words
 async def stream_running_chat(call: Call) -> Response:
     """Stream the UI message that is under way from its start, for AI SDK's `useChat` after a reload.
 
