@@ -12,7 +12,6 @@ from chatkeep.idempotency import Claim
 from chatkeep.jobs.nudging import nudge
 from chatkeep.models.background import BackgroundTurn, packed
 from chatkeep.models.event_batch import EventBatch
-from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.retrying import attempts
@@ -72,19 +71,16 @@ def _known(job: BackgroundTurn, claim: Claim) -> Answer | BackgroundTurn | None:
         claim.check(before.fingerprint)
     job.attempts_before = seen.failed.attempts if seen.failed else 0
     if before is None or job.attempts_before > before.attempts_before:
-        job.events_before = _latest_event(job) if seen.failed else 0
+        job.events_before = _latest_batch(job) if seen.failed else 0
         return None
     if not jobs.is_claimed(before):
         _nudge(before)
     return before
 
 
-def _latest_event(job: BackgroundTurn) -> int:
-    """The number of the last batch of events that is stored of the turn's failed attempts."""
-    prefix = f"{job.turn_id}#"
-    batches = EventBatch.among(
-        job.user_id, job.session_id, first=prefix, last=prefix + LAST, newest_first=True, limit=1
-    )
+def _latest_batch(job: BackgroundTurn) -> int:
+    """The number of the last batch of events that is stored of the turn's failed attempts; 0 where there is none."""
+    batches = EventBatch.of_turn(job.user_id, job.session_id, job.turn_id, newest_first=True, limit=1)
     return max((int(one.number) for one in batches), default=0)
 
 

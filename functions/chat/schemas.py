@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chatkeep.http.turns import Text
+from chatkeep.http.turns import VALID
 
 
 class NewFeedback(BaseModel):
@@ -13,6 +13,6 @@ class NewFeedback(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     rating: Literal["thumbs_up", "thumbs_down"] = Field(description="The user's verdict")
-    comment: Annotated[Text, Field(max_length=5_000, strict=True)] | None = Field(
+    comment: Annotated[str, Field(max_length=5_000, strict=True), VALID] | None = Field(
         default=None, description="The user's words, if any"
     )

@@ -1,7 +1,7 @@
 """AG-UI's route: a run of the agent on a thread."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,13 +13,13 @@ from chatkeep.models.session import Session
 from chatkeep.turns.admission import Strategy
 from functions.stream import chats
 from functions.stream.answering import run
-from functions.stream.asked import Question
 from functions.stream.bodies import NewRun
 from functions.stream.call import Call
 from functions.stream.protocols import ag_ui_messages
 from functions.stream.protocols.ag_ui import HEADERS, Run, RunEvents
 from functions.stream.running import Asked
 from functions.stream.serving import validated
+from functions.stream.wanted import Question
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,4 @@ def _joined(questions: Sequence[Question], known: Sequence[dict[str, Any]]) -> Q
     """The questions that nothing has answered yet, as one, known by the last one's id."""
     answered = {one["id"] for one in known}
     new = [one for one in questions if one.id not in answered]
-    return Question(new[-1].id, "\n\n".join(one.text for one in new)) if new else None
+    return replace(new[-1], text="\n\n".join(one.text for one in new)) if new else None

@@ -1,15 +1,11 @@
 """AI SDK's routes: a message of `useChat`, and the stream of the answer that is under way."""
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
-
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from chatkeep import ids, sessions
 from chatkeep.errors import SessionNotFoundError, TurnNotFoundError
 from chatkeep.formats import UUID_SHAPED
-from chatkeep.http import problems
 from chatkeep.http.caller import claim
 from chatkeep.streams.following import Following
 from chatkeep.turns import lease
@@ -23,25 +19,7 @@ from functions.stream.running import Asked
 from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
 
-Handle = Callable[[Call], Awaitable[Response]]
 
-
-def in_plain_words(handle: Handle) -> Handle:
-    """A route whose problems are their words alone: `useChat` shows the body of an error to the user as it is."""
-
-    @wraps(handle)
-    async def answer(call: Call) -> Response:
-        try:
-            return await handle(call)
-        except Exception as error:
-            if (found := problems.of(error)) is None:
-                raise
-            return PlainTextResponse(found.detail, found.status, problems.reported(found, call.event))
-
-    return answer
-
-
-@in_plain_words
 async def stream_chat(call: Call) -> Response:
     """Run a turn for AI SDK's `useChat`, and stream its UI message.
 
@@ -70,7 +48,6 @@ async def stream_chat(call: Call) -> Response:
         return await run(call, asked, UIMessageStream(), HEADERS)
 
 
-@in_plain_words
 async def stream_running_chat(call: Call) -> Response:
     """Stream the UI message that is under way from its start, for AI SDK's `useChat` after a reload.
 

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from chatkeep.streams import ending
 from chatkeep.streams.event import LAST, Event
 from functions.stream.call import Call
-from functions.stream.protocols.frames import Encoder, encoded_live
+from functions.stream.protocols.frames import Encoder, encoded
 from functions.stream.running import Asked, RunningTurn
 from functions.stream.serving import told
 
@@ -23,7 +23,7 @@ def nothing() -> None:
 
 
 async def run(call: Call, asked: Asked, encoder: Encoder, headers: Mapping[str, str]) -> Response:
-    """The answer that streams a turn which is run for it. Raises the problem of one without any event."""
+    """The answer that streams a turn which is run for it. Raises the error of one without any event."""
     turn = RunningTurn(call, asked)
     turn.start()
     return await streamed(call, turn.events(), encoder, headers, turn.left)
@@ -34,7 +34,7 @@ async def streamed(
 ) -> Response:
     """The answer that streams these events, once there is a first one or it is clear that it takes long.
 
-    `left` is called where the client leaves before their end. Raises the problem of a turn that has no events.
+    `left` is called where the client leaves before their end. Raises the error of a turn that has no events.
     """
     first = await anext(events, NO_MORE)
     return _Stream(_Told(call, first, events), encoder, headers, left)
@@ -77,7 +77,7 @@ class _Stream(StreamingResponse):
         self._told = told
         self._left = left
         self._all = told.all()
-        super().__init__(encoded_live(encoder, self._all), headers=dict(headers))
+        super().__init__(encoded(encoder, self._all), headers=dict(headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -3,7 +3,6 @@
 An ASGI app, which the Lambda Web Adapter calls on AWS: Lambda's own Python runtime cannot stream.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -13,11 +12,8 @@ from starlette.routing import Route
 
 from functions.stream import ag_ui, ai_sdk, native
 from functions.stream.bodies import NewChat, NewRun
-from functions.stream.call import Call
 from functions.stream.schemas import NewStreamedMessage
-from functions.stream.serving import AsWritten, Served, no_route
-
-Handle = Callable[[Call], Awaitable[Response]]
+from functions.stream.serving import AsWritten, Handle, Served, Show, as_json, in_words, no_route
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,11 @@ class Streamed:
     errors: tuple[int, ...] = (404, 500)
     has_nothing: bool = False
     in_plain_words: bool = False
+
+    @property
+    def show(self) -> Show:
+        """How its problems are answered."""
+        return in_words if self.in_plain_words else as_json
 
 
 ROUTES = (
@@ -56,7 +57,7 @@ async def _ready(_: object) -> Response:
 _starlette = Starlette(
     routes=[
         Route("/ready", _ready),
-        *(Route(one.path, Served(one.path, one.handle), methods=[one.method]) for one in ROUTES),
+        *(Route(one.path, Served(one.path, one.handle, one.show), methods=[one.method]) for one in ROUTES),
     ],
     exception_handlers={},
 )

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.formats import RESERVED, SESSION_ID
-from chatkeep.http.turns import Text
+from chatkeep.http.turns import VALID
 from chatkeep.turns.admission import Strategy
-from functions.stream.asked import Question, Wanted
 from functions.stream.schemas import OnDisconnect
 from functions.stream.serving import validated
+from functions.stream.wanted import Question, Wanted
 
 LONGEST_QUESTION = 100_000
 TOLERANT = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})
@@ -72,7 +72,7 @@ class NewChat(BaseModel):
         if last is None or not (again or last == len(self.messages) - 1):
             raise InvalidFieldError(FieldProblem("messages", "must end with a message of the user's"))
         asked = validated(UserMessage, self.messages[last], "messages", last)
-        return Wanted(self.id, (asked.question("messages", last, "parts"),), again, self.messageId if again else None)
+        return Wanted(self.id, (asked.question("messages", last),), again, self.messageId if again else None)
 
 
 class NewRun(BaseModel):
@@ -84,7 +84,9 @@ class NewRun(BaseModel):
         description="The thread: a session's id, or one of the client's own, whose session comes to be with the first "
         "message"
     )
-    runId: Text = Field(max_length=1_000, description="The run's id, which its events repeat")  # noqa: N815
+    runId: Annotated[  # noqa: N815
+        str, Field(max_length=1_000, description="The run's id, which its events repeat"), VALID
+    ]
     protocolVersion: str | None = Field(  # noqa: N815
         default=None, description="The version that the client speaks; clients before 1.0 leave it out"
     )
@@ -99,7 +101,7 @@ class NewRun(BaseModel):
         last = (at for at, one in enumerate(self.messages, 1) if one.get("role") in ("assistant", "tool"))
         first = max(last, default=0)
         asked = (
-            validated(RunMessage, one, "messages", at).question("messages", at, "content")
+            validated(RunMessage, one, "messages", at).question("messages", at)
             for at, one in enumerate(self.messages)
             if at >= first and one.get("role") == "user"
         )
@@ -115,8 +117,9 @@ class UserMessage(BaseModel):
     parts: list[Part]
 
     def question(self, *place: str | int) -> Question:
-        """The message with all of its text. Raises InvalidFieldError for a part that would be lost."""
-        return Question(self.id, _whole("".join(_texts(self.parts, place)), place))
+        """The message at `place`, with all of its text. Raises InvalidFieldError for a part that would be lost."""
+        of_text = (*place, "parts")
+        return Question(self.id, _whole("".join(_texts(self.parts, of_text)), of_text), _field(*place, "id"))
 
 
 class RunMessage(BaseModel):
@@ -128,9 +131,10 @@ class RunMessage(BaseModel):
     content: str | list[Part]
 
     def question(self, *place: str | int) -> Question:
-        """The message with all of its text. Raises InvalidFieldError for content that would be lost."""
-        text = self.content if isinstance(self.content, str) else "".join(_texts(self.content, place))
-        return Question(self.id, _whole(text, place))
+        """The message at `place`, with all of its text. Raises InvalidFieldError for content that would be lost."""
+        of_text = (*place, "content")
+        text = self.content if isinstance(self.content, str) else "".join(_texts(self.content, of_text))
+        return Question(self.id, _whole(text, of_text), _field(*place, "id"))
 
 
 LOST = {"file", "image", "audio", "video", "document", "binary"}
@@ -150,7 +154,7 @@ class TextOf(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    text: Text
+    text: Annotated[str, VALID]
 
 
 def _whole(text: str, place: tuple[str | int, ...]) -> str:
@@ -164,4 +168,8 @@ def _whole(text: str, place: tuple[str | int, ...]) -> str:
 
 
 def _refused(detail: str, *place: str | int) -> InvalidFieldError:
-    return InvalidFieldError(FieldProblem(".".join(map(str, place)), detail))
+    return InvalidFieldError(FieldProblem(_field(*place), detail))
+
+
+def _field(*place: str | int) -> str:
+    return ".".join(map(str, place))

@@ -9,8 +9,8 @@ from chatkeep.models.turn import Turn
 from chatkeep.sessions import creating
 from chatkeep.sessions.preferences import starting
 from chatkeep.telemetry import metrics
-from functions.stream.asked import Wanted
 from functions.stream.settings import settings
+from functions.stream.wanted import Wanted
 
 OF_THREADS = "ag-ui:"
 """Begins the ids of sessions whose AG-UI client has made up a UUID for its thread, as most do."""

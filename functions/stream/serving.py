@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatkeep.deadline import STREAM_SECONDS
@@ -20,15 +20,29 @@ from chatkeep.telemetry import metrics
 from functions.stream.call import Call
 
 Body = TypeVar("Body", bound=BaseModel)
-UNEXPECTED = ChatkeepError(BROKE)
+Handle = Callable[[Call], Awaitable[Response]]
+Show = Callable[[ChatkeepError, Mapping[str, str], int], Response]
+"""Makes the answer that a problem is, with these headers and this status."""
+
+
+def as_json(error: ChatkeepError, headers: Mapping[str, str], status: int) -> Response:
+    """The problem as the other functions answer it."""
+    body = {**error.as_problem(), "status": status}
+    return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
+
+
+def in_words(error: ChatkeepError, headers: Mapping[str, str], status: int) -> Response:
+    """The problem's words alone: `useChat` shows the body of an error to the user as it is."""
+    return PlainTextResponse(error.detail, status, headers)
 
 
 @dataclass(frozen=True)
 class Served:
-    """An ASGI app for one route: `handle` gives the answer or raises."""
+    """An ASGI app for one route: `handle` gives the answer or raises; `show` makes an answer of a problem."""
 
     resource: str
-    handle: Callable[[Call], Awaitable[Response]]
+    handle: Handle
+    show: Show
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a stream is within the frame until its end."""
@@ -36,7 +50,7 @@ class Served:
         try:
             call = await Call.read(request, self.resource)
         except ChatkeepError as error:  # nobody to tell of it: it has not come through the API
-            await answer_of(error, {})(scope, receive, send)
+            await as_json(error, {}, error.status)(scope, receive, send)
             return
         try:
             with framed(call.event.raw_event, call.context, STREAM_SECONDS) as tell_status:
@@ -51,16 +65,14 @@ class Served:
         try:
             return await self.handle(call)
         except Exception as error:
-            return problem(call, error)
+            return self._problem(call, error)
 
-
-def problem(call: Call, error: Exception) -> Response:
-    """The answer to a request that ended with `error`."""
-    found = problems.of(error)
-    if found is None:
-        problems.log_failure(error, call.event)
-        return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
-    return answer_of(found, problems.reported(found, call.event))
+    def _problem(self, call: Call, error: Exception) -> Response:
+        found = problems.of(error)
+        if found is None:
+            problems.log_failure(error, call.event)
+            return self.show(ChatkeepError(BROKE), {}, HTTPStatus.BAD_GATEWAY)
+        return self.show(found, problems.reported(found, call.event), found.status)
 
 
 def told(call: Call, error: Exception) -> ChatkeepError:
@@ -68,16 +80,9 @@ def told(call: Call, error: Exception) -> ChatkeepError:
     found = problems.of(error)
     if found is None:
         problems.log_failure(error, call.event)
-        return UNEXPECTED
+        return ChatkeepError(BROKE)
     problems.reported(found, call.event)
     return found
-
-
-def answer_of(error: ChatkeepError, headers: Mapping[str, str], status: int | None = None) -> Response:
-    """A problem as an answer."""
-    status = status or error.status
-    body = {**error.as_problem(), "status": status}
-    return Response(json.dumps(body), status, dict(headers), media_type=problems.CONTENT_TYPE)
 
 
 def validated(model: type[Body], body: Mapping[str, Any], *place: str | int) -> Body:
@@ -93,7 +98,8 @@ def validated(model: type[Body], body: Mapping[str, Any], *place: str | int) -> 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request to no route of this function."""
-    await answer_of(NotFoundError("there is no such route"), {})(scope, receive, send)
+    error = NotFoundError("there is no such route")
+    await as_json(error, {}, error.status)(scope, receive, send)
 
 
 class AsWritten:

@@ -2,7 +2,6 @@
 
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
-from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.turns import lease, repair
 
@@ -19,7 +18,6 @@ def still_runs(job: BackgroundTurn) -> bool:
 
 def is_to_run(job: BackgroundTurn) -> bool:
     """Whether the turn may be run again: none of its events is stored, so that nobody has heard of any."""
-    _, following = EventBatch.KEY.of(job.user_id, job.session_id, job.turn_id, int(job.events_before) + 1, 0)
-    first = following.removeprefix(EventBatch.KEY.sort.prefix)
-    told = EventBatch.among(job.user_id, job.session_id, first=first, last=f"{job.turn_id}#{LAST}", limit=1)
+    first = int(job.events_before) + 1
+    told = EventBatch.of_turn(job.user_id, job.session_id, job.turn_id, first=first, limit=1)
     return job.attempts <= MOST_ATTEMPTS and next(told, None) is None

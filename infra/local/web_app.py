@@ -22,7 +22,7 @@ Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _START_SECONDS = 60
 _PAUSE_SECONDS = 0.02  # between two questions whether it is ready
 _END_SECONDS = 8  # what it may take to end when asked to
-_DYING_SECONDS = 0.5
+_DYING_SECONDS = 0.5  # from the end of a connection to that of its process, where it is the process that died
 _HEALTHY = range(100, 500)
 """The adapter's own choice of statuses that say so."""
 
@@ -40,7 +40,7 @@ class _Running:
 
 
 class WebApp:
-    """Starts the function's script, again when it has died, with the template's variables and a port of its own."""
+    """Starts the function's script with the template's variables and a port of its own, and again when it has died."""
 
     def __init__(self, function: Function, environment: Mapping[str, str], root: Path) -> None:
         self.function = function

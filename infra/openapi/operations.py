@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from chatkeep.formats import SESSION_ID
-from chatkeep.http.caller import KEY_HEADER, LONGEST_KEY
+from chatkeep.http.caller import LONGEST_KEY
+from chatkeep.idempotency import KEY_HEADER
 from infra.local.template import load_functions, load_routes
 from infra.openapi import streams
 from infra.openapi.stack import STACK

@@ -122,6 +122,11 @@ def test_a_message_that_breaks_a_rule_is_refused_by_the_name_of_its_field(api: C
     assert transcript(api, session_id) == []
 
 
+def test_a_question_of_a_wrong_length_is_refused_in_words_about_text(api: Client) -> None:
+    refused = send(api, new_session(api), "")
+    assert refused.json["detail"] == "content: String should have at least 1 character"
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
 def test_a_key_that_is_not_printable_or_of_no_fit_length_is_refused(api: Client, key: str) -> None:
     refused = send(api, new_session(api), "hello", key=key)

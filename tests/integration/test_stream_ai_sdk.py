@@ -84,7 +84,7 @@ def test_the_same_message_with_other_words_is_refused_in_plain_words(chat: Chat)
     chat.messages.append({"id": "a-message", "role": "user", "parts": [{"type": "text", "text": "bye"}]})
     answer = chat.post()
     assert (answer.status_code, answer.headers["content-type"]) == (422, "text/plain; charset=utf-8")
-    assert answer.text == "Idempotency-Key: was used before with another body"
+    assert answer.text == "messages.0.id: was used before with another body"
 
 
 def test_two_tabs_and_a_reload_get_one_answer(api: Client, chat: Chat) -> None:

@@ -119,6 +119,21 @@ def test_a_turn_that_waited_for_another_is_cancelled_if_its_client_has_left_mean
     wait_until(ended(api, session_id, "cancelled"))
 
 
+def test_a_turn_that_has_waited_and_cannot_begin_ends_its_stream_with_the_problem(
+    api: Client, stream: StreamClient, session_id: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "QUIET_SECONDS", 0.1)
+    opened(stream, session_id)
+    url, body = f"{stream.url}/sessions/{session_id}/messages/stream", {"content": "ho", "strategy": "enqueue"}
+    with httpx.stream("POST", url, json=body, headers=headers_of(stream.user_id), timeout=20) as response:
+        pieces = response.iter_text()
+        assert (response.status_code, next(pieces)) == (200, ": heartbeat\n\n")
+        api.delete(f"/sessions/{session_id}")
+        gate.set()
+        (told,) = frames("".join(pieces))
+    assert (told.name, told.data["code"]) == ("error", "session_deleted")
+
+
 @pytest.mark.thorough
 def test_a_client_that_reads_nothing_is_not_waited_for_and_misses_nothing(
     stream: StreamClient, session_id: str, script: Script, monkeypatch: pytest.MonkeyPatch

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from functions.stream.app import app
-from tests.chat import new_session
+from tests.chat import deployment, new_session
 from tests.client import Client
+from tests.front_ends import Chat
 from tests.streaming import StreamClient, frames, served, words
+
+MESSAGE = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,14 @@ def test_a_turn_is_streamed_again_byte_by_byte(api: Client, stream: StreamClient
     first = stream.post(session_id, "one two three")
     turn_id = frames(first.text)[0].data["turn_id"]
     assert stream.resume(session_id, turn_id).text == first.text
+
+
+def test_a_deployment_without_its_graph_answers_as_on_every_route(
+    api: Client, url: str, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:no_such_graph"}):
+        own = StreamClient(url, user_id).post(session_id, "hello")
+        chat = Chat(url, user_id, messages=[MESSAGE]).post()
+    assert (own.status_code, own.json()["status"], own.json()["code"]) == (502, 502, "internal_error")
+    assert (chat.status_code, chat.text) == (502, "the function failed")

@@ -5,10 +5,10 @@ from typing import Any
 
 
 def frames(stream: bytes) -> list[dict[str, str]]:
-    """The fields of each frame; a frame that was cut is none, and a comment has no fields."""
+    """The fields of each frame; a frame that was cut, even within a character, is none, and a comment has no fields."""
     read: list[dict[str, str]] = []
     fields: dict[str, str] = {}
-    for line in stream.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]:
+    for line in stream.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]:
         name, _, value = line.partition(":")
         if not line:
             read, fields = [*read, *([fields] if fields else [])], {}

@@ -10,7 +10,6 @@ from chatkeep.models.message import Message, Role
 from chatkeep.streams.event import Event, Name
 from functions.stream.protocols import ag_ui_messages
 from functions.stream.protocols.ag_ui import Run, RunEvents
-from functions.stream.protocols.frames import encoded
 from tests.protocols.ag_ui_client import Client
 from tests.protocols.event_lists import (
     NAMES,
@@ -26,12 +25,13 @@ from tests.protocols.event_lists import (
     token,
     turns,
 )
+from tests.protocols.streamed import streamed
 
 RUN = Run("a thread", "a run", version="1.0")
 
 
 def run(events: Sequence[Event], before: Sequence[dict[str, Any]] = (), of: Run = RUN) -> Client:
-    return Client(list(before)).run(b"".join(encoded(RunEvents(of), events)))
+    return Client(list(before)).run(streamed(RunEvents(of), events))
 
 
 @few

@@ -10,7 +10,6 @@ from chatkeep.messages import ui_messages
 from chatkeep.models.message import Message
 from chatkeep.streams.event import Event, Name
 from functions.stream.protocols.ai_sdk import UIMessageStream
-from functions.stream.protocols.frames import encoded
 from tests.protocols import sse, use_chat
 from tests.protocols.event_lists import (
     AT,
@@ -29,13 +28,14 @@ from tests.protocols.event_lists import (
     turns,
     view,
 )
+from tests.protocols.streamed import streamed
 from tests.protocols.use_chat import Shown
 
 USAGE = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "estimated": False}
 
 
 def stream(events: Sequence[Event]) -> bytes:
-    return b"".join(encoded(UIMessageStream(), events))
+    return streamed(UIMessageStream(), events)
 
 
 def shown(*named: tuple[Name, dict[str, Any]]) -> Shown:

@@ -5,11 +5,13 @@ import re
 from chatkeep.aws.punctual import CONNECT_SECONDS
 from chatkeep.deadline import GATEWAY_SECONDS, LEASE_MARGIN_SECONDS, RESERVE_SECONDS, STREAM_SECONDS
 from chatkeep.dynamodb.connection import READ_SECONDS, SILENT_ATTEMPTS
+from chatkeep.kinds import KINDS
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.branching import Branching
 from chatkeep.models.day import Day
 from chatkeep.models.deletion import Deletion, Erasure
 from chatkeep.models.details import Details
+from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.idempotency import Answer
 from chatkeep.models.message import Message
 from chatkeep.models.part import Part
@@ -47,9 +49,15 @@ def test_the_budgets_are_those_of_the_code() -> None:
 def test_the_items_have_the_keys_of_the_models() -> None:
     items = [Session(*SESSION), Preferences("{user}"), Totals("{user}"), Answer("{user}", "{claim}")]
     items += [Message(*SESSION, "{uuid7}"), Part(*SESSION, "{message}", 0), Turn(*SESSION, "{id}"), Details(*SESSION)]
-    items += [Branching(*SESSION)]
+    items += [Branching(*SESSION), EventBatch(*SESSION, "{turn}", 0, 0)]
     items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), BackgroundTurn(*SESSION, "{turn}"), Scan("{name}")]
     items += [Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
-    keys = {(item.pk, item.sk.replace("#0000", "#{number}")) for item in items}
+    assert {type(item) for item in items} == {kind.model for kind in KINDS if kind.model}
+    zeros = re.compile("#0{16}#0{3}$|#0{4}$")  # of the events' batch and piece, of a message's part
+    keys = {(item.pk, zeros.sub(_numbers, item.sk)) for item in items}
     rows = table("| item of SessionsTable | pk | sk |")
     assert {(pk.strip("`"), sk) for _, pk, sks in rows for sk in re.findall(r"`(.+?)`", sks)} == keys
+
+
+def _numbers(zeros: re.Match[str]) -> str:
+    return "#{number}#{piece}" if zeros[0].count("#") > 1 else "#{number}"

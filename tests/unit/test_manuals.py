@@ -11,6 +11,7 @@ from botocore import xform_name
 from botocore.session import Session
 from packaging.requirements import Requirement
 
+from chatkeep.streams.event import Name
 from infra.expansion import ROOT, TEMPLATE
 from infra.local.intrinsics import load
 from infra.local.stack import Stack
@@ -20,6 +21,7 @@ MANUALS = [ROOT / name for name in TRACKED.splitlines() if (ROOT / name).exists(
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DEPLOYING = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "infra" / "docs" / "operating.md").read_text(encoding="utf-8")
+STREAMS = (ROOT / "functions" / "stream" / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MOST_WORDS, MOST_WORDS_OF_PROSE = 2_400, 1_200
 PARAMETERS = load(TEMPLATE)["Parameters"]
@@ -83,6 +85,11 @@ def test_the_manual_says_of_each_alarm_what_to_do() -> None:
     listed = [cells[0] for cells in rows(OPERATING, "Alarms and what to do")]
     alarms = Stack(TEMPLATE, {}).nested("Monitoring").of_type("AWS::CloudWatch::Alarm")
     assert sorted(listed) == sorted(name.removesuffix("Alarm") for name, _ in alarms)
+
+
+def test_the_manual_of_streams_has_each_event_once() -> None:
+    named = [name for cells in rows(STREAMS, "Events") for name in re.findall(r"`(\w+)`", cells[0])]
+    assert sorted(named) == sorted(Name)
 
 
 def test_each_package_has_its_reason_and_no_other_has_one() -> None:

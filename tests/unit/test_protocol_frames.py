@@ -1,8 +1,7 @@
 """Rules about Chatkeep's own stream, and about all frames."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -11,27 +10,18 @@ from hypothesis import strategies as st
 from chatkeep.streams.event import Event, Name
 from functions.stream.protocols.ag_ui import Run, RunEvents
 from functions.stream.protocols.ai_sdk import UIMessageStream
-from functions.stream.protocols.frames import HEARTBEAT, Encoder, encoded, encoded_live
+from functions.stream.protocols.frames import HEARTBEAT, Encoder
 from functions.stream.protocols.native import Native
 from tests.protocols import sse
 from tests.protocols.event_lists import few, turns
+from tests.protocols.streamed import streamed
 
 ENCODERS = [Native, UIMessageStream, lambda: RunEvents(Run("thread", "run"))]
 each_protocol = pytest.mark.parametrize("make", ENCODERS, ids=["native", "ai_sdk", "ag_ui"])
 
 
 def stream(make: Callable[[], Encoder], events: Sequence[Event | None]) -> bytes:
-    return b"".join(encoded(make(), events))
-
-
-async def lively(events: Sequence[Event | None]) -> AsyncIterator[Event | None]:
-    for event in events:
-        await asyncio.sleep(0)
-        yield event
-
-
-async def live(make: Callable[[], Encoder], events: Sequence[Event | None]) -> bytes:
-    return b"".join([frames async for frames in encoded_live(make(), lively(events))])
+    return streamed(make(), events)
 
 
 @each_protocol
@@ -43,7 +33,7 @@ def test_a_replay_has_the_bytes_of_the_live_stream(
     slow: list[Event | None] = []
     for at, event in enumerate(turn):
         slow += [None, event] if at in quiet else [event]
-    assert asyncio.run(live(make, slow)).replace(HEARTBEAT, b"") == stream(make, turn) == stream(make, turn)
+    assert stream(make, slow).replace(HEARTBEAT, b"") == stream(make, turn) == stream(make, turn)
 
 
 @each_protocol

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatkeep.errors import InvalidFieldError
-from functions.stream.asked import Question
 from functions.stream.bodies import NewChat, NewRun
 from functions.stream.serving import validated
+from functions.stream.wanted import Question
 
 ANSWER = {"id": "a1", "role": "assistant", "parts": [], "content": "hi"}
 ASKED = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}], "content": "hello"}
@@ -56,7 +56,7 @@ def test_a_message_of_a_run_of_any_shape_is_taken_or_refused_by_its_place(field:
 def test_what_is_not_known_is_ignored(more: dict[str, Any]) -> None:
     chat = validated(NewChat, {**more, **CHAT, "messages": [{**more, **ASKED}]}).wanted()
     run = validated(NewRun, {**more, **RUN, "messages": [{**more, **ASKED}]}).wanted()
-    assert chat.questions == run.questions == (Question("m1", "hello"),)
+    assert chat.questions == run.questions == (Question("m1", "hello", "messages.0.id"),)
 
 
 @given(chat_id=NAME, message_id=NAME)
@@ -91,8 +91,8 @@ def test_a_run_asks_all_that_follows_the_last_answer() -> None:
 
 
 def test_the_same_words_in_the_same_session_are_the_same_claim() -> None:
-    one, other = Question("m1", "hello"), Question("m1", "bye")
-    assert one.claim("u", "s") == Question("m1", "hello").claim("u", "s")
+    one, other = Question("m1", "hello", "messages.0.id"), Question("m1", "bye", "messages.0.id")
+    assert one.claim("u", "s") == Question("m1", "hello", "messages.2.id").claim("u", "s")
     assert one.claim("u", "s").id == other.claim("u", "s").id
     assert one.claim("u", "s").fingerprint != other.claim("u", "s").fingerprint
     assert len({one.claim(*names).id for names in (("u", "s"), ("u", "t"), ("v", "s"))}) == 3

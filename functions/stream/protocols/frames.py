@@ -1,6 +1,6 @@
-"""Frames of server-sent events, and the two ways through a list of events: as it is, and as it comes to be."""
+"""Frames of server-sent events, and the stream that a list of events is in a protocol."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 from chatkeep.streams.event import Event
@@ -33,17 +33,8 @@ def data_frame(value: Mapping[str, Any]) -> bytes:
     return f"data: {one_line(value)}\n\n".encode()
 
 
-def encoded(encoder: Encoder, events: Iterable[Event | None]) -> Iterator[bytes]:
+async def encoded(encoder: Encoder, events: AsyncIterable[Event | None]) -> AsyncIterator[bytes]:
     """The stream of a list of events; None is a while in which nothing happened."""
-    if opening := encoder.opening():
-        yield opening
-    for event in events:
-        if frames := _frames(encoder, event):
-            yield frames
-
-
-async def encoded_live(encoder: Encoder, events: AsyncIterable[Event | None]) -> AsyncIterator[bytes]:
-    """The same bytes, while the events come to be."""
     if opening := encoder.opening():
         yield opening
     async for event in events:

@@ -104,13 +104,13 @@ class InvalidFieldError(ChatkeepError):
 
 
 class IdempotencyKeyReusedError(InvalidFieldError):
-    """The key has already been used with another body."""
+    """The key, or the id that a client has given its message, was already used with another body."""
 
     code = "idempotency_key_reused"
     title = "The idempotency key was used for another request"
 
-    def __init__(self) -> None:
-        super().__init__(FieldProblem("Idempotency-Key", "was used before with another body"))
+    def __init__(self, field: str) -> None:
+        super().__init__(FieldProblem(field, "was used before with another body"))
 
 
 class ModelNotSupportedError(InvalidFieldError):

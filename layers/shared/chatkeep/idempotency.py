@@ -1,6 +1,6 @@
 """Idempotency keys: the claim that a request makes with one, and the first answer, kept for whoever repeats it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -13,19 +13,24 @@ from chatkeep.models.idempotency import Answer
 Body = TypeVar("Body", bound=BaseModel)
 
 KEPT_SECONDS = 48 * 3600
+KEY_HEADER = "Idempotency-Key"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One request with an idempotency key: `id` is the same for each repetition, `fingerprint` for the same body."""
+    """One request with an idempotency key: `id` is the same for each repetition, `fingerprint` for the same body.
+
+    `given_as` is the header or the field of the body in which the client has given the key.
+    """
 
     id: str
     fingerprint: str
+    given_as: str = field(default=KEY_HEADER, compare=False)
 
     def check(self, fingerprint: str | None) -> None:
         """Raises IdempotencyKeyReusedError where the key was first used with another body."""
         if fingerprint != self.fingerprint:
-            raise IdempotencyKeyReusedError
+            raise IdempotencyKeyReusedError(self.given_as)
 
 
 class AlreadyAnsweredError(Exception):

@@ -11,10 +11,9 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from chatkeep import ids
 from chatkeep.errors import AccessDeniedError, FieldProblem, InvalidFieldError, UnauthorizedError
-from chatkeep.idempotency import Claim
+from chatkeep.idempotency import KEY_HEADER, Claim
 from chatkeep.text import valid
 
-KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 LONGEST_USER_BYTES = 1024
 """Half of DynamoDB's limit for a key, in which a user's id stands beside others. OpenID Connect allows 255."""

@@ -22,7 +22,8 @@ def _unicode(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_unicode)]
+VALID = AfterValidator(_unicode)
+"""Comes after the limits of a length: Pydantic speaks of characters for a plain string alone, else of items."""
 
 
 # Not `oneOf`, of which generators of clients make a type for each case.
@@ -39,7 +40,9 @@ class TurnRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_EITHER)
 
-    content: Annotated[Text, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode")] = ""
+    content: Annotated[
+        str, Field(min_length=1, max_length=100_000, description="The question, in valid Unicode"), VALID
+    ] = ""
     regenerate: Annotated[
         str,
         Field(

@@ -11,8 +11,8 @@ from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 
 ROOM_BYTES = fitting.ROOM_BYTES
-LONGEST_TEXTS = [1 << power for power in (18, 15, 12, 9)]
-"""Characters to which the texts of an answer are cut that does not fit, tried one after the other."""
+LONGEST_TEXTS = (262_144, 32_768, 4_096, 512)
+"""Characters to which the texts of an answer are cut, one length after the other, until it fits."""
 
 
 def page(

@@ -14,7 +14,7 @@ class BackgroundTurn(Job):
 
     `attempts` counts those that have begun to run the turn, `refusals` those that were put off before, the latest by
     the problem that `error` names. A failed turn may be asked for again, under the same id: `attempts_before` is the
-    number of attempts in its record then, and `events_before` the number of the latest event that is stored of them.
+    number of attempts in its record then, and `events_before` the number of the latest batch of their events.
     `request_id` is that of the request. With `regenerate`, the id of an answer, there is no question.
     """
 

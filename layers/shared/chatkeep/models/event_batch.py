@@ -1,8 +1,11 @@
 """A piece of the stored copy of a turn's events: those of about a second."""
 
+from collections.abc import Iterator
+from typing import Any, Self
+
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from chatkeep.models.keys import Id, Key
+from chatkeep.models.keys import LAST, Id, Key
 from chatkeep.models.table import IN_SESSION, SessionsTable
 
 KEPT_SECONDS = 3_600
@@ -26,3 +29,14 @@ class EventBatch(SessionsTable):
     fingerprint = UnicodeAttribute(null=True)
     client_id = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
+
+    @classmethod
+    def of_turn(
+        cls, user_id: str, session_id: str, turn_id: str, *, first: int = 0, last: int | None = None, **reading: Any
+    ) -> Iterator[Self]:
+        """The turn's batches that begin with the number `first` or a later one, up to `last` where there is one.
+
+        `reading` is `newest_first`, `limit` and `page`, as in `among`.
+        """
+        until = LAST if last is None else f"{last:016}{LAST}"
+        return cls.among(user_id, session_id, first=f"{turn_id}#{first:016}", last=f"{turn_id}#{until}", **reading)

@@ -9,7 +9,6 @@ from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
-from chatkeep.models.keys import LAST
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.streams import batches, ending, replaying
@@ -55,10 +54,7 @@ class Following:
         """Go to the batch in which the next event lies or would lie."""
         self._begins = False
         if self.after > 0:
-            last = f"{self.turn_id}#{self.after + 1:016}{LAST}"
-            newest = EventBatch.among(
-                self.user_id, self.session_id, first=f"{self.turn_id}#", last=last, newest_first=True, limit=1
-            )
+            newest = self._stored(last=self.after + 1, newest_first=True, limit=1)
             self._from = max((int(one.number) for one in newest), default=0)
 
     def _read(self) -> tuple[int | None, list[Event]]:
@@ -76,14 +72,16 @@ class Following:
 
     def _batches(self) -> Iterator[tuple[int, list[EventBatch]]]:
         """Batches that follow one another, up to the first that is missing as yet."""
-        first, last = f"{self.turn_id}#{self._from:016}", f"{self.turn_id}#{LAST}"
-        for pieces in batches.read(self._seen(EventBatch.among(self.user_id, self.session_id, first=first, last=last))):
+        for pieces in batches.read(self._seen(self._stored(first=self._from))):
             number = int(pieces[0].number)
             if number != self._from and not begins_list(number):
                 return
             if self.claim:
                 self.claim.check(pieces[0].fingerprint)
             yield number, pieces
+
+    def _stored(self, **which: Any) -> Iterator[EventBatch]:
+        return EventBatch.of_turn(self.user_id, self.session_id, self.turn_id, **which)
 
     def _seen(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
         """The same items; one piece of a batch tells that there was a list."""

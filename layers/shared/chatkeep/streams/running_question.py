@@ -3,7 +3,6 @@
 import time
 
 from chatkeep.models.event_batch import EventBatch
-from chatkeep.models.keys import LAST
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.retrying import looks
@@ -31,7 +30,7 @@ def of(session: Session) -> Message | None:
 
 def _stored(session: Session, turn_id: str) -> Message | None:
     partition = (session.user_id, session.session_id)
-    items = EventBatch.among(*partition, first=f"{turn_id}#", last=f"{turn_id}#{LAST}", page=2)
+    items = EventBatch.of_turn(*partition, turn_id, page=2)
     pieces = next(batches.read(items), [])
     first = next(batches.unpacked(1, (one.data for one in pieces)), None) if pieces else None
     if first is None or first.name is not Name.TURN:

@@ -1,7 +1,7 @@
 """What the front ends ask for, whatever protocol they speak."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatkeep import ids
 from chatkeep.idempotency import Claim
@@ -9,10 +9,11 @@ from chatkeep.idempotency import Claim
 
 @dataclass(frozen=True)
 class Question:
-    """A message of the user's; `id` is the one that the client gave it."""
+    """A message of the user's; `id` is the one that the client gave it, `id_field` the place of that in the body."""
 
     id: str
     text: str
+    id_field: str = field(compare=False)
 
     def claim(self, user_id: str, session_id: str) -> Claim:
         """The claim of the turn that answers it: the same message once more is the same turn.
@@ -20,7 +21,7 @@ class Question:
         `session_id` is the stored one, to which the client's ids of messages belong.
         """
         fingerprint = hashlib.sha256(self.text.encode()).hexdigest()
-        return Claim(ids.derived("message", user_id, session_id, self.id), fingerprint)
+        return Claim(ids.derived("message", user_id, session_id, self.id), fingerprint, self.id_field)
 
 
 @dataclass(frozen=True)
