@@ -265,6 +265,11 @@ def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
     return _one_node(answer, checkpointer)
 
 
+def unmade(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Fails before there is a graph."""
+    raise ZeroDivisionError
+
+
 def elsewhere(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks a model of its own, at the endpoint of the environment, before the session's."""
     from langchain_openai import ChatOpenAI

@@ -15,7 +15,7 @@ from functions.stream import ag_ui, ai_sdk, native
 from functions.stream.bodies import NewChat, NewRun
 from functions.stream.call import Call
 from functions.stream.schemas import NewStreamedMessage
-from functions.stream.serving import AsWritten, Served, no_route
+from functions.stream.serving import AsWritten, Served, broken, no_route
 
 Handle = Callable[[Call], Awaitable[Response]]
 
@@ -58,7 +58,7 @@ _starlette = Starlette(
         Route("/ready", _ready),
         *(Route(one.path, Served(one.path, one.handle), methods=[one.method]) for one in ROUTES),
     ],
-    exception_handlers={},
+    exception_handlers={Exception: broken},
 )
 _starlette.router.default = no_route
 _starlette.router.redirect_slashes = False

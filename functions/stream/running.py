@@ -11,7 +11,6 @@ from chatkeep.agent import runtime, turn_metrics
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.dynamodb.transaction import Transaction
 from chatkeep.errors import ChatkeepError, TurnInProgressError
-from chatkeep.http import problems
 from chatkeep.idempotency import Claim
 from chatkeep.streams.event import Event
 from chatkeep.streams.following import Following
@@ -62,7 +61,7 @@ class RunningTurn:
         self._telling = Telling(self._feed.put, asked.claim, may_resume=asked.may_resume, client_id=asked.client_id)
         self._is_elsewhere = False
         self._has_left = False
-        self._refusal: ChatkeepError | None = None
+        self._refusal: Exception | None = None
 
     def start(self) -> None:
         """Run the turn in a thread, which sees this request's deadline and ids."""
@@ -71,7 +70,7 @@ class RunningTurn:
     async def events(self) -> AsyncGenerator[Event | None, None]:
         """The turn's events as they come, and None after a while without any.
 
-        Raises the problem of a turn that ended before its first event.
+        Raises the error of a turn that ended before its first event.
         """
         last = 0
         while True:
@@ -157,10 +156,8 @@ class RunningTurn:
     def _fail(self, error: Exception) -> None:
         if self._telling.has_begun:
             self._telling.fail(told(self._call, error))
-        elif (problem := problems.of(error)) is not None:
-            self._refusal = problem  # told where it is answered
         else:
-            self._refusal = told(self._call, error)
+            self._refusal = error  # told where it is answered
 
     def _cancel(self) -> None:
         asked = self._asked

@@ -59,8 +59,18 @@ def problem(call: Call, error: Exception) -> Response:
     found = problems.of(error)
     if found is None:
         problems.log_failure(error, call.event)
-        return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
+        return failure()
     return answer_of(found, problems.reported(found, call.event))
+
+
+def failure() -> Response:
+    """The answer that tells the adapter that the function has failed, as the others do by raising."""
+    return answer_of(UNEXPECTED, {}, HTTPStatus.BAD_GATEWAY)
+
+
+async def broken(_: Request, __: Exception) -> Response:
+    """Answer a request whose error came from outside of its route; the server logs it."""
+    return failure()
 
 
 def told(call: Call, error: Exception) -> ChatkeepError:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from functions.stream.app import app
 from tests.chat import new_session
 from tests.client import Client
-from tests.streaming import StreamClient, frames, served, words
+from tests.streaming import StreamClient, frames, headers_of, served, words
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +40,10 @@ def test_a_turn_is_streamed_again_byte_by_byte(api: Client, stream: StreamClient
     first = stream.post(session_id, "one two three")
     turn_id = frames(first.text)[0].data["turn_id"]
     assert stream.resume(session_id, turn_id).text == first.text
+
+
+def test_an_error_outside_of_its_route_is_a_failure_of_the_function(url: str, user_id: str) -> None:
+    """The adapter takes 502 for one, and passes on any other status."""
+    headers = headers_of(user_id) | {"x-amzn-request-context": b'{"requestTimeEpoch": "no number"}'}
+    answer = httpx.get(f"{url}/chat/any/stream", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (502, "internal_error")
