@@ -1,10 +1,17 @@
 """Turns whose answers stream: over HTTP, from a server as the adapter calls it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from chatkeep import ids
+from chatkeep.deadline import Deadline
+from chatkeep.models.session import Session
+from chatkeep.streams.following import Following
+from chatkeep.turns import lease
+from chatkeep.turns.lease import Sender
 from functions.stream.app import app
 from tests.chat import new_session
 from tests.client import Client
@@ -47,3 +54,15 @@ def test_an_error_outside_of_its_route_is_a_failure_of_the_function(url: str, us
     headers = headers_of(user_id) | {"x-amzn-request-context": b'{"requestTimeEpoch": "no number"}'}
     answer = httpx.get(f"{url}/chat/any/stream", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (502, "internal_error")
+
+
+def test_a_turn_that_dies_before_its_first_event_is_lost_to_whoever_saw_it_run(
+    api: Client, user_id: str, pass_time: Callable[[timedelta], None]
+) -> None:
+    session_id, turn_id = new_session(api), ids.new()
+    lease.acquire(Sender(user_id, session_id, turn_id, Deadline.within(60).lease_expiry()), Session.sk.exists())
+    following = Following(user_id, session_id, turn_id)
+    assert list(following.look()) == []
+    pass_time(timedelta(hours=1))
+    (lost,) = following.look()
+    assert (lost.name, lost.data["code"], following.is_over) == ("error", "turn_lost", True)

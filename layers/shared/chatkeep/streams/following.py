@@ -33,7 +33,7 @@ class Following:
 
     def __post_init__(self) -> None:
         self._from = 0
-        self._has_copy = False
+        self._has_run = False
         self._begins = True
 
     def look(self) -> Iterator[Event]:
@@ -88,12 +88,13 @@ class Following:
     def _seen(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
         """The same items; one piece of a batch tells that there was a list."""
         for item in items:
-            self._has_copy = True
+            self._has_run = True
             yield item
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
         if self._is_pending(session):
+            self._has_run = True
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
@@ -116,7 +117,7 @@ class Following:
             yield from self._last(replaying.whole(session, record))
         elif record is not None:
             yield self._error(replaying.problem(record))
-        elif self._has_copy or self.after or self.claim:  # somebody has seen it run
+        elif self._has_run or self.after or self.claim:  # somebody has seen it run
             yield self._error(TurnLostError().as_problem())
         else:
             raise TurnNotFoundError
