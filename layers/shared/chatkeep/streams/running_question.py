@@ -8,7 +8,7 @@ from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.retrying import looks
 from chatkeep.streams import batches
-from chatkeep.streams.event import Name
+from chatkeep.streams.event import Name, before_list
 from chatkeep.turns import lease
 
 FIRST_SECONDS = 3.0
@@ -19,7 +19,8 @@ BETWEEN_SECONDS = 0.5
 def of(session: Session) -> Message | None:
     """The question of the turn that runs on the session; None where no events of it are kept.
 
-    Waits for the first events of a turn that has just begun. Costs a Query where a turn runs, and more of them then.
+    Waits for the first events of a turn that has just begun. Costs a Query or two where a turn runs, and more of them
+    then.
     """
     turn_id = lease.running_turn(session)
     if turn_id is None:
@@ -31,8 +32,7 @@ def of(session: Session) -> Message | None:
 
 def _stored(session: Session, turn_id: str) -> Message | None:
     partition = (session.user_id, session.session_id)
-    items = EventBatch.among(*partition, first=f"{turn_id}#", last=f"{turn_id}#{LAST}", page=2)
-    pieces = next(batches.read(items), [])
+    pieces = _first_batch(session, turn_id)
     first = next(batches.unpacked(1, (one.data for one in pieces)), None) if pieces else None
     if first is None or first.name is not Name.TURN:
         return None
@@ -40,3 +40,18 @@ def _stored(session: Session, turn_id: str) -> Message | None:
     question = Message(*partition, told["message_id"], role=Role.USER, client_id=pieces[0].client_id)
     question.turn_id, question.content, question.created_at = told["turn_id"], told["content"], told["created_at"]
     return question
+
+
+def _first_batch(session: Session, turn_id: str) -> list[EventBatch]:
+    """The first batch of the list that the lease's holder makes.
+
+    Attempts that failed before have left theirs, with a question of an earlier time. A turn that nobody can repeat has
+    one list, without the lease's fence in its numbers.
+    """
+    for before in (before_list(int(session.lease_fence)), 0):
+        first = f"{turn_id}#{before + 1:016}"
+        last = f"{first}#{LAST}" if before == 0 else f"{turn_id}#{LAST}"
+        items = EventBatch.among(session.user_id, session.session_id, first=first, last=last, page=2)
+        if pieces := next(batches.read(items), []):
+            return pieces
+    return []
