@@ -66,3 +66,15 @@ def test_a_turn_that_dies_before_its_first_event_is_lost_to_whoever_saw_it_run(
     pass_time(timedelta(hours=1))
     (lost,) = following.look()
     assert (lost.name, lost.data["code"], following.is_over) == ("error", "turn_lost", True)
+
+
+def test_what_an_attempt_has_told_that_failed_is_left_out_while_the_turn_runs_again(
+    api: Client, stream: StreamClient, user_id: str
+) -> None:
+    session_id = new_session(api, model_name="scripted:fail")
+    turn_id = frames(stream.post(session_id, "hello", key="once").text)[0].data["turn_id"]
+    failed = Following(user_id, session_id, turn_id)
+    assert [one.name for one in failed.look()] == ["turn", "error"]
+    lease.acquire(Sender(user_id, session_id, turn_id, Deadline.within(60).lease_expiry()), Session.sk.exists())
+    again = Following(user_id, session_id, turn_id)
+    assert (list(again.look()), again.is_over) == ([], False)

@@ -45,11 +45,12 @@ class Following:
         if self._begins:
             self._begin()
         ended_at, events = self._read()
-        yield from self._only_new(events)
-        if ended_at is not None:
-            yield from self._end(ended_at)
-        elif not events:
-            yield from self._unless_running()
+        if ended_at is None:
+            yield from self._only_new(events)
+            if not events:
+                yield from self._unless_running()
+        else:
+            yield from self._ended(ended_at, events)
 
     def _begin(self) -> None:
         """Go to the batch in which the next event lies or would lie."""
@@ -99,11 +100,12 @@ class Following:
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
         ended_at, events = self._read()
-        yield from self._only_new(events)
-        if ended_at is not None:
-            yield from self._end(ended_at)
-        elif not events:  # else it may run again: the next look will tell
+        if ended_at is None and not events:
             yield from self._unlisted(session, record)
+        elif ended_at is None:
+            yield from self._only_new(events)  # it may run again: the next look will tell
+        else:
+            yield from self._ended(ended_at, events)
 
     def _is_pending(self, session: Session) -> bool:
         """Whether the turn runs or waits."""
@@ -122,14 +124,18 @@ class Following:
         else:
             raise TurnNotFoundError
 
-    def _end(self, number: int) -> Iterator[Event]:
-        """The events that are made of the turn's record."""
+    def _ended(self, number: int, events: list[Event]) -> Iterator[Event]:
+        """The last events of a list that has ended at this number, and those that are made of the turn's record.
+
+        None where another attempt runs, whose list comes after this one.
+        """
         session = sessions.header(self.user_id, self.session_id)  # of one that is being purged, there is nothing to see
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
         if record.may_run_again and self._is_pending(session):
-            return  # another attempt runs, whose list comes after this one
+            return
+        yield from self._only_new(events)
         yield from self._last(replaying.last(self.user_id, self.session_id, record, number))
 
     def _error(self, problem: dict[str, Any]) -> Event:
