@@ -124,6 +124,20 @@ def test_an_answer_that_is_made_again_is_gone_with_all_after_it(
     assert shown(api, session_id)[:-1] == kept
 
 
+def test_a_later_page_is_empty_while_an_answer_before_it_is_made_again(
+    api: Client, stream: StreamClient, gate: Gate
+) -> None:
+    session_id = new_session(api)
+    gate.opened.set()
+    first, *_ = [sent(api, session_id, words)["message"]["message_id"] for words in ("one", "two", "three")]
+    path = f"/sessions/{session_id}/messages?format=ui&limit=4"
+    cursor = api.get(path).json["next_cursor"]
+    gate.reached.clear()
+    gate.opened.clear()
+    with gate.holding(stream.again, session_id, first):
+        assert api.get(f"{path}&cursor={cursor}").json == {"messages": [], "next_cursor": None}
+
+
 def test_nobody_waits_for_the_events_of_a_turn_that_keeps_none(
     api: Client, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
