@@ -8,6 +8,7 @@ import pytest
 
 from chatkeep import ids
 from chatkeep.deadline import Deadline
+from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.session import Session
 from chatkeep.streams.following import Following
 from chatkeep.turns import lease
@@ -78,3 +79,16 @@ def test_what_an_attempt_has_told_that_failed_is_left_out_while_the_turn_runs_ag
     lease.acquire(Sender(user_id, session_id, turn_id, Deadline.within(60).lease_expiry()), Session.sk.exists())
     again = Following(user_id, session_id, turn_id)
     assert (list(again.look()), again.is_over) == ([], False)
+
+
+def test_a_turn_is_told_once_while_its_copy_is_deleted_piece_by_piece(
+    api: Client, stream: StreamClient, user_id: str, pass_time: Callable[[timedelta], None]
+) -> None:
+    session_id = new_session(api, model_name="scripted:slow")
+    turn_id = frames(stream.post(session_id, "one two three four five six").text)[0].data["turn_id"]
+    _, second, *_ = EventBatch.among(user_id, session_id, first=f"{turn_id}#", last=f"{turn_id}#~")
+    pass_time(timedelta(hours=2))
+    second.delete()
+    again = frames(stream.resume(session_id, turn_id).text)
+    assert words(again) == "echo: one two three four five six"
+    assert [one.name for one in again] == ["turn", "token", "message", "done"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatkeep import sessions
+from chatkeep.clock import milliseconds, now
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
 from chatkeep.models.background import BackgroundTurn
@@ -78,7 +79,7 @@ class Following:
     def _batches(self) -> Iterator[tuple[int, list[EventBatch]]]:
         """Batches that follow one another, up to the first that is missing as yet."""
         first, last = f"{self.turn_id}#{self._from:016}", f"{self.turn_id}#{LAST}"
-        for pieces in batches.read(self._seen(EventBatch.among(self.user_id, self.session_id, first=first, last=last))):
+        for pieces in batches.read(self._kept(EventBatch.among(self.user_id, self.session_id, first=first, last=last))):
             number = int(pieces[0].number)
             if number != self._from and not begins_list(number):
                 return
@@ -86,11 +87,16 @@ class Following:
                 self.claim.check(pieces[0].fingerprint)
             yield number, pieces
 
-    def _seen(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
-        """The same items; one piece of a batch tells that there was a list."""
+    def _kept(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
+        """The items that have not expired: DynamoDB takes days to delete the others, and leaves gaps between them.
+
+        One piece of a batch tells that there was a list.
+        """
+        seconds = milliseconds(now()) // 1000
         for item in items:
             self._has_run = True
-            yield item
+            if item.expires_at > seconds:
+                yield item
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
