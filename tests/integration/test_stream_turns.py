@@ -14,7 +14,7 @@ from chatkeep.streams.following import Following
 from chatkeep.turns import lease
 from chatkeep.turns.lease import Sender
 from functions.stream.app import app
-from tests.chat import new_session
+from tests.chat import deployment, new_session
 from tests.client import Client
 from tests.streaming import StreamClient, frames, headers_of, served, words
 
@@ -92,3 +92,13 @@ def test_a_turn_is_told_once_while_its_copy_is_deleted_piece_by_piece(
     again = frames(stream.resume(session_id, turn_id).text)
     assert words(again) == "echo: one two three four five six"
     assert [one.name for one in again] == ["turn", "token", "message", "done"]
+
+
+def test_a_graph_that_asks_the_process_to_end_fails_its_own_turn(
+    api: Client, stream: StreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = new_session(api)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:leaving"}):
+        found = frames(stream.post(session_id, "hello").text)
+    assert [(one.name, one.data.get("code")) for one in found] == [("turn", None), ("error", "graph_failed")]
+    assert words(frames(stream.post(session_id, "and now").text)) == "echo: and now"
