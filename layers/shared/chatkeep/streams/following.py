@@ -15,7 +15,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.streams import batches, ending, replaying
 from chatkeep.streams.event import APART, Event, begins_list
-from chatkeep.turns import queue
+from chatkeep.turns import lease, queue
 
 
 @dataclass
@@ -40,18 +40,20 @@ class Following:
     def look(self) -> Iterator[Event]:
         """The events that have come since the last look. Costs a Query, and a GetItem where there are none.
 
-        Of a turn that was tried again, what an attempt that died has told is left out once the next one has begun.
+        Of a turn that is tried again, the first look leaves out what an attempt before has told, and later ones what
+        it has told when the next one has begun.
         Raises SessionNotFoundError, IdempotencyKeyReusedError, and TurnNotFoundError where there never was such a turn.
         """
-        if self._begins:
+        begins = self._begins
+        if begins:
             self._begin()
         ended_at, events = self._read()
-        if ended_at is None:
-            yield from self._only_new(events)
-            if not events:
-                yield from self._unless_running()
-        else:
+        if ended_at is not None:
             yield from self._ended(ended_at, events)
+        elif not events:
+            yield from self._unless_running()
+        elif not (begins and self._is_tried_again(events[0].number)):
+            yield from self._only_new(events)
 
     def _begin(self) -> None:
         """Go to the batch in which the next event lies or would lie."""
@@ -119,6 +121,19 @@ class Following:
             return True
         return BackgroundTurn.find(self.user_id, self.session_id, self.turn_id) is not None
 
+    def _is_tried_again(self, number: int, session: Session | None = None) -> bool:
+        """Whether a later attempt runs or waits than the one in whose list this number is."""
+        fence = number // APART
+        if fence == 0:  # of a turn that nobody can repeat
+            return False
+        session = session or sessions.header(self.user_id, self.session_id)
+        if lease.running_turn(session) == self.turn_id:
+            return fence < int(session.lease_fence)
+        job = BackgroundTurn.find(self.user_id, self.session_id, self.turn_id)
+        if job is not None:  # perhaps that of this very attempt, which is about to go
+            return fence <= int(job.events_before) // APART
+        return queue.pending(session, self.turn_id)
+
     def _unlisted(self, session: Session, record: Turn | None) -> Iterator[Event]:
         """The events of a turn that has ended without ending its list."""
         if record is not None and record.message_ids:
@@ -139,7 +154,7 @@ class Following:
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
-        if record.may_run_again and self._is_pending(session):
+        if record.may_run_again and self._is_tried_again(number, session):
             return
         yield from self._only_new(events)
         yield from self._last(replaying.last(self.user_id, self.session_id, record, number))
