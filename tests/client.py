@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from infra.local import limits
+from infra.local.adapter import statuses
 from infra.local.events import Answer, LambdaContext, Request, answer_of
 from infra.local.gateway import Claims, Gateway, Invocation, UnauthorizedError
 from infra.local.stack import Stack
@@ -153,6 +154,8 @@ class Client:
         app = importlib.import_module(function.module).app
         with permissions.only(_permissions()[function.name]):
             response = adapter.answer_of(app, invocation.event, self.deadline_seconds or function.timeout_seconds)
+        if response.status_code in statuses(function.environment["AWS_LWA_ERROR_STATUS_CODES"]):
+            return _gateway().answer("INTEGRATION_FAILURE", invocation.event["requestContext"]["requestId"])
         return Answer(response.status_code, list(response.headers.items()), response.content)
 
     def invoke(self, invocation: Invocation) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import operator
 import random
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
@@ -263,6 +264,16 @@ def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
         return {"messages": [model.invoke(state["messages"])]}
 
     return _one_node(answer, checkpointer)
+
+
+def leaving(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks the process to end."""
+    return _one_node(lambda _: sys.exit(1), checkpointer)
+
+
+def unmade(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Fails before there is a graph."""
+    raise ZeroDivisionError
 
 
 def elsewhere(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from chatkeep import ids
-from chatkeep.errors import SessionNotFoundError
+from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError
 from chatkeep.models.session import Session
 from chatkeep.turns.admission import Strategy
 from functions.stream import chats
@@ -20,6 +20,9 @@ from functions.stream.protocols.ag_ui import HEADERS, Run, RunEvents
 from functions.stream.running import Asked
 from functions.stream.serving import validated
 from functions.stream.wanted import Question
+
+SEPARATOR = "\n\n"
+"""Between questions that are asked as one."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,18 @@ def _unknown(session: Session, has: Sequence[Any]) -> Sequence[dict[str, Any]] |
 
 
 def _joined(questions: Sequence[Question], known: Sequence[dict[str, Any]]) -> Question | None:
-    """The questions that nothing has answered yet, as one, known by the last one's id."""
-    answered = {one["id"] for one in known}
-    new = [one for one in questions if one.id not in answered]
-    return replace(new[-1], text="\n\n".join(one.text for one in new)) if new else None
+    """The questions that nothing has answered yet, as one, known by the last one's id.
+
+    Those before an answered one were answered together with it. Raises IdempotencyKeyReusedError where that one had
+    other words.
+    """
+    answered = {one["id"]: one["content"] for one in known}
+    seen = max((at for at, one in enumerate(questions, 1) if one.id in answered), default=0)
+    if seen and not _ends_with(answered[questions[seen - 1].id], questions[seen - 1].text):
+        raise IdempotencyKeyReusedError(questions[seen - 1].id_field)
+    new = questions[seen:]
+    return replace(new[-1], text=SEPARATOR.join(one.text for one in new)) if new else None
+
+
+def _ends_with(joined: str, text: str) -> bool:
+    return joined == text or joined.endswith(SEPARATOR + text)

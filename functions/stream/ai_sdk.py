@@ -68,6 +68,6 @@ def _running(call: Call) -> str | None:
     try:
         return lease.running_turn(sessions.header(call.user_id, call.session_id))
     except SessionNotFoundError:
-        if UUID_SHAPED.fullmatch(call.event.path_parameters["session_id"]):
+        if UUID_SHAPED.fullmatch(call.in_path("session_id")):
             raise
         return None

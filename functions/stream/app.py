@@ -13,7 +13,7 @@ from starlette.routing import Route
 from functions.stream import ag_ui, ai_sdk, native
 from functions.stream.bodies import NewChat, NewRun
 from functions.stream.schemas import NewStreamedMessage
-from functions.stream.serving import AsWritten, Handle, Served, Show, as_json, in_words, no_route
+from functions.stream.serving import AsWritten, Handle, Served, Show, as_json, broken, in_words, no_route
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ _starlette = Starlette(
         Route("/ready", _ready),
         *(Route(one.path, Served(one.path, one.handle, one.show), methods=[one.method]) for one in ROUTES),
     ],
-    exception_handlers={},
+    exception_handlers={Exception: broken},
 )
 _starlette.router.default = no_route
 _starlette.router.redirect_slashes = False

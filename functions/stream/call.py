@@ -71,7 +71,11 @@ class Call:
     @property
     def session_id(self) -> str:
         """The stored id of the session in the path."""
-        return ids.of_session(self.user_id, unquote(self.event.path_parameters["session_id"]))
+        return ids.of_session(self.user_id, self.in_path("session_id"))
+
+    def in_path(self, name: str) -> str:
+        """A part of the path, decoded: the event has it as the client wrote it."""
+        return unquote(self.event.path_parameters[name])
 
     @cached_property
     def json(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The chats of front ends: the sessions behind their ids, and the answers that are to be made again."""
 
 from chatkeep import ids
-from chatkeep.errors import SessionNotFoundError
+from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError
 from chatkeep.formats import UUID_SHAPED
+from chatkeep.messages import parts
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
@@ -10,7 +11,7 @@ from chatkeep.sessions import creating
 from chatkeep.sessions.preferences import starting
 from chatkeep.telemetry import metrics
 from functions.stream.settings import settings
-from functions.stream.wanted import Wanted
+from functions.stream.wanted import Question, Wanted
 
 OF_THREADS = "ag-ui:"
 """Begins the ids of sessions whose AG-UI client has made up a UUID for its thread, as most do."""
@@ -40,14 +41,29 @@ def of_thread(user_id: str, thread_id: str) -> tuple[str, Session | None]:
 
 
 def answer_to(user_id: str, session_id: str, wanted: Wanted) -> str | None:
-    """The answer that is to be made again, or None where the question has none: it failed, or never arrived."""
+    """The answer that is to be made again, or None where the question has none: it failed, or never arrived.
+
+    Raises IdempotencyKeyReusedError where the question has other words by now, which the answer would not be to.
+    """
+    turn = _turn(user_id, session_id, wanted.questions[-1])
     if wanted.answer_id and (found := _message(user_id, session_id, wanted.answer_id)) and found.role == Role.ASSISTANT:
         return found.message_id
-    question = wanted.questions[-1]
-    turn = Turn.find(user_id, session_id, question.claim(user_id, session_id).id)
-    if turn is None and (asked := _message(user_id, session_id, question.id)):
-        turn = Turn.find(user_id, session_id, asked.turn_id)
     return str(turn.message_ids[-1]) if turn and turn.message_ids else None
+
+
+def _turn(user_id: str, session_id: str, question: Question) -> Turn | None:
+    """The first turn that answered the question, which the client knows by its own id or by the stored one."""
+    claim = question.claim(user_id, session_id)
+    if turn := Turn.find(user_id, session_id, claim.id):
+        claim.check(turn.fingerprint)
+        return turn
+    asked = _message(user_id, session_id, question.id)
+    if asked is None:
+        return None
+    parts.join([asked])
+    if asked.content != question.text:
+        raise IdempotencyKeyReusedError(question.id_field)
+    return Turn.find(user_id, session_id, asked.turn_id)
 
 
 def _message(user_id: str, session_id: str, message_id: str) -> Message | None:

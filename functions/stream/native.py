@@ -37,7 +37,7 @@ async def stream_message(call: Call) -> Response:
 
 async def stream_turn(call: Call) -> Response:
     """Stream a turn's events from their start, or after `Last-Event-ID`, whoever runs it or has run it."""
-    turn_id = call.event.path_parameters["turn_id"]
+    turn_id = call.in_path("turn_id")
     if not is_id(turn_id):
         raise TurnNotFoundError
     following = Following(call.user_id, call.session_id, turn_id, _after(call))

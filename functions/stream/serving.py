@@ -75,6 +75,11 @@ class Served:
         return self.show(found, problems.reported(found, call.event), found.status)
 
 
+async def broken(_: Request, __: Exception) -> Response:
+    """Answer a request whose error came from outside of its route; the server logs it."""
+    return as_json(ChatkeepError(BROKE), {}, HTTPStatus.BAD_GATEWAY)
+
+
 def told(call: Call, error: Exception) -> ChatkeepError:
     """The problem with which a stream ends that has begun; it is counted and logged."""
     found = problems.of(error)
@@ -103,7 +108,10 @@ async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class AsWritten:
-    """Finds routes by the path as the client wrote it: the slash of `a%2Fstream` leads to no other one."""
+    """Finds routes by the path as the client wrote it: the slash of `a%2Fstream` leads to no other one.
+
+    As on the other functions' routes, a path may end with a slash.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -111,5 +119,5 @@ class AsWritten:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] == "http" and (raw := scope.get("raw_path")):
-            scope = {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}
+            scope = {**scope, "path": raw.partition(b"?")[0].decode("latin-1").removesuffix("/")}
         await self._app(scope, receive, send)

@@ -46,7 +46,7 @@ class Adapter:
 
     def __init__(self, app: WebApp) -> None:
         self.app = app
-        self._failing = frozenset(_statuses(app.function.environment.get("AWS_LWA_ERROR_STATUS_CODES", "")))
+        self._failing = frozenset(statuses(app.function.environment.get("AWS_LWA_ERROR_STATUS_CODES", "")))
 
     async def answer(self, event: dict[str, Any], request_id: str, ends_at: float) -> Streamed:
         """The response, once its head is there. Raises WorkerFailedError."""
@@ -150,7 +150,7 @@ def _body(event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if event["isBase64Encoded"] else body.encode()
 
 
-def _statuses(text: str) -> set[int]:
+def statuses(text: str) -> set[int]:
     """The statuses of a text such as `500,502-504`."""
     ranges = [part.partition("-") for part in text.split(",") if part.strip()]
     return {status for first, _, last in ranges for status in range(int(first), int(last or first) + 1)}

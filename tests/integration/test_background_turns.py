@@ -11,7 +11,7 @@ from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.event_batch import EventBatch
 from chatkeep.models.turn import Turn
 from chatkeep.streams import batches
-from chatkeep.streams.event import Event, Name
+from chatkeep.streams.event import Event, Name, before_list
 from chatkeep.streams.following import Following
 from functions.worker import claims
 from tests.background import Nudges, ask, asked, keys, nudged, run_worker
@@ -262,6 +262,26 @@ def test_the_stream_of_a_turn_that_was_lost_ends_with_that_problem(
     events, is_over = followed(api, session_id, turn_id, after=1)
     assert is_over
     assert [(one.name, one.data["code"]) for one in events] == [("error", "turn_lost")]
+
+
+def test_what_a_lost_attempt_has_told_is_left_out_once_the_turn_is_asked_for_again(
+    api: Client, session_id: str, pass_time: Any
+) -> None:
+    turn_id = asked(api, session_id, "hello", key="k")
+    lost = job(api, session_id, turn_id)
+    assert lost
+    assert claims.take(lost)
+    first = before_list(1) + 1
+    told = batches.packed([Event(first, Name.CUSTOM, {"value": 1})])
+    EventBatch(api.user_id, session_id, turn_id, first, 0, data=told[0], expires_at=2**40).save()
+    assert [one.number for one in followed(api, session_id, turn_id)[0]] == [first]
+    pass_time(timedelta(minutes=2))
+    run_worker()
+    assert [one.name for one in followed(api, session_id, turn_id)[0]] == ["custom", "error"]
+    assert asked(api, session_id, "hello", key="k") == turn_id
+    assert followed(api, session_id, turn_id) == ([], False)
+    run_worker()
+    assert [one.name for one in followed(api, session_id, turn_id)[0]][:2] == ["turn", "token"]
 
 
 def test_a_turn_can_be_asked_after_from_its_request_to_its_end(api: Client, session_id: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatkeep.telemetry import logger
-from tests.chat import new_session, send, sent
+from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import invalid_api_key, unsupported_parameter
@@ -35,6 +35,29 @@ def test_a_thread_that_cannot_be_read_is_an_error_and_counted_by_the_function_th
     assert api.get(f"/sessions/{session_id}/messages").json["code"] == "broken_thread"
     assert '"BrokenThreads":[1.0]' in capsys.readouterr().out
     assert logged(caplog, "request failed") == [("ERROR", "broken_thread", session_id)]
+
+
+def test_a_turn_that_cannot_be_read_is_the_same_problem_where_it_is_streamed(
+    api: Client, dynamodb: Any, user_id: str
+) -> None:
+    session_id = new_session(api)
+    turn = sent(api, session_id, "\U0001f600" * 100_000)
+    path = f"/sessions/{session_id}/turns/{turn['turn_id']}"
+    key = {"pk": {"S": f"SESSION#{user_id}#{session_id}"}, "sk": {"S": f"PART#{turn['message']['message_id']}#0000"}}
+    dynamodb.delete_item(TableName="chatkeep-SessionsTable", Key=key)
+    streamed = api.get(f"{path}/stream")
+    assert (streamed.status, streamed.json) == (500, api.get(path).json)
+
+
+def test_a_stream_that_breaks_before_it_begins_fails_its_function_and_is_one_line(
+    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session_id = new_session(api)
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:unmade"}):
+        answer = api.post(f"/sessions/{session_id}/messages/stream", json={"content": "hi"})
+    assert (answer.status, answer.json["code"]) == (502, "internal_error")
+    assert logged(caplog, "function failed") == [("ERROR", "internal_error", session_id)]
+    assert logged(caplog, "request failed") == []
 
 
 @pytest.mark.parametrize(

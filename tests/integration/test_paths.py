@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -46,6 +47,18 @@ def test_an_encoded_slash_leads_to_no_other_route(api: Client, session_id: str, 
 def test_an_id_is_found_however_it_is_spelt(api: Client, session_id: str) -> None:
     for spelt in (encoded(session_id), session_id.replace("-", "%2d"), f"{session_id}/"):
         assert api.get(f"/sessions/{spelt}").json["title"] == "mine"
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_what_streams_is_found_however_its_path_is_spelt(api: Client, session_id: str, end: str) -> None:
+    turn_id = api.post(f"/sessions/{session_id}/messages{end}", json={"content": "hello"}).json["turn_id"]
+    asked = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
+    assert api.get(f"/sessions/{encoded(session_id)}/turns/{encoded(turn_id)}/stream{end}").status == 200
+    assert api.post(f"/sessions/{session_id}/messages/stream{end}", json={"content": "hello"}).status == 200
+    assert api.post(f"/chat{end}", json={"id": session_id, "messages": [asked]}).status == 200
+    assert api.post(f"/ag-ui{end}", json={"threadId": session_id, "runId": "r"}).status == 200
+    assert api.get(f"/chat/{encoded(session_id)}/stream{end}").status == 204
+    assert api.get(f"/chat/{encoded(str(uuid4()))}/stream{end}").status == 404
 
 
 @pytest.mark.parametrize("escape", ["%FF", "%C3%28", "%00", "%ED%A0%80", "%", "%zz"])

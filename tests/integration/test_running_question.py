@@ -89,6 +89,23 @@ def test_the_first_question_of_a_session_is_shown_as_well(api: Client, stream: S
     assert shown(api, session_id)[0] == question
 
 
+def test_a_question_that_had_failed_is_shown_last_while_it_is_asked_again(
+    api: Client, stream: StreamClient, gate: Gate
+) -> None:
+    session_id = new_session(api, model_name="scripted:fail")
+    gate.opened.set()
+    stream.post(session_id, "one", key="once")
+    api.patch(f"/sessions/{session_id}", json={"model_name": "scripted:echo"})
+    sent(api, session_id, "two")
+    before = shown(api, session_id)
+    gate.reached.clear()
+    gate.opened.clear()
+    with gate.holding(lambda: stream.post(session_id, "one", key="once")):
+        *old, question = shown(api, session_id)
+    assert old == before
+    assert shown(api, session_id)[:-1] == [*before, question]
+
+
 @pytest.mark.parametrize("again", [pytest.param("one", marks=pytest.mark.thorough), "two"])
 def test_an_answer_that_is_made_again_is_gone_with_all_after_it(
     api: Client, stream: StreamClient, gate: Gate, again: str
@@ -105,6 +122,20 @@ def test_an_answer_that_is_made_again_is_gone_with_all_after_it(
             assert shown(api, session_id, f"&limit={limit}") == kept
             assert shown(api, session_id, f"&limit={limit}&order=desc") == kept[::-1]
     assert shown(api, session_id)[:-1] == kept
+
+
+def test_a_later_page_is_empty_while_an_answer_before_it_is_made_again(
+    api: Client, stream: StreamClient, gate: Gate
+) -> None:
+    session_id = new_session(api)
+    gate.opened.set()
+    first, *_ = [sent(api, session_id, words)["message"]["message_id"] for words in ("one", "two", "three")]
+    path = f"/sessions/{session_id}/messages?format=ui&limit=4"
+    cursor = api.get(path).json["next_cursor"]
+    gate.reached.clear()
+    gate.opened.clear()
+    with gate.holding(stream.again, session_id, first):
+        assert api.get(f"{path}&cursor={cursor}").json == {"messages": [], "next_cursor": None}
 
 
 def test_nobody_waits_for_the_events_of_a_turn_that_keeps_none(

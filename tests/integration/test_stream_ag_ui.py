@@ -93,6 +93,25 @@ def test_the_same_message_once_more_is_the_same_turn(api: Client, url: str, agen
     assert api.get("/sessions/my-thread").json["message_count"] == 2
 
 
+def test_the_same_message_with_other_words_is_refused(url: str, agent: Agent) -> None:
+    agent.run("hello")
+    agent.messages = [{**agent.messages[0], "content": "bye"}]
+    answer = agent.post()
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_messages_that_were_answered_as_one_are_not_asked_again(api: Client, url: str, agent: Agent) -> None:
+    both = [{"id": name, "role": "user", "content": name} for name in ("first", "second")]
+    for _ in range(2):
+        client = Agent(url, agent.user_id, messages=list(both))
+        client.run()
+        assert client.said()[-1] == ("assistant", "echo: first\n\nsecond")
+    client = Agent(url, agent.user_id, messages=[*both, {"id": "third", "role": "user", "content": "third"}])
+    client.run()
+    assert client.said() == [*turn("first\n\nsecond"), *turn("third")]
+    assert api.get("/sessions/my-thread").json["message_count"] == 4
+
+
 def test_what_was_said_while_a_run_failed_is_not_lost(api: Client, agent: Agent) -> None:
     new_session(api, session_id="my-thread", model_name="scripted:fail")
     assert agent.run("first").end["type"] == "RUN_ERROR"

@@ -131,6 +131,18 @@ def test_an_answer_is_made_again(api: Client, chat: Chat) -> None:
     assert [one["id"] for one in transcript(api, "my-chat")] == [one["id"] for one in chat.messages]
 
 
+@pytest.mark.parametrize("is_named", [False, True])
+def test_no_answer_is_made_again_to_a_question_that_was_edited(api: Client, chat: Chat, is_named: bool) -> None:
+    chat.say("hello")
+    old = sent(api, "my-chat", "and again")["user_message"]["message_id"]
+    answers = [one["id"] for one in transcript(api, "my-chat") if one["role"] == "assistant"]
+    for asked, answer in zip([chat.messages[0]["id"], old], answers, strict=True):
+        chat.messages = [{"id": asked, "role": "user", "parts": [{"type": "text", "text": "bye"}]}]
+        again = chat.post(trigger="regenerate-message", **({"messageId": answer} if is_named else {}))
+        assert (again.status_code, again.text) == (422, "messages.0.id: was used before with another body")
+    assert api.get("/sessions/my-chat").json["message_count"] == 4
+
+
 def test_a_question_that_failed_is_asked_again_and_no_older_one(api: Client, chat: Chat) -> None:
     chat.say("hello")
     api.patch("/sessions/my-chat", json={"model_name": "scripted:fail"})

@@ -1,13 +1,14 @@
 """Rules about the event loops that graphs run on."""
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
 
-from chatkeep.turns.loops import OfThread, Shared
+from chatkeep.turns.loops import GraphExitedError, OfThread, Shared
 
 of_request = ContextVar("of_request", default="none")
 LOOPS = [OfThread, Shared]
@@ -51,6 +52,26 @@ def test_work_sees_the_context_of_its_request_and_its_errors_are_raised(kind: ty
     of_request.set("mine")
     with pytest.raises(LookupError, match="mine"):
         loop.run(fail())
+
+
+def test_a_graph_that_asks_the_process_to_end_stops_no_other_turn() -> None:
+    loop, going = Shared(), threading.Event()
+
+    async def another() -> str:
+        going.set()
+        await asyncio.sleep(0.2)
+        return "done"
+
+    async def leave() -> None:
+        await asyncio.create_task(asyncio.to_thread(sys.exit, 1))
+
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(loop.run, another())
+        assert going.wait(10)
+        with pytest.raises(GraphExitedError):
+            loop.run(leave())
+        assert other.result(10) == "done"
+    assert loop.run(another()) == "done"
 
 
 @pytest.mark.parametrize("kind", LOOPS)

@@ -59,6 +59,8 @@ def in_order(
     first = "" if newest_first else after or ""
     last = min(until or last, last)
     last = min(after or last, last) if newest_first else last
+    if first > last:  # an answer far above the page is being made again
+        return iter(())
     count += 2  # the message at `after` comes again; one more than asked for tells of a next page
     found = (
         _of_branch(session, known, first, last, newest_first, count)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatkeep import sessions
+from chatkeep.clock import milliseconds, now
 from chatkeep.errors import TurnLostError, TurnNotFoundError
 from chatkeep.idempotency import Claim
 from chatkeep.models.background import BackgroundTurn
@@ -13,7 +14,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.streams import batches, ending, replaying
 from chatkeep.streams.event import APART, Event, begins_list
-from chatkeep.turns import queue
+from chatkeep.turns import lease, queue
 
 
 @dataclass
@@ -32,23 +33,26 @@ class Following:
 
     def __post_init__(self) -> None:
         self._from = 0
-        self._has_copy = False
+        self._has_run = False
         self._begins = True
 
     def look(self) -> Iterator[Event]:
         """The events that have come since the last look. Costs a Query, and a GetItem where there are none.
 
-        Of a turn that was tried again, what an attempt that died has told is left out once the next one has begun.
+        Of a turn that is tried again, the first look leaves out what an attempt before has told, and later ones what
+        it has told when the next one has begun.
         Raises SessionNotFoundError, IdempotencyKeyReusedError, and TurnNotFoundError where there never was such a turn.
         """
-        if self._begins:
+        begins = self._begins
+        if begins:
             self._begin()
         ended_at, events = self._read()
-        yield from self._only_new(events)
         if ended_at is not None:
-            yield from self._end(ended_at)
+            yield from self._ended(ended_at, events)
         elif not events:
             yield from self._unless_running()
+        elif not (begins and self._is_tried_again(events[0].number)):
+            yield from self._only_new(events)
 
     def _begin(self) -> None:
         """Go to the batch in which the next event lies or would lie."""
@@ -72,7 +76,7 @@ class Following:
 
     def _batches(self) -> Iterator[tuple[int, list[EventBatch]]]:
         """Batches that follow one another, up to the first that is missing as yet."""
-        for pieces in batches.read(self._seen(self._stored(first=self._from))):
+        for pieces in batches.read(self._kept(self._stored(first=self._from))):
             number = int(pieces[0].number)
             if number != self._from and not begins_list(number):
                 return
@@ -83,24 +87,31 @@ class Following:
     def _stored(self, **which: Any) -> Iterator[EventBatch]:
         return EventBatch.of_turn(self.user_id, self.session_id, self.turn_id, **which)
 
-    def _seen(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
-        """The same items; one piece of a batch tells that there was a list."""
+    def _kept(self, items: Iterable[EventBatch]) -> Iterator[EventBatch]:
+        """The items that have not expired: DynamoDB takes days to delete the others, and leaves gaps between them.
+
+        One piece of a batch tells that there was a list.
+        """
+        seconds = milliseconds(now()) // 1000
         for item in items:
-            self._has_copy = True
-            yield item
+            self._has_run = True
+            if item.expires_at > seconds:
+                yield item
 
     def _unless_running(self) -> Iterator[Event]:
         session = sessions.header(self.user_id, self.session_id)
         if self._is_pending(session):
+            self._has_run = True
             return
         # It may have ended since the copy was read. What it has stored then, it stored before it gave up the lease.
         record = self._record()
         ended_at, events = self._read()
-        yield from self._only_new(events)
-        if ended_at is not None:
-            yield from self._end(ended_at)
-        elif not events:  # else it may run again: the next look will tell
+        if ended_at is None and not events:
             yield from self._unlisted(session, record)
+        elif ended_at is None:
+            yield from self._only_new(events)  # it may run again: the next look will tell
+        else:
+            yield from self._ended(ended_at, events)
 
     def _is_pending(self, session: Session) -> bool:
         """Whether the turn runs or waits."""
@@ -108,25 +119,42 @@ class Following:
             return True
         return BackgroundTurn.find(self.user_id, self.session_id, self.turn_id) is not None
 
+    def _is_tried_again(self, number: int, session: Session | None = None) -> bool:
+        """Whether a later attempt runs or waits than the one in whose list this number is."""
+        fence = number // APART
+        if fence == 0:  # of a turn that nobody can repeat
+            return False
+        session = session or sessions.header(self.user_id, self.session_id)
+        if lease.running_turn(session) == self.turn_id:
+            return fence < int(session.lease_fence)
+        job = BackgroundTurn.find(self.user_id, self.session_id, self.turn_id)
+        if job is not None:  # perhaps that of this very attempt, which is about to go
+            return fence <= int(job.events_before) // APART
+        return queue.pending(session, self.turn_id)
+
     def _unlisted(self, session: Session, record: Turn | None) -> Iterator[Event]:
         """The events of a turn that has ended without ending its list."""
         if record is not None and record.message_ids:
             yield from self._last(replaying.whole(session, record))
         elif record is not None:
             yield self._error(replaying.problem(record))
-        elif self._has_copy or self.after or self.claim:  # somebody has seen it run
+        elif self._has_run or self.after or self.claim:  # somebody has seen it run
             yield self._error(TurnLostError().as_problem())
         else:
             raise TurnNotFoundError
 
-    def _end(self, number: int) -> Iterator[Event]:
-        """The events that are made of the turn's record."""
+    def _ended(self, number: int, events: list[Event]) -> Iterator[Event]:
+        """The last events of a list that has ended at this number, and those that are made of the turn's record.
+
+        None where another attempt runs, whose list comes after this one.
+        """
         session = sessions.header(self.user_id, self.session_id)  # of one that is being purged, there is nothing to see
         record = self._record()
         if record is None:  # purged meanwhile
             raise TurnNotFoundError
-        if record.may_run_again and self._is_pending(session):
-            return  # another attempt runs, whose list comes after this one
+        if record.may_run_again and self._is_tried_again(number, session):
+            return
+        yield from self._only_new(events)
         yield from self._last(replaying.last(self.user_id, self.session_id, record, number))
 
     def _error(self, problem: dict[str, Any]) -> Event:

@@ -5,12 +5,17 @@ import threading
 import weakref
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 MOST_THREADS = 512
 """For blocking nodes and models of all turns that share a loop, some of which are left behind."""
 
 Result = TypeVar("Result")
+
+
+class GraphExitedError(Exception):
+    """The graph asked the process to end, as `sys.exit` in a tool does."""
 
 
 class Loop(Protocol):
@@ -56,7 +61,8 @@ class Shared:
     """One loop, in a thread of its own, for a process that runs many turns at once.
 
     With a loop each, such a process spends half of its time on switching between their threads. Here a node that blocks
-    the loop holds up every turn, as it does in LangGraph's own server.
+    the loop holds up every turn, as it does in LangGraph's own server. One that asks the process to end fails its own
+    turn.
     """
 
     def __init__(self) -> None:
@@ -64,7 +70,11 @@ class Shared:
         self._started: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop()).result()
+        """The same. Raises GraphExitedError in place of SystemExit."""
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop()).result()
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise GraphExitedError(type(error).__name__) from error
 
     def begin_turn(self) -> None:
         """Nothing to do: there are threads enough."""
@@ -74,5 +84,12 @@ class Shared:
             if self._started is None:
                 self._started = asyncio.new_event_loop()
                 self._started.set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="turn"))
-                threading.Thread(target=self._started.run_forever, name="turns", daemon=True).start()
+                threading.Thread(target=_run_on, args=[self._started], name="turns", daemon=True).start()
             return self._started
+
+
+def _run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop for ever. A task's SystemExit stops it each time that it passes through a task that waits for it."""
+    while True:
+        with suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()
