@@ -39,7 +39,7 @@ async def stream_run(call: Call) -> Response:
     """Run a turn for an AG-UI client, and stream the run's events.
 
     The session of a thread that is not there yet is created with the caller's preferences. A client that does not have
-    the transcript gets it first; a run without a new message tells nothing else.
+    the transcript gets it first; a run without a new message tells nothing else. A message's id serves as its key.
     """
     new = validated(NewRun, call.json)
     questions = new.wanted().questions

@@ -24,9 +24,11 @@ async def stream_chat(call: Call) -> Response:
     """Run a turn for AI SDK's `useChat`, and stream its UI message.
 
     The session of a chat that is not there yet is created with the caller's preferences. A message that was sent before
-    gets the stream of its turn from the start. The body of a problem is its words alone, as text.
+    gets the stream of its turn from the start: its id serves as its key, and `Idempotency-Key` counts only where an
+    answer is made again. The body of a problem is its words alone, as text.
     """
     new = validated(NewChat, call.json)
+    key = claim(call.event, call.json)
     wanted = new.wanted()
     session_id = ids.of_session(call.user_id, new.id)
     question = wanted.questions[-1]
@@ -37,7 +39,7 @@ async def stream_chat(call: Call) -> Response:
         content="" if answer_id else question.text,
         regenerate=answer_id,
         strategy=new.strategy,
-        claim=claim(call.event, call.json) if answer_id else question.claim(call.user_id, session_id),
+        claim=key if answer_id else question.claim(call.user_id, session_id),
         may_resume=new.on_disconnect is OnDisconnect.CONTINUE,
         client_id=None if answer_id else question.id,
     )

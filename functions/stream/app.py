@@ -20,8 +20,8 @@ from functions.stream.serving import AsWritten, Handle, Served, Show, as_json, b
 class Streamed:
     """A route: the function that answers it, and what the API's document says of it beside that function's words.
 
-    `errors` are the statuses of its problems that not every route has; `has_nothing` says that it may answer 204, and
-    `in_plain_words` that it answers a problem's words alone.
+    `errors` are the statuses of its problems that not every route has; `has_nothing` says that it may answer 204,
+    `in_plain_words` that it answers a problem's words alone, and `takes_key` that `Idempotency-Key` counts.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Streamed:
     errors: tuple[int, ...] = (404, 500)
     has_nothing: bool = False
     in_plain_words: bool = False
+    takes_key: bool = True
 
     @property
     def show(self) -> Show:
@@ -45,7 +46,7 @@ ROUTES = (
     Streamed("GET", "/sessions/{session_id}/turns/{turn_id}/stream", native.stream_turn),
     Streamed("POST", "/chat", ai_sdk.stream_chat, NewChat, (404, 409, 500), in_plain_words=True),
     Streamed("GET", "/chat/{session_id}/stream", ai_sdk.stream_running_chat, has_nothing=True, in_plain_words=True),
-    Streamed("POST", "/ag-ui", ag_ui.stream_run, NewRun, (404, 409, 500)),
+    Streamed("POST", "/ag-ui", ag_ui.stream_run, NewRun, (404, 409, 500), takes_key=False),
 )
 
 

@@ -20,7 +20,7 @@ DynamoDB.
 - **Who calls.** Each request carries a bearer token; the user is its `sub`. Another user's sessions answer 404.
 - **Errors** are RFC 9457 problems with a stable `code`. New codes may come with a new version.
 - **Repetitions.** `Idempotency-Key` on a POST makes it safe to send it again: the first answer comes back and nothing
-  changes.
+  changes. Where front ends give their messages ids, those serve as keys.
 - **Lists** come in pages; `next_cursor` is the `cursor` of the next one.
 - **Bodies** are JSON in UTF-8; unknown fields are refused. Besides the keywords of JSON Schema, `x-max-bytes` limits
   the bytes of a text in UTF-8, or of a value's JSON with a blank after each comma and colon; `x-max-depth` limits its
@@ -36,6 +36,7 @@ def document() -> dict[str, Any]:
     for name in POWERTOOLS_OWN:
         complete["components"]["schemas"].pop(name, None)
     operations.describe(complete)
+    streams.leave_out_keys(complete)
     problems.describe(complete, load_api(STACK).responses)
     streams.put_in_plain_words(complete, load_api(STACK).responses)
     schemas.complete(complete)

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from chatkeep.http.problems import documented
+from chatkeep.idempotency import KEY_HEADER
 from functions.stream.app import ROUTES, Streamed
 from infra.openapi import problems
 
@@ -31,6 +32,13 @@ def add(document: dict[str, Any]) -> None:
     described = json.loads(resolver.get_openapi_json_schema(title="", version=""))
     document["paths"] |= described["paths"]
     document["components"]["schemas"] |= described["components"]["schemas"]
+
+
+def leave_out_keys(document: dict[str, Any]) -> None:
+    """Say of no route that it takes a key where it does not."""
+    for route in (one for one in ROUTES if not one.takes_key):
+        operation = document["paths"][route.path][route.method.lower()]
+        operation["parameters"] = [one for one in operation["parameters"] if one["name"] != KEY_HEADER]
 
 
 def put_in_plain_words(document: dict[str, Any], gateway: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from functions.stream.app import app
@@ -12,7 +13,7 @@ from tests.chat import deployment, meanwhile, new_session, sent
 from tests.client import Client
 from tests.front_ends import Chat, words
 from tests.protocols import use_chat
-from tests.streaming import StreamClient, served
+from tests.streaming import StreamClient, headers_of, served
 
 ASKED: dict[str, Any] = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
 
@@ -211,3 +212,11 @@ def test_what_is_not_known_is_ignored(chat: Chat) -> None:
         "messages": [{**ASKED, "metadata": 1, "parts": [*ASKED["parts"], {"type": "data-x"}]}],
     }
     assert words(use_chat.read(chat.post(**more).content).message) == "echo: hello"
+
+
+def test_a_key_that_is_none_is_refused(url: str, user_id: str) -> None:
+    message = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
+    body = {"id": "my-chat", "messages": [message], "trigger": "submit-message"}
+    headers = headers_of(user_id, idempotency_key="x" * 256)
+    answer = httpx.post(f"{url}/chat", json=body, headers=headers)
+    assert (answer.status_code, answer.text.partition(":")[0]) == (422, "Idempotency-Key")
