@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, _DeltaSnapshot
 from langgraph.types import Send
 
-from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, strict_serializer
+from chatkeep.checkpointer import DynamoDBSaver, StagedSaver, StagedWrites, strict_serializer
 from chatkeep.errors import BrokenThreadError
 from tests.checkpoint_threads import TABLE
 
@@ -173,10 +173,15 @@ class Savers(RuleBasedStateMachine):
         for task, writes in tasks.items():
             for saver in (self.memory, staging):
                 saver.put_writes(config, writes, task)  # type: ignore[attr-defined]
-        found = staging.writes()
-        if members := [*found.payload, *found.heads]:
+        try:
+            self.commit(staging, staging.writes())
+        except self.client.exceptions.TransactionCanceledException:  # another branch has taken the keys of its rows
+            self.commit(staging, staging.writes(fresh=True))
+
+    def commit(self, staging: StagedSaver, writes: StagedWrites) -> None:
+        if members := [*writes.payload, *writes.heads]:
             self.client.transact_write_items(TransactItems=members)
-        staging.committed(found)
+        staging.committed(writes)
 
     @rule(data=st.data(), namespace=st.sampled_from(NAMESPACES), tasks=tasks_and_writes)
     def stage_writes(self, data: st.DataObject, namespace: str, tasks: dict[str, list[tuple[str, str]]]) -> None:

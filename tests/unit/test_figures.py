@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.bench import checkpoint_report, cold_report, turn_cpu
+from tests.bench.stream import report as stream_report
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "shared" / "chatkeep"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TURNS = (LAYER / "turns" / "README.md").read_text(encoding="utf-8")
 CHECKPOINTER = (LAYER / "checkpointer" / "README.md").read_text(encoding="utf-8")
+STREAMS = (ROOT / "functions" / "stream" / "README.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "infra" / "docs" / "operating.md").read_text(encoding="utf-8")
 
 
@@ -54,3 +56,11 @@ def test_the_processor_time_of_turns_has_grown_with_langgraph_alone() -> None:
 def test_the_costs_of_starts_are_those_of_the_benchmark() -> None:
     found = json.loads((ROOT / "tests/bench/cold.json").read_text())
     assert cold_report.markdown(found) in OPERATING
+
+
+def test_the_costs_of_streams_are_those_of_the_benchmark_and_within_their_targets() -> None:
+    found = json.loads((ROOT / "tests/bench/stream.json").read_text())
+    assert [table for table in stream_report.tables(found) if table not in STREAMS] == []
+    assert stream_report.one_stream(found) in " ".join(STREAMS.split())
+    assert stream_report.writes(found) in STREAMS
+    assert stream_report.over(found) == []

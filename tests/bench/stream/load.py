@@ -13,6 +13,7 @@ from tests.bench.stream.servers import Chat, Server
 
 Row = dict[str, float]
 WARM_UP_TOKENS = 20
+LOOKS = 2
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
@@ -65,9 +66,9 @@ class Listeners:
 
 
 def memory(server: Server, streams: int, seconds: float) -> Row:
-    """Megabytes of the server's processes: before, when so many streams have begun, and when they have long been idle.
+    """Megabytes of the server's processes: before, when so many streams have begun, and while they are idle.
 
-    Each says one token, and the next one after `seconds`.
+    Each says one token, and the next one after `seconds`, of which they are watched for half.
     """
     chats = [server.chat() for _ in range(streams)]
     asyncio.run(_at_once(server, chats[:1], 2, 0))
@@ -86,11 +87,12 @@ async def _watched(server: Server, chats: Sequence[Chat], seconds: float) -> Row
             for chat, event in zip(chats, begun, strict=True)
         ]
         await asyncio.wait_for(asyncio.gather(*(event.wait() for event in begun)), seconds / 2)
-        begin = megabytes()
-        await asyncio.sleep(seconds / 3)
-        idle = megabytes()
+        idle = [megabytes()]
+        for _ in range(LOOKS):
+            await asyncio.sleep(seconds / 2 / LOOKS)
+            idle.append(megabytes())
         await asyncio.gather(*streams)
-    return {"streams": len(chats), "before_mb": before, "begun_mb": begin, "idle_mb": idle}
+    return {"streams": len(chats), "before_mb": before, "begun_mb": idle[0], "middle_mb": idle[1], "idle_mb": idle[-1]}
 
 
 async def _at_once(server: Server, chats: Sequence[Chat], tokens: int, seconds: float) -> list[Heard]:

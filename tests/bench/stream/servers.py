@@ -15,13 +15,13 @@ import httpx
 
 from infra.local.engine import free_port
 from tests.adapter import adapting
+from tests.bench.stream.report import GRAPH, LANGGRAPH, MODEL, OURS
 from tests.client import Client
 from tests.runner import below
 from tests.streaming import headers_of
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-OURS, MODEL, GRAPH, LANGGRAPH = "Chatkeep", "bare app, model alone", "bare app, graph", "LangGraph's server"
 _LANGGRAPH = ROOT / ".venv" / "langgraph-server"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")

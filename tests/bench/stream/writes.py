@@ -7,11 +7,11 @@ import httpx
 from functions.stream.app import app
 from tests.bench.conversation import Row, numbers
 from tests.bench.meter import Meter
+from tests.bench.stream.report import CANCELLED, RESUMABLE
 from tests.client import Client
 from tests.engines import Engine
 from tests.streaming import headers_of, served
 
-RESUMABLE, CANCELLED = "continue", "cancel"
 TOKENS_PER_SECOND = 50
 
 
