@@ -67,7 +67,8 @@ def _speed(speed: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
 
 
 def _memory(memory: dict[str, dict[str, Any]]) -> Iterator[str]:
-    yield "| 200 idle streams | before, MB | when they have begun | 15 s later | 30 s later |"
+    streams = next(iter(memory.values()))["streams"]
+    yield f"| {streams} idle streams | before, MB | when they have begun | 15 s later | 30 s later |"
     yield "|---|---:|---:|---:|---:|"
     for name, row in memory.items():
         megabytes = " | ".join(f"{row[f'{at}_mb']:.0f}" for at in ("before", "begun", "middle", "idle"))
