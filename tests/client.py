@@ -19,6 +19,8 @@ from infra.local.template import Function, load_api, load_functions, load_routes
 from tests import adapter, contract, permissions
 
 IN_GROUPS = " in the groups "
+IDLE = {"running_turn_id": None}
+"""What a GET of one session says beside what other answers do, where no turn runs."""
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
 
 

@@ -62,7 +62,7 @@ def agent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return create_agent(Caller(), [add], checkpointer=checkpointer)
 
 
-def _one_node(node: Callable[..., Any], checkpointer: Any) -> Any:
+def one_node(node: Callable[..., Any], checkpointer: Any) -> Any:
     graph = StateGraph(MessagesState)
     graph.add_node("node", node)
     graph.add_edge(START, "node")
@@ -80,7 +80,7 @@ def flood(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         results = [ToolMessage(noise.randbytes(length // 2).hex(), tool_call_id=call["id"]) for call in asked]
         return {"messages": [AIMessage("", tool_calls=asked), *results, AIMessage(f"read {calls}")]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def verbose(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -92,7 +92,7 @@ def verbose(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         result = ToolMessage("written", tool_call_id=call["id"])
         return {"messages": [AIMessage("", tool_calls=[call]), result, AIMessage("x" * characters)]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -102,7 +102,7 @@ def careless(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
         call = {"name": "ring", "args": {}, "id": f"call-{len(state['messages'])}"}
         return {"messages": [AIMessage("wait", tool_calls=[call])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 drawn = count(1)
@@ -127,7 +127,7 @@ def varied(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
             }
         return {"messages": [words]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def mute(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -137,7 +137,7 @@ def mute(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         await model.ainvoke(state["messages"])
         return {"messages": []}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 class Patient(BaseChatModel):
@@ -175,7 +175,7 @@ def patient(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         asked: BaseChatModel = model if state["messages"][-1].text.startswith("quick") else Patient()
         return {"messages": [await asked.ainvoke(state["messages"])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 failing: list[bool] = []
@@ -190,7 +190,7 @@ def moody(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         said = await asked.ainvoke(state["messages"])
         return {"messages": [] if failing and failing.pop() else [said]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -201,7 +201,7 @@ def gated(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
             await asyncio.to_thread(meanwhile[-1])
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 ran: list[Any] = []
@@ -263,12 +263,12 @@ def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
     def answer(state: MessagesState) -> dict[str, Any]:
         return {"messages": [model.invoke(state["messages"])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def leaving(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks the process to end."""
-    return _one_node(lambda _: sys.exit(1), checkpointer)
+    return one_node(lambda _: sys.exit(1), checkpointer)
 
 
 def unmade(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -284,7 +284,7 @@ def elsewhere(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> An
         await ChatOpenAI(model="gpt-4o", base_url=own_endpoint[-1], api_key="key", stream_usage=True).ainvoke("think")  # type: ignore[arg-type]
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 own_endpoint: list[str] = []
@@ -336,7 +336,7 @@ def timed(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         answer_by.append(model.answer_by)  # type: ignore[attr-defined]
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -345,7 +345,7 @@ def raising(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     def fail(state: MessagesState) -> dict[str, Any]:
         raise ZeroDivisionError
 
-    return _one_node(fail, checkpointer)
+    return one_node(fail, checkpointer)
 
 
 def garbled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
@@ -355,7 +355,7 @@ def garbled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         call = {"name": "fly", "args": {"speed": 2**64, "to": "\ud83d"}, "id": f"call-{len(state['messages'])}"}
         return {"messages": [AIMessage("half \ud83d of it", tool_calls=[call], additional_kwargs={"steps": 2**70})]}
 
-    return _one_node(answer, checkpointer)
+    return one_node(answer, checkpointer)
 
 
 def _extended(state: list[str], writes: list[list[str]]) -> list[str]:

@@ -37,6 +37,8 @@ class Life:
     temporary: bool = False
     purged: bool = False
     spent: Counter[str] = field(default_factory=Counter)
+    answers: list[str] = field(default_factory=list)
+    ratings: dict[str, str] = field(default_factory=dict)
 
     def act(self, action: str) -> Outcome:
         """The outcome of the action, which leaves the session in the state that it should be in."""
@@ -105,7 +107,21 @@ class Lives:
             assert first.status == 200, first.text
             assert [one.json["turn_id"] for one in others] == [first.json["turn_id"]] * len(others)
             life.spent += of_answer(first.json)
+            life.answers += [first.json["message"]["message_id"]] if path == "messages" else []
             self.ever += of_answer(first.json)
+
+    def rate(self, named: str, rating: str | None) -> None:
+        """Rate the session's latest answer, twice, or clear its rating."""
+        life = self._of(named)
+        if life is None or not life.answers:
+            return
+        path, answer = f"/sessions/{named}/messages/{life.answers[-1]}/feedback", life.answers[-1]
+        refused = {"deleted": (409, "session_deleted"), GONE: NOT_FOUND}.get(life.status)
+        for _ in range(2):
+            response = self.api.put(path, json={"rating": rating}) if rating else self.api.delete(path)
+            assert outcome(response) == (refused or (200, None))
+        if not refused:
+            life.ratings = {**life.ratings, answer: rating} if rating else _without(life.ratings, answer)
 
     def deliver(self, shuffled: Callable[[list[Keys]], list[Keys]]) -> None:
         """Carry out all that is due, each twice, among jobs that were due before, until nothing is."""
@@ -128,6 +144,9 @@ class Lives:
         assert stats["total_sessions"] == len(there)
         found = of(stats["total_messages"], stats["total_tokens"], micro(stats["total_cost"]))
         assert without_turns(found) == without_turns(totals)
+        ratings = Counter(one for life in there.values() for one in life.ratings.values())
+        assert Counter({one: stats[one] for one in ("thumbs_up", "thumbs_down")}) == ratings
+        assert stats["feedback_count"] == ratings.total()
         assert self._days() == self.ever
         self._check_the_lists(there.values())
 
@@ -188,11 +207,19 @@ class Lives:
 
     def _days(self) -> Counter[str]:
         days = self.api.get("/stats/daily").json["days"]
+        for day in days:
+            tokens = sum(one["input_tokens"] + one["output_tokens"] for one in day["by_model"])
+            costs = [micro(one["cost"] or 0) for one in day["by_model"]]
+            assert (tokens, sum(costs)) == (day["input_tokens"] + day["output_tokens"], micro(day["cost"]))
         each = (
             of(day["messages"], day["input_tokens"] + day["output_tokens"], micro(day["cost"]), day["turns"])
             for day in days
         )
         return sum(each, Counter[str]())
+
+
+def _without(ratings: dict[str, str], answer: str) -> dict[str, str]:
+    return {name: rating for name, rating in ratings.items() if name != answer}
 
 
 def of(messages: int, tokens: int, micro_dollars: int, turns: int = 1) -> Counter[str]:

@@ -22,9 +22,9 @@ from tests.provider.openai_refusals import refusal
 from tests.provider.openai_replies import Reply, ToolCall
 
 PLACES = (
-    "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "query", "field", "body", "path",
-    "token", "header", "idempotency", "openaikey", "cursorsecret", "erasuresecret", "awssecret", "tag", "sessionid",
-    "bulk",
+    "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "reason", "query", "field", "body",
+    "path", "token", "header", "idempotency", "openaikey", "cursorsecret", "erasuresecret", "awssecret", "tag",
+    "sessionid", "bulk",
 )  # fmt: skip
 MARKS = {place: f"walrus{place}" for place in PLACES}
 USER = "somebody"
@@ -135,7 +135,7 @@ def talk(api: Deployment, endpoint: openai.Endpoint) -> None:
     api.request("POST", "/sessions", {**session, "session_id": f"{MARKS['sessionid']}-{uuid4()}"})
     path = f"/sessions/{api.request('POST', '/sessions', session)['session_id']}"
     answered = _send(api, path, endpoint, Reply(words=[MARKS["answer"]]))
-    comment = {"rating": "thumbs_up", "comment": MARKS["comment"]}
+    comment = {"rating": "thumbs_up", "comment": MARKS["comment"], "reason": MARKS["reason"]}
     api.request("PUT", f"{path}/messages/{answered['message']['message_id']}/feedback", comment)
     arguments = json.dumps({"words": MARKS["arguments"]})
     _send(api, path, endpoint, Reply(words=[MARKS["answer"]], tool_calls=[ToolCall("call-1", "quote", arguments)]))

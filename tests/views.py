@@ -1,16 +1,19 @@
 """A session's transcript, its agent's memory and its counters, as they are stored, and whether they agree."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from chatkeep.agent.runtime import saver
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.clock import milliseconds, now
+from chatkeep.dynamodb.internals import read as read_model
+from chatkeep.models.day import Day
 from tests.client import Client
 
 ROLES = {"human": "user", "ai": "assistant", "tool": "tool"}
@@ -80,6 +83,22 @@ class Views:
         days = {name: sum(day.get(name, 0) for day in self.days) for name in ("turns", "messages", "cost")}
         assert list(days.values()) == [len(self.turns), expected["message_count"], expected["total_cost"]]
         assert sum(day.get("input_tokens", 0) + day.get("output_tokens", 0) for day in self.days) == tokens
+        self._check_the_models()
+
+    def _check_the_models(self) -> None:
+        """The days have for each model what the records' calls of it add up to."""
+        called: dict[str, Counter[str]] = {}
+        for turn in self.turns.values():
+            for call in json.loads(turn.get("calls") or "[]"):
+                used = called.setdefault(str(call.get("asked") or call["model_name"]), Counter())
+                used.update(calls=call.get("calls", 1), cost=call["cost"] or 0)
+                used.update({name: call[name] for name in ("input_tokens", "output_tokens")})
+        counted: dict[str, Counter[str]] = {}
+        for day in self.days:
+            stored = read_model(Day, {name: TypeSerializer().serialize(value) for name, value in day.items()})
+            for name, used in stored.by_model.items():
+                counted.setdefault(name, Counter()).update({**asdict(used), "cost": used.cost or 0})
+        assert {name: +used for name, used in counted.items()} == {name: +used for name, used in called.items()}
 
     def check_nothing_is_pending(self) -> None:
         """No lease, no slot, and nobody waits."""

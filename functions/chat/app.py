@@ -22,6 +22,7 @@ from chatkeep.text import serialised
 from chatkeep.turns import engine
 from chatkeep.turns.answers import Answer
 from functions.chat import background, feedback
+from functions.chat.feedback import Feedback
 from functions.chat.schemas import NewFeedback
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
@@ -72,13 +73,14 @@ def put_feedback(session_id: str, message_id: str, new: Annotated[NewFeedback, B
     The rating replaces an earlier one. The same rating sent twice counts once.
     """
     caller = user_id(app.current_event)
-    return messages.view(feedback.put(caller, session_id, message_id, Rating(new.rating), new.comment))
+    given = Feedback(Rating(new.rating), new.comment, new.reason)
+    return messages.view(feedback.put(caller, session_id, message_id, given))
 
 
 @app.delete("/sessions/<session_id>/messages/<message_id>/feedback", responses=documented(404, 409, 500))
 def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
     """Clear the rating of an answer."""
-    return messages.view(feedback.put(user_id(app.current_event), session_id, message_id, None, None))
+    return messages.view(feedback.put(user_id(app.current_event), session_id, message_id, None))
 
 
 @logger.inject_lambda_context

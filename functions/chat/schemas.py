@@ -16,3 +16,6 @@ class NewFeedback(BaseModel):
     comment: Annotated[str, Field(max_length=5_000, strict=True), VALID] | None = Field(
         default=None, description="The user's words, if any"
     )
+    reason: Annotated[str, Field(min_length=1, max_length=100, strict=True), VALID] | None = Field(
+        default=None, description="The client's word for why, to count by, as `incorrect`"
+    )

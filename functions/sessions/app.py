@@ -22,9 +22,10 @@ from chatkeep.messages import listing as transcript
 from chatkeep.models.session import Status
 from chatkeep.sessions import changing, creating, soft_deletion
 from chatkeep.sessions.tagging import MOST_TAGS
-from chatkeep.sessions.views import SessionView, view
+from chatkeep.sessions.views import SessionView, ShownSessionView, view
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
+from chatkeep.turns import lease
 from chatkeep.usage import reporting
 from functions.sessions import bulk, cancelling, deletions, pages, preferences, turns
 from functions.sessions.schemas.bulk import BulkChange, BulkView
@@ -88,9 +89,10 @@ def list_sessions(
 
 
 @app.get("/sessions/<session_id>", responses=documented(404))
-def get_session(session_id: str) -> SessionView:
+def get_session(session_id: str) -> ShownSessionView:
     """Show a session, a deleted one too."""
-    return view(sessions.get(caller(), session_id))
+    found = sessions.get(caller(), session_id)
+    return ShownSessionView(**view(found).model_dump(), running_turn_id=lease.running_turn(found))
 
 
 @app.patch("/sessions/<session_id>", responses=documented(404, 409))

@@ -1,6 +1,7 @@
 """All that both tables hold: what of it tells of somebody, and whether a user's counters agree with it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,8 @@ BATCH = 25
 Item = dict[str, Any]
 Key = tuple[str, str, str]
 """A table, and an item's two keys."""
+COUNTER = re.compile("total_|thumbs_|.*_sessions$")
+"""The names of a user's totals."""
 _read = TypeDeserializer().deserialize
 
 
@@ -36,16 +39,18 @@ class Stored(dict[Key, Item]):
         return [{name: _read(value) for name, value in item.items()} for item in found]
 
     def check_totals(self, user_id: str) -> None:
-        """The user's totals are the sums of the turns of the sessions that exist."""
+        """The user's totals are the sums of the turns and ratings of the sessions that exist."""
         headers = [one for one in self.under(f"USER#{user_id}", "SESSION#") if "deletion_id" not in one]
         ids = [one["sk"].removeprefix("SESSION#") for one in headers]
         turns = [turn for one in ids for turn in self.under(f"SESSION#{user_id}#{one}", "TURN#")]
+        messages = [message for one in ids for message in self.under(f"SESSION#{user_id}#{one}", "MESSAGE#")]
         expected = Counter(f"{_status(one)}_sessions" for one in headers)
+        expected.update(message["rating"] for message in messages if "rating" in message)
         for turn in turns:
             tokens = turn["input_tokens"] + turn["output_tokens"]
             expected.update(total_messages=turn["messages"], total_tokens=tokens, total_cost=turn["cost"])
         (totals,) = self.under(f"USER#{user_id}", "TOTALS")
-        counted = {name: number for name, number in totals.items() if name.startswith("total_") or "_sessions" in name}
+        counted = {name: number for name, number in totals.items() if COUNTER.match(name)}
         assert Counter(counted) == expected  # to which a number that is missing is 0
 
 

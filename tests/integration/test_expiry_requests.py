@@ -11,7 +11,7 @@ from chatkeep.models.timer import Timer, TimerKind
 from functions.sessions.settings import settings
 from tests.cases import one_in
 from tests.chat import new_session, sent
-from tests.client import Client
+from tests.client import IDLE, Client
 from tests.jobs import carry_out_jobs
 
 PassTime = Callable[[timedelta], None]
@@ -47,7 +47,7 @@ def by_default(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_days_that_are_given_are_kept(api: Client, days: int | None) -> None:
     session = api.post("/sessions", json={"expire_after_days": days}).json
     assert session["expire_after_days"] == days
-    assert api.get(f"/sessions/{session['session_id']}").json == session
+    assert api.get(f"/sessions/{session['session_id']}").json == session | IDLE
     assert api.get("/sessions").json["sessions"] == [session]
 
 
@@ -263,7 +263,7 @@ def test_a_temporary_session_has_one_day_whatever_its_user_prefers(api: Client) 
     api.put("/preferences", json={FIELD: 90})
     session = api.post("/sessions", json={"is_temporary": True}).json
     assert session["expire_after_days"] == 1
-    assert api.get(f"/sessions/{session['session_id']}").json == session
+    assert api.get(f"/sessions/{session['session_id']}").json == session | IDLE
 
 
 @pytest.mark.parametrize("days", one_in(2, [1, 2, None]))

@@ -1,4 +1,4 @@
-"""PUT and DELETE .../feedback: a state of an answer; the session's counters move by the difference."""
+"""PUT and DELETE .../feedback: a state of an answer; the counters of session and user move by the difference."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from chatkeep.models.message import Rating
 from functions.chat import feedback
+from functions.chat.feedback import Feedback
 from tests.client import Client
 
 UP, DOWN = {"rating": "thumbs_up"}, {"rating": "thumbs_down"}
@@ -31,6 +32,9 @@ def of(session_id: str, turn: Any, message: str = "message") -> str:
 def counted(api: Client, session_id: str) -> tuple[int, int, float]:
     found = api.get(f"/sessions/{session_id}/stats").json
     assert found["feedback_count"] == found["thumbs_up"] + found["thumbs_down"]
+    user = api.get("/stats").json
+    for name in ("feedback_count", "thumbs_up", "thumbs_down", "satisfaction_rate"):
+        assert user[name] == found[name], "no other session has a rating"
     return found["thumbs_up"], found["thumbs_down"], found["satisfaction_rate"]
 
 
@@ -69,6 +73,15 @@ def test_a_new_rating_replaces_the_comment_too(api: Client, session_id: str, tur
     api.put(of(session_id, turn), json={**UP, "comment": "good"})
     assert api.put(of(session_id, turn), json={**UP, "comment": ""}).json["feedback"]["comment"] == ""
     assert api.put(of(session_id, turn), json=UP).json["feedback"]["comment"] is None
+
+
+def test_a_rating_has_a_reason_until_it_is_replaced_or_cleared(api: Client, session_id: str, turn: Any) -> None:
+    given = api.put(of(session_id, turn), json={"rating": "thumbs_down", "reason": "incorrect"}).json["feedback"]
+    assert (given["rating"], given["comment"], given["reason"]) == ("thumbs_down", None, "incorrect")
+    assert api.put(of(session_id, turn), json=UP).json["feedback"]["reason"] is None
+    api.put(of(session_id, turn), json={**UP, "reason": "helpful"})
+    api.delete(of(session_id, turn))
+    assert api.put(of(session_id, turn), json=UP).json["feedback"]["reason"] is None
 
 
 def test_the_satisfaction_rate_is_a_percentage(api: Client, session_id: str, turn: Any) -> None:
@@ -114,9 +127,28 @@ def test_ratings_at_the_same_moment_leave_one_that_is_counted(
     api: Client, user_id: str, session_id: str, turn: Any
 ) -> None:
     message_id = turn["message"]["message_id"]
-    ratings: list[Rating | None] = [Rating.THUMBS_UP, Rating.THUMBS_DOWN, None] * 4
+    ratings = [Feedback(Rating.THUMBS_UP), Feedback(Rating.THUMBS_DOWN), None] * 4
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda rating: feedback.put(user_id, session_id, message_id, rating, None), ratings))
+        list(pool.map(lambda given: feedback.put(user_id, session_id, message_id, given), ratings))
     _, answer = api.get(f"/sessions/{session_id}/messages").json["messages"]
     rating = (answer["feedback"] or {}).get("rating")
     assert counted(api, session_id)[:2] == (int(rating == "thumbs_up"), int(rating == "thumbs_down"))
+
+
+def test_a_users_satisfaction_is_over_the_sessions_that_exist(api: Client, session_id: str, turn: Any) -> None:
+    other = str(api.post("/sessions", json={}).json["session_id"])
+    answers = [api.post(f"/sessions/{other}/messages", json={"content": "again"}).json for _ in range(2)]
+    api.put(of(session_id, turn), json=UP)
+    for answer in answers:
+        api.put(of(other, answer), json=DOWN)
+    assert of_user(api) == (1, 2, 33.33)
+    api.delete(f"/sessions/{other}")
+    assert of_user(api) == (1, 2, 33.33)
+    api.delete(f"/sessions/{other}", params={"permanent": "true"})
+    assert of_user(api) == (1, 0, 100)
+
+
+def of_user(api: Client) -> tuple[int, int, float]:
+    found = api.get("/stats").json
+    assert found["feedback_count"] == found["thumbs_up"] + found["thumbs_down"]
+    return found["thumbs_up"], found["thumbs_down"], found["satisfaction_rate"]

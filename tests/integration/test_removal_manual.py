@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chat import new_session, sent
-from tests.client import Client, Response
+from tests.client import IDLE, Client, Response
 from tests.curl import blocks, carried_out
 from tests.jobs import carry_out_jobs
 
@@ -64,4 +64,4 @@ def test_tags_bulk_and_chosen_ids_go_as_printed(alice: Client) -> None:
     tagged, found, changed, created, read = printed(alice, "Many at once, tags, ids")
     assert [one["session_id"] for one in found.json["sessions"]] == [tagged.json["session_id"]]
     assert [one["status"] for one in changed.json["results"]] == [200, 404]
-    assert (created.status, read.json) == (201, created.json)
+    assert (created.status, read.json) == (201, created.json | IDLE)

@@ -147,3 +147,12 @@ def test_nobody_waits_for_the_events_of_a_turn_that_keeps_none(
     with gate.holding(lambda: api.post(f"/sessions/{session_id}/messages", json={"content": "And?"})):
         assert shown(api, session_id) == []
     assert max(naps) < 0
+
+
+def test_a_session_names_the_turn_that_runs(api: Client, stream: StreamClient, gate: Gate) -> None:
+    session_id = new_session(api)
+    assert api.get(f"/sessions/{session_id}").json["running_turn_id"] is None
+    with gate.holding(stream.post, session_id, "And two?"):
+        running = api.get(f"/sessions/{session_id}").json["running_turn_id"]
+    assert api.get(f"/sessions/{session_id}").json["running_turn_id"] is None
+    assert [one["turn_id"] for one in api.get(f"/sessions/{session_id}/turns").json["turns"]] == [running]

@@ -12,7 +12,7 @@ from chatkeep.messages import fitting
 from chatkeep.models.details import Details
 from chatkeep.models.session import Session
 from functions.sessions.schemas.rules import LONGEST_METADATA_BYTES, LONGEST_PROMPT_BYTES
-from tests.client import Client, Response
+from tests.client import IDLE, Client, Response
 
 LAMBDA_BYTES = 6_291_456
 UNSHRUNK = (Phase.explicit, Phase.generate)
@@ -104,7 +104,7 @@ def test_a_session_alone_fits_however_it_is_asked_for(api: Client, filling: str)
     answers += [api.patch(path, json=fields), api.delete(path)]
     assert all(one.json["custom_system_prompt"] == prompt for one in [*answers, preferences])
     assert max(map(written, [*answers, preferences])) <= LAMBDA_BYTES // 10
-    assert created.json == answers[1].json == answers[2].json
+    assert created.json | IDLE == answers[1].json | IDLE == answers[2].json
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

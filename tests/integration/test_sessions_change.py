@@ -10,7 +10,7 @@ import pytest
 
 from chatkeep.models.totals import Totals
 from chatkeep.sessions import changing
-from tests.client import Client
+from tests.client import IDLE, Client
 from tests.session_changes import delete
 
 CHANGES = {
@@ -51,7 +51,7 @@ def test_one_field_changes_and_the_others_do_not(api: Client, path: str, field: 
     expected = before | {field: value, "updated_at": response.json["updated_at"]}
     if field == "is_archived":
         expected |= {"status": "archived", "is_active": False}
-    assert response.json == api.get(path).json == expected
+    assert response.json | IDLE == api.get(path).json == expected
     assert response.json["updated_at"] > before["updated_at"]
 
 
@@ -64,7 +64,7 @@ def test_an_explicit_nothing_replaces_what_was_there(api: Client, path: str, fie
 def test_everything_changes_at_once(api: Client, path: str) -> None:
     response = api.patch(path, json=CHANGES)
     assert {name: response.json[name] for name in CHANGES} == CHANGES
-    assert api.get(path).json == response.json
+    assert api.get(path).json == response.json | IDLE
 
 
 @pytest.mark.parametrize("field", READ_ONLY)
@@ -122,7 +122,8 @@ def test_a_deleted_session_says_when_it_will_be_purged(api: Client, path: str, u
     before = api.get(path).json
     response = api.delete(path)
     assert response.status == 200
-    assert response.json == before | STATES | {name: response.json[name] for name in ("purge_at", "updated_at")}
+    times = {name: response.json[name] for name in ("purge_at", "updated_at")}
+    assert response.json | IDLE == before | STATES | times
     deleted, purged = (datetime.fromisoformat(response.json[name]) for name in ("updated_at", "purge_at"))
     assert purged - deleted == timedelta(days=30)
     assert counts(user_id) == (0, 0, 1)
@@ -130,7 +131,7 @@ def test_a_deleted_session_says_when_it_will_be_purged(api: Client, path: str, u
 
 def test_deleting_twice_changes_nothing_more(api: Client, path: str, user_id: str) -> None:
     first = api.delete(path)
-    assert api.delete(path).json == api.get(path).json == first.json
+    assert api.delete(path).json | IDLE == api.get(path).json == first.json | IDLE
     assert counts(user_id) == (0, 0, 1)
 
 
@@ -159,7 +160,7 @@ def test_a_deleted_session_refuses_changes_usage_and_chat(api: Client, path: str
         api.post(f"{path}/messages", json={"content": "late"}),
     ]
     assert {(one.status, one.json["code"]) for one in refusals} == {(409, "session_deleted")}
-    assert api.get(path).json == deleted
+    assert api.get(path).json == deleted | IDLE
     assert counts(user_id) == (0, 0, 1)
 
 

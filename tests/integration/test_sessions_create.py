@@ -7,7 +7,7 @@ import pytest
 from chatkeep import ids
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
-from tests.client import Client
+from tests.client import IDLE, Client
 
 DEFAULTS = {
     "title": "New Conversation",
@@ -56,7 +56,7 @@ def test_a_new_session_is_active_and_was_changed_when_it_was_created(api: Client
 def test_what_is_given_is_kept(api: Client) -> None:
     session = api.post("/sessions", json=GIVEN).json
     assert {name: session[name] for name in GIVEN} == GIVEN
-    assert api.get(f"/sessions/{session['session_id']}").json == session
+    assert api.get(f"/sessions/{session['session_id']}").json == session | IDLE
 
 
 def test_what_is_not_given_comes_from_the_preferences(api: Client) -> None:
@@ -88,7 +88,7 @@ def test_an_explicit_nothing_is_a_value_and_not_unset(api: Client, field: str, v
 def test_preferences_that_change_later_do_not_change_a_session(api: Client) -> None:
     session = api.post("/sessions", json={}).json
     api.put("/preferences", json=OWN)
-    assert api.get(f"/sessions/{session['session_id']}").json == session
+    assert api.get(f"/sessions/{session['session_id']}").json == session | IDLE
 
 
 def test_creating_counts_in_the_users_totals(api: Client, user_id: str) -> None:
@@ -128,7 +128,7 @@ def test_reading_does_not_change_a_session(api: Client) -> None:
     path = f"/sessions/{session['session_id']}"
     for read in (path, f"{path}/messages", f"{path}/thread-config", f"{path}/stats", "/sessions", "/sessions?q=new"):
         assert api.get(read).status == 200
-    assert api.get(path).json == session
+    assert api.get(path).json == session | IDLE
 
 
 def test_the_thread_config_is_what_a_langgraph_client_needs(api: Client, user_id: str) -> None:

@@ -10,7 +10,7 @@ from chatkeep.models.idempotency import Answer
 from chatkeep.models.session import Session
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
-from tests.client import Client, Response
+from tests.client import IDLE, Client, Response
 from tests.session_changes import create
 
 KEY = {"Idempotency-Key": "a key"}
@@ -78,7 +78,7 @@ def test_a_key_may_be_used_anew_when_its_answer_has_expired_though_it_is_still_s
     answer.update([Answer.expires_at.set(1)])
     second = api.post("/sessions", json={"title": "other"}, headers=KEY)
     assert (second.status, second.json["title"]) == (201, "other")
-    assert api.get(f"/sessions/{second.json['session_id']}").json == second.json
+    assert api.get(f"/sessions/{second.json['session_id']}").json == second.json | IDLE
     assert stats(api)[0] == 2
 
 

@@ -90,6 +90,7 @@ FIELDS = {
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": [
         ("rating", ["up", "", 1, None]),
         ("comment", ["x" * 5_001, 1]),
+        ("reason", ["", "x" * 101, 1]),
     ],
 }
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -64,7 +64,8 @@ def test_a_deleted_session_keeps_its_statistics(api: Client, session: Any) -> No
 def test_a_user_without_sessions_has_zeros(api: Client, user_id: str) -> None:
     counts = dict.fromkeys(("total_sessions", "active_sessions", "archived_sessions", "deleted_sessions"), 0)
     sums = dict.fromkeys(("total_messages", "total_tokens", "total_cost"), 0)
-    assert api.get("/stats").json == {"user_id": user_id, **counts, **sums}
+    ratings = dict.fromkeys(("feedback_count", "thumbs_up", "thumbs_down", "satisfaction_rate"), 0)
+    assert api.get("/stats").json == {"user_id": user_id, **counts, **sums, **ratings}
     assert api.get("/stats/daily").json == {"days": []}
 
 
@@ -92,6 +93,7 @@ def test_a_day_sums_what_was_used_on_it(api: Client, session: Any) -> None:
         "output_tokens": 0,
         "cost": 0.5,
         "avg_response_time_ms": 0,
+        "by_model": [{"model_name": None, "calls": 0, "input_tokens": 101, "output_tokens": 0, "cost": 0.5}],
     }
     assert abs(date.fromisoformat(day["date"]) - now().date()) <= timedelta(days=1)
 

@@ -1,4 +1,5 @@
-"""Turns, reports and a removal of one session at once: each answer of the model counts in the day once, for good."""
+"""Turns, ratings, reports and a removal of one session at once: each answer of the model counts in the day once, for
+good."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from chatkeep.agent.graph import build_graph
 from chatkeep.deadline import Deadline
 from chatkeep.errors import ConflictError, SessionNotFoundError
 from chatkeep.jobs.due import now_due
+from chatkeep.models.message import Rating
 from chatkeep.models.session import Session
 from chatkeep.sessions import changing, soft_deletion
 from chatkeep.turns.admission import Strategy
@@ -23,9 +25,11 @@ from chatkeep.turns.engine import Request, send
 from chatkeep.turns.tools import Tools
 from chatkeep.usage import reporting
 from chatkeep.usage.reporting import Report
+from functions.chat import feedback
+from functions.chat.feedback import Feedback
 from functions.sessions import deletions
 from tests.bench.turns import Talker
-from tests.chat import new_session
+from tests.chat import new_session, sent
 from tests.client import Client
 from tests.lives import carry_out
 
@@ -61,6 +65,15 @@ class Crowd:
                 said = f"question {number}"
                 send(Request(self.user_id, self.session_id, said, Strategy.ENQUEUE, None, Deadline.within(60)), tools)
 
+    def rate(self, many: int) -> None:
+        """Rate the newest answer again and again, up and down."""
+        api = Client(self.user_id)
+        for number in range(many):
+            found = api.get(f"/sessions/{self.session_id}/messages", params={"order": "desc", "limit": 1}).json
+            for answer in found.get("messages", []):
+                body = {"rating": "thumbs_up" if number % 2 else "thumbs_down"}
+                api.put(f"/sessions/{self.session_id}/messages/{answer['message_id']}/feedback", json=body)
+
     def report(self, many: int) -> None:
         for _ in range(many):
             with suppress(SessionNotFoundError, ConflictError):
@@ -91,16 +104,21 @@ def test_what_was_spent_on_a_session_that_is_removed_meanwhile_stays_in_the_day_
         lambda: crowd.take_turns(many),
         lambda: crowd.take_turns(many),
         lambda: crowd.report(many * 2),
+        lambda: crowd.rate(many * 2),
         lambda: crowd.remove(after=many),
     )
     kept.report(2)
-    answered, reported = next(crowd.answers), crowd.reported + kept.reported
+    kept.take_turns(1)
+    at_once(lambda: kept.rate(4), lambda: kept.rate(4))
+    answered, reported = next(crowd.answers) + next(kept.answers), crowd.reported + kept.reported
     days = api.get("/stats/daily").json["days"]
     assert sum(day["turns"] for day in days) == answered + reported
     tokens = sum(day["input_tokens"] + day["output_tokens"] for day in days)
     assert tokens == TOKENS_PER_ANSWER * answered + REPORT.tokens * reported
     stats = api.get("/stats").json
-    assert (stats["total_sessions"], stats["total_messages"], stats["total_tokens"]) == (1, 2, 2 * REPORT.tokens)
+    assert (stats["total_sessions"], stats["total_messages"]) == (1, 4)
+    assert stats["total_tokens"] == 2 * REPORT.tokens + TOKENS_PER_ANSWER
+    assert stats["feedback_count"] == 1
     assert api.get(f"/sessions/{crowd.session_id}").status == 404
 
 
@@ -120,12 +138,14 @@ def before_a_transaction(happens: Callable[[], Any]) -> Iterator[None]:
         events.unregister("before-call.dynamodb.TransactWriteItems", interrupt)
 
 
-@pytest.mark.parametrize("happens", ["a report", "an archiving", "a soft delete", "another's deletion"])
+@pytest.mark.parametrize("happens", ["a report", "a rating", "an archiving", "a soft delete", "another's deletion"])
 def test_what_comes_between_the_reading_of_a_session_and_its_tombstone_is_taken_from_the_totals_too(
     api: Client, user_id: str, happens: str
 ) -> None:
     session_id = new_session(api)
+    answer = sent(api, session_id, "one two")["message"]["message_id"]
     rivals = {
+        "a rating": lambda: feedback.put(user_id, session_id, answer, Feedback(Rating.THUMBS_UP)),
         "a report": lambda: reporting.record(user_id, session_id, REPORT, None),
         "an archiving": lambda: changing.change(user_id, session_id, {"is_archived": True}),
         "a soft delete": lambda: soft_deletion.delete(user_id, session_id, timedelta(days=30)),

@@ -45,6 +45,8 @@ class Machine(RuleBasedStateMachine):
             lives.create()
         for named in self.others.names():
             self.others.spend("usage", named, {"tokens_used": 7, "cost": 0.1}, None)
+        self.others.spend("messages", CHOSEN[0], {"content": "one two"}, None)
+        self.others.rate(CHOSEN[0], "thumbs_down")
 
     def named(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(self.lives.names()))
@@ -56,6 +58,10 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), key=KEYS)
     def take_a_turn(self, data: st.DataObject, key: str | None) -> None:
         self.lives.spend("messages", self.named(data), {"content": "one two"}, key)
+
+    @rule(data=st.data(), rating=st.sampled_from(["thumbs_up", "thumbs_down", None]))
+    def rate(self, data: st.DataObject, rating: str | None) -> None:
+        self.lives.rate(self.named(data), rating)
 
     @rule(data=st.data(), body=REPORTS, key=KEYS)
     def report(self, data: st.DataObject, body: dict[str, Any], key: str | None) -> None:
@@ -102,8 +108,10 @@ def test_a_session_counts_by_its_state_until_it_is_removed(machine: type[Machine
     lives.create(session_id="a")
     lives.spend("usage", "a", {"message_count": 1, "tokens_used": 7, "cost": 0.1}, "k")
     lives.spend("messages", "a", {"content": "one two"}, "k")
+    lives.rate("a", "thumbs_up")
     for action in ("archive", "delete", "restore", "delete", "delete_permanently", "restore", "delete_permanently"):
         lives.act(action, "a", "k")
+        lives.rate("a", "thumbs_down" if action == "restore" else "thumbs_up")
         lives.check()
     lives.create(session_id="a")
     lives.deliver(lambda due: due[::-1])

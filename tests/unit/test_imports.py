@@ -81,6 +81,7 @@ LIGHT = (
     "chatkeep.turns.admission",
     "chatkeep.turns.backlog",
     "chatkeep.turns.lease",
+    "chatkeep.turns.model_calls",
     "chatkeep.turns.queue",
     "chatkeep.turns.repair",
     "chatkeep.turns.slots",

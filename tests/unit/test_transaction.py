@@ -60,6 +60,48 @@ def test_a_transaction_writes_all_that_it_was_given(user_id: str) -> None:
     assert {item.sk for item in Preferences.query(Totals(user_id).pk)} == {"PREFERENCES", "TOTALS"}
 
 
+def write_or(user_id: str, there: bool = False, put: bool = True) -> None:
+    """A change that needs totals which are there, or are not, and does another thing where it is not so."""
+    there_or_not = Totals.sk.exists() if there else Totals.sk.does_not_exist()
+    absent = Preferences.sk.does_not_exist() if put else Preferences.sk.exists()
+    with Transaction() as transaction:
+        transaction.put(Preferences(user_id), condition=absent, otherwise=PutFailedError())
+        transaction.change(Totals(user_id), Totals.total_cost.add(1))
+        other = Totals(f"{user_id}-other")
+        transaction.change(
+            other, Totals.total_messages.add(1), condition=there_or_not, instead=lambda: [Totals.total_tokens.add(2)]
+        )
+
+
+@pytest.mark.parametrize(("there", "expected", "many"), [(False, (1, 0), 1), (True, (0, 2), 2)])
+def test_a_change_whose_condition_fails_does_something_else_instead(
+    user_id: str, there: bool, expected: tuple[int, int], many: int
+) -> None:
+    with requests() as sent:
+        write_or(user_id, there)
+    found, beside = Totals.find(f"{user_id}-other"), Totals.find(user_id)
+    assert found is not None
+    assert beside is not None
+    assert (found.total_messages, found.total_tokens, beside.total_cost) == (*expected, 1)
+    assert len({body["ClientRequestToken"] for _, body in sent}) == len(sent) == many
+
+
+def test_nothing_else_is_done_where_another_condition_fails_too(user_id: str) -> None:
+    with requests() as sent, pytest.raises(PutFailedError):
+        write_or(user_id, there=True, put=False)
+    assert len(sent) == 1
+    assert Totals.find(f"{user_id}-other") is None
+
+
+def test_what_is_done_instead_waits_for_rivals_too(user_id: str) -> None:
+    refused_first = cancelled(None, None, "ConditionalCheckFailed")
+    with refusing("TransactWriteItems", refused_first, cancelled("TransactionConflict", None, None)):
+        write_or(user_id)
+    found = Totals.find(f"{user_id}-other")
+    assert found is not None
+    assert found.total_tokens == 2
+
+
 @pytest.mark.parametrize(
     "rival",
     [

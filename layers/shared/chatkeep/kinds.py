@@ -97,7 +97,14 @@ KINDS = (
         "turn", Removal.WITH_SESSION, exported=True, counted_in=(Session, Totals, Day), model=Turn, removed_as="turns"
     ),
     # By its rating; the turn's record counts the message itself.
-    Kind("message", Removal.WITH_SESSION, exported=True, counted_in=(Session,), model=Message, removed_as="messages"),
+    Kind(
+        "message",
+        Removal.WITH_SESSION,
+        exported=True,
+        counted_in=(Session, Totals),
+        model=Message,
+        removed_as="messages",
+    ),
     Kind("events of a turn", Removal.WITH_SESSION, model=EventBatch, removed_as="events"),
     Kind("part of a message", Removal.WITH_SESSION, exported=True, model=Part),
     Kind("branches", Removal.WITH_SESSION, exported=True, model=Branching),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from pynamodb.connection import Connection, TableConnection
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
@@ -40,14 +41,20 @@ class Examined(Model):
     def examine(cls, item: dict[str, dict[str, Any]]) -> None:
         """Raises an error where the low-level item is not to be read."""
 
+    def read_more(self, item: dict[str, dict[str, Any]]) -> None:
+        """Read of the low-level item what no attribute declares."""
+
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
         cls.examine(data)
-        return super().from_raw_data(data)
+        read = super().from_raw_data(data)
+        read.read_more(data)
+        return read
 
     def deserialize(self, attribute_values: dict[str, dict[str, Any]]) -> None:
         self.examine(attribute_values)
         super().deserialize(attribute_values)
+        self.read_more(attribute_values)
 
 
 class Writes(TransactWrite):
@@ -55,6 +62,15 @@ class Writes(TransactWrite):
 
     def add_write(self, kind: str, write: dict[str, Any]) -> None:
         {"Put": self._put_items, "Update": self._update_items}[kind].append(write)
+
+    def replace_update(self, position: int, item: Model, actions: list[Action]) -> None:
+        """Have the update at this position among the updates do these actions, without a condition."""
+        self.update(item, actions)
+        self._update_items[position] = self._update_items.pop()
+
+    def begin_anew(self, client_request_token: str) -> None:
+        """Be another transaction, which no earlier request was of."""
+        self._client_request_token = client_request_token
 
     def send(self, request: Callable[[], Any]) -> Any:
         return request()

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import PutError, TransactGetError, TransactWriteError, UpdateError
+from pynamodb.exceptions import CancellationReason, PutError, TransactGetError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -17,6 +17,7 @@ from chatkeep.retrying import attempts
 
 Failure = TransactGetError | TransactWriteError | UpdateError
 Result = TypeVar("Result")
+Actions = Callable[[], list[Action]]
 
 CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
@@ -32,11 +33,14 @@ class Transaction(Writes):
     Items that another transaction holds are waited for; after `ATTEMPTS`, or at the deadline, the last
     TransactWriteError propagates. One client token covers all attempts, so that an attempt whose answer was lost
     is not carried out twice within DynamoDB's ten minutes.
+
+    A change may have actions to do `instead` where its condition fails, which are made then; they have no condition.
     """
 
     def __init__(self) -> None:
         super().__init__(connection=shared(), client_request_token=str(uuid4()))
         self._otherwise: dict[str, list[Exception | None]] = {"check": [], "delete": [], "put": [], "update": []}
+        self._instead: dict[int, tuple[Model, Actions]] = {}
 
     def check(self, model: type[Model], key: tuple[str, str], condition: Condition, otherwise: Exception) -> None:
         """Write only while `condition` holds for an item that this transaction leaves as it is."""
@@ -59,8 +63,15 @@ class Transaction(Writes):
         self.add_write(kind, write)
 
     def change(
-        self, item: Model, *actions: Action, condition: Condition | None = None, otherwise: Exception | None = None
+        self,
+        item: Model,
+        *actions: Action,
+        condition: Condition | None = None,
+        otherwise: Exception | None = None,
+        instead: Actions | None = None,
     ) -> None:
+        if instead is not None:
+            self._instead[len(self._otherwise["update"])] = item, instead
         self._otherwise["update"].append(otherwise)
         self.update(item, actions=list(actions), condition=condition)
 
@@ -68,13 +79,30 @@ class Transaction(Writes):
         return self
 
     def send(self, request: Callable[[], Any]) -> Any:
+        try:
+            return _past_rivals(request, self._raise_failed_condition)
+        except TransactWriteError as error:
+            if not self._replaced(error):
+                raise
         return _past_rivals(request, self._raise_failed_condition)
+
+    def _replaced(self, error: TransactWriteError) -> bool:
+        """Have the changes whose conditions failed do something else, where they can, and say whether they all can."""
+        before = sum(len(self._otherwise[kind]) for kind in ("check", "delete", "put"))
+        failed = [at - before for at, reason in enumerate(error.cancellation_reasons) if _is_of_condition(reason)]
+        if not failed or not set(failed) <= self._instead.keys():
+            return False
+        for at in failed:
+            item, instead = self._instead[at]
+            self.replace_update(at, item, instead())
+        self.begin_anew(str(uuid4()))
+        return True
 
     def _raise_failed_condition(self, error: Failure) -> None:
         assert isinstance(error, TransactWriteError)
         otherwise = [failure for kind in self._otherwise.values() for failure in kind]  # the order they are sent in
         for reason, failure in zip(error.cancellation_reasons, otherwise, strict=False):
-            if failure is not None and reason is not None and reason.code == "ConditionalCheckFailed":
+            if failure is not None and _is_of_condition(reason):
                 raise failure from error
 
 
@@ -136,6 +164,10 @@ def _past_rivals(request: Callable[[], Result], look_at: Callable[[Failure], Non
 def invalid(error: Failure) -> bool:
     """Whether the request itself was refused, as one over DynamoDB's limits: nothing of it is stored, now or later."""
     return bool(_reasons(error) & INVALID) or _code(error) in INVALID
+
+
+def _is_of_condition(reason: CancellationReason | None) -> bool:
+    return reason is not None and reason.code == "ConditionalCheckFailed"
 
 
 def _contended(error: Failure) -> bool:

@@ -27,6 +27,7 @@ class FeedbackView(BaseModel):
 
     rating: Literal["thumbs_up", "thumbs_down"] = Field(description="The user's verdict")
     comment: str | None = Field(description="The user's words; null without any")
+    reason: str | None = Field(description="The client's word for why; null without one")
     created_at: Instant = Field(description="When the rating was last set")
 
 
@@ -103,7 +104,10 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
     feedback = None
     if message.rating is not None:
         feedback = FeedbackView(
-            rating=Rating(message.rating).value, comment=message.comment, created_at=message.rated_at or ""
+            rating=Rating(message.rating).value,
+            comment=message.comment,
+            reason=message.reason,
+            created_at=message.rated_at or "",
         )
     whole = MessageView(
         message_id=message.message_id,

@@ -54,4 +54,5 @@ class Message(SessionsTable):
     trace_id = UnicodeAttribute(null=True)
     rating = UnicodeAttribute(null=True)
     comment = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
     rated_at = UnicodeAttribute(null=True)

@@ -7,6 +7,7 @@ Events of a turn's stream are stored without a look at the header, by a turn tha
 once its lease has ended, as it knows it. So a tombstone keeps when that is, and stays until then.
 """
 
+from pynamodb.attributes import Attribute
 from pynamodb.expressions.condition import Condition
 
 from chatkeep import ids, jobs
@@ -19,6 +20,15 @@ from chatkeep.models.totals import Totals
 from chatkeep.sessions.activity import MovedError
 from chatkeep.sessions.counts import COUNTS
 from chatkeep.turns import lease
+
+COUNTED: tuple[Attribute[float], ...] = (
+    Session.message_count,
+    Session.total_tokens,
+    Session.total_cost,
+    Session.thumbs_up,
+    Session.thumbs_down,
+)
+"""The counters of a session that its user's totals sum."""
 
 
 def bury(session: Session, kind: DeletionKind, only_if: Condition | None = None) -> Deletion:
@@ -81,6 +91,8 @@ def lay(
         Totals.total_messages.add(-session.message_count),
         Totals.total_tokens.add(-session.total_tokens),
         Totals.total_cost.add(-session.total_cost),
+        Totals.thumbs_up.add(-session.thumbs_up),
+        Totals.thumbs_down.add(-session.thumbs_down),
     )
 
 
@@ -90,7 +102,7 @@ def _unchanged(session: Session) -> Condition:
     as_deleted = as_read(Session.deleted_at, session.deleted_at)
     as_archived: Condition = Session.is_archived == session.is_archived
     condition: Condition = still_there & as_deleted & as_archived
-    for counter in (Session.message_count, Session.total_tokens, Session.total_cost):
+    for counter in COUNTED:
         same: Condition = counter == getattr(session, counter.attr_name)
         condition &= same
     return condition

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chatkeep import money
-from chatkeep.formats import Instant, SessionId
+from chatkeep.formats import Id, Instant, SessionId
 from chatkeep.models.session import Session, Status
 
 
@@ -35,6 +35,12 @@ class SessionView(BaseModel):
     message_count: int = Field(description="Messages of all turns and branches, those of reported usage included")
     total_tokens_used: int = Field(description="Input and output tokens of all turns")
     total_cost: float = Field(description="US dollars of all turns; calls without a known price count as nothing")
+
+
+class ShownSessionView(SessionView):
+    """One session, with the turn that runs on it."""
+
+    running_turn_id: Id | None = Field(description="The turn that runs now, to stream or to cancel; null without one")
 
 
 def view(session: Session) -> SessionView:

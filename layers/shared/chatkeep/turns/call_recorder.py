@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, GenerationChunk, LLMResult
 
+from chatkeep.text import valid
 from chatkeep.turns import token_estimates
 from chatkeep.turns.model_calls import LONGEST_NAME, UNKNOWN, ModelCall, asked_for, is_known
 from chatkeep.turns.reported import believable
@@ -156,4 +157,4 @@ def _answered(asked: str, message: AIMessage) -> str:
     """The model that says it has answered, with the provider that was asked."""
     named = message.response_metadata.get("model_name") or message.response_metadata.get("model")
     provider = asked.partition(":")[0]
-    return f"{provider}:{named}" if isinstance(named, str) and 0 < len(named) <= LONGEST_NAME else asked
+    return f"{provider}:{valid(named)}" if isinstance(named, str) and 0 < len(named) <= LONGEST_NAME else asked

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from chatkeep.text import valid
+
 MODEL_NAME = "chatkeep_model_name"
 """Metadata of a model that was made for a session: the session's name for it."""
 UNKNOWN = "unknown"
@@ -60,9 +62,9 @@ def is_known(model_name: str) -> bool:
 def asked_for(metadata: Mapping[str, Any]) -> str:
     """The model that a call is made to, as `provider:model`: by a session's own name for it, else by LangChain's."""
     if own := metadata.get(MODEL_NAME):
-        return str(own)
+        return valid(str(own))
     provider, model = str(metadata.get("ls_provider") or UNKNOWN), metadata.get("ls_model_name") or UNKNOWN
-    return f"{PROVIDERS.get(provider, provider)}:{model}"
+    return valid(f"{PROVIDERS.get(provider, provider)}:{model}")
 
 
 def as_entries(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:

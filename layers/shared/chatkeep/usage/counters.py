@@ -10,6 +10,7 @@ from chatkeep.models.day import Day
 from chatkeep.models.session import Session
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
+from chatkeep.usage import by_model
 
 
 def session_additions(turn: Turn) -> list[Action]:
@@ -49,4 +50,6 @@ def add_to_day(transaction: Transaction, user_id: str, turn: Turn, instant: date
     ]
     if turn.response_time_ms is not None:
         additions += [Day.timed_turns.add(1), Day.response_ms.add(turn.response_time_ms)]
-    transaction.change(Day(user_id, day(instant)), *additions)
+    if turn.calls:
+        additions.append(Day.calls.add(by_model.count(turn.calls)))
+    by_model.change(transaction, Day(user_id, day(instant)), additions, by_model.shares(turn.calls or ()))
