@@ -8,7 +8,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
-TOOLS := checkov sam clients frontends wheelhouse langgraph-server $(PEERS:%=peers/%)
+TOOLS := checkov sam clients frontends browser console wheelhouse langgraph-server $(PEERS:%=peers/%)
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
+.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -82,6 +82,26 @@ test-frontends: .venv/clients/.ready .venv/frontends/.ready ## conversations by 
 	cd .venv/frontends && PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# The browser itself is Debian's, which the tests install where they may. The packages lie in a folder that is added to the
+# environment's: nobody else needs them.
+test-browser: $(SETUP) .venv/browser/.ready .venv/console/.ready ## the console in Chromium, with the runner; ARGS for pytest
+	$(BIN)/python -m tests.browser.chromium
+	PYTHONPATH=.venv/browser $(BIN)/python -m pytest tests/browser $(ARGS)
+
+.venv/browser/.ready: tests/browser/requirements.txt $(SETUP)
+	rm -rf .venv/browser
+	$(BIN)/uv pip install --quiet --require-hashes --target .venv/browser --requirement $<
+	@touch $@
+
+console-packages: .venv/console/.ready ## bundle the packages of the console into infra/console
+	cd .venv/console && "$(CURDIR)/.venv/clients/bin/node" build.mjs "$(CURDIR)/infra/console"
+
+.venv/console/.ready: $(wildcard infra/console/packages/*) .venv/clients/.ready
+	@mkdir -p .venv/console
+	@cp infra/console/packages/* .venv/console
+	cd .venv/console && PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # Not pinned: a checkout names what it needs. Packages beside it may be older than the saver takes: all come from PyPI.
 test-langgraph: $(SETUP) ## the tests of a LangGraph checkout with this saver; LANGGRAPH=folder, ARGS for pytest
 	@test -d "$(LANGGRAPH)/libs/langgraph/tests" || { echo "name a checkout: make $@ LANGGRAPH=folder" >&2; exit 1; }
@@ -132,6 +152,7 @@ lock: $(SETUP) ## pin what pyproject.toml names; UPGRADE=--upgrade for newer ver
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o infra/checkov-requirements.txt
 	$(COMPILE) --universal --python-version 3.11 -c tests/requirements.txt --extra checkpointer --group wheel pyproject.toml \
 		-o tests/wheel/requirements.txt
+	$(COMPILE) --universal --python-version 3.11 -c tests/requirements.txt --group browser -o tests/browser/requirements.txt
 	sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \
 		-c /dev/stdin --group langgraph-server -o tests/bench/stream/requirements.txt
 	for peer in $(PEERS); do sed -n 's/^\(lang[a-z-]*==[^ ]*\).*/\1/p' tests/requirements.txt | $(COMPILE) --universal --python-version 3.11 \

@@ -64,7 +64,7 @@ def serving(
     """A server that is gone afterwards; every caller is alice."""
     (listener, invoking), is_ready = (listen(0), listen(0)), threading.Event()
     stack, functions = Stack(PROBE, {}), _functions(address(invoking))
-    app = App(Gateway(load_api(stack), load_routes(stack), authorize), functions, most_seconds)
+    app = App(Gateway(load_api(stack), load_routes(stack), authorize), functions, most_seconds=most_seconds)
     server = Server(app, listener, patience)
     service = Service(server, invoke_server(functions, invoking), functions, list(scheduled))
     loop, end = asyncio.new_event_loop(), asyncio.Event()

@@ -22,12 +22,15 @@ from infra.local.gateway import Gateway
 from infra.local.invoking import invoke_server
 from infra.local.server import Server, address, listen
 from infra.local.service import Service, end_quietly, serve
+from infra.local.site import Site
 from infra.local.stack import Stack
 from infra.local.tables import create_missing_tables, table_client
 from infra.local.template import load_api, load_functions, load_routes, load_schedules
-from infra.local.tokens import KEY, authorize
+from infra.local.tokens import KEY, authorize, issue
 
 _WORKERS = 4
+USER = os.environ.get("USER", "") or "me"
+"""Whom the printed address signs in."""
 
 
 def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -> dict[str, str]:
@@ -68,9 +71,13 @@ def run(template: Path, port: int, workers: int) -> None:
             name: worker_environment(one, local, caller, address(invoking)) for name, one in declared.items()
         }
         functions = Functions(declared, environments, stack.path.parent, workers)
-        app = App(Gateway(api, routes, partial(authorize, secret(folder, KEY))), functions)
+        key = secret(folder, KEY)
+        site = Site(ROOT / "infra" / "console", f"/{api.stage}") if template == ROOT / "template.yaml" else None
+        app = App(Gateway(api, routes, partial(authorize, key)), functions, site)
         service = Service(Server(app, listener), invoke_server(functions, invoking), functions, scheduled)
         print(f"Lambda's Invoke is at {address(invoking)}", file=sys.stderr)
+        if site:
+            print(f"The console is at {address(listener)}/#token={issue(key, USER)}", file=sys.stderr)
         serve(service, f"Chatkeep is ready at {address(listener)}/{api.stage}")
 
 

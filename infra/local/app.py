@@ -13,20 +13,23 @@ from infra.local.events import Answer, MalformedAnswerError, Request, answer_of
 from infra.local.failures import WorkerFailedError, WorkerTimedOutError
 from infra.local.functions import Functions
 from infra.local.gateway import Gateway, Invocation
+from infra.local.site import Site
 
 
 class App:
-    """Serves the gateway's routes below its stage."""
+    """Serves the gateway's routes below its stage, and the console beside it."""
 
     def __init__(
         self,
         gateway: Gateway,
         functions: Functions,
+        site: Site | None = None,
         most_seconds: float = inf,
     ) -> None:
         """A request takes `most_seconds` at most, or less where its route has another time-out."""
         self._gateway = gateway
         self._functions = functions
+        self._site = site
         self._most_seconds = most_seconds
 
     async def answer(self, request: Request) -> Answer | Streamed:
@@ -44,7 +47,8 @@ class App:
     async def _answer(self, request: Request) -> Answer | Streamed:
         stage = f"/{self._gateway.api.stage}"
         if not request.path.startswith(f"{stage}/"):
-            return self.refuse("MISSING_AUTHENTICATION_TOKEN", request.request_id)
+            page = self._site.answer(request) if self._site else None
+            return page or self.refuse("MISSING_AUTHENTICATION_TOKEN", request.request_id)
         admitted = self._gateway.admit(replace(request, path=request.path.removeprefix(stage)))
         if isinstance(admitted, Answer):
             return admitted

@@ -187,4 +187,8 @@ def _user_stats() -> dict[str, Any]:
         "total_messages": 2,
         "total_tokens": 60,
         "total_cost": 0.000116,
+        "feedback_count": 3,
+        "thumbs_up": 2,
+        "thumbs_down": 1,
+        "satisfaction_rate": 66.67,
     }

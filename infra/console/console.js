@@ -1,0 +1,320 @@
+/** The console: the elements on one page, who is signed in, and the keys. */
+
+import { LitElement, createRef, css, html, nothing, ref } from "./vendor.js";
+import { icons } from "./elements/icons.js";
+import { theme } from "./elements/theme.js";
+import { Client, path } from "./lib/client.js";
+import { exported } from "./lib/export.js";
+import { cost, count, plural } from "./lib/format.js";
+import { Problem, UNAUTHORIZED } from "./lib/problem.js";
+import { sentence } from "./lib/sentences.js";
+import { SignIn } from "./lib/sign-in.js";
+import "./elements.js";
+
+/** Where the page is, in the address: `#/chat/ID`, `#/usage`, `#/settings`. */
+const PLACES = ["chat", "usage", "settings"];
+
+class Console extends LitElement {
+  static properties = {
+    _place: { state: true },
+    _session: { state: true },
+    _sessionId: { state: true },
+    _isSignedIn: { state: true },
+    _isOpen: { state: true },
+    _problem: { state: true },
+    _showsKeys: { state: true },
+  };
+
+  static styles = [
+    theme,
+    css`
+      :host { display: grid; grid-template-columns: 300px minmax(0, 1fr); height: 100%; }
+      aside { display: flex; flex-direction: column; min-height: 0; border-inline-end: 1px solid var(--_line); background: var(--_surface); }
+      aside > header { display: flex; align-items: center; justify-content: space-between; padding: 12px 12px 0; }
+      h1 { display: flex; align-items: center; gap: 8px; margin: 0; font-size: 16px; }
+      h1 img { width: 22px; height: 22px; }
+      chatkeep-sessions { flex: 1; }
+      aside > nav { display: flex; gap: 4px; padding: 8px 12px; border-top: 1px solid var(--_line); }
+      aside > nav button { flex: 1; border-color: transparent; font-size: 13.5px; }
+      aside > nav button[aria-current="true"] { background: var(--_hover); font-weight: 600; }
+      main { display: flex; flex-direction: column; min-width: 0; min-height: 0; }
+      main > header { display: flex; align-items: center; gap: 8px; min-height: 52px; padding: 8px 16px; border-bottom: 1px solid var(--_line); }
+      main > header h2 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
+      main > :not(header) { flex: 1; min-height: 0; }
+      .menu { display: none; }
+      .door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
+      .door p { max-width: 46ch; margin: 0; }
+      .door code { padding: 2px 6px; border-radius: 5px; background: var(--_raised); font: 14px var(--_mono); }
+      dialog { max-width: 400px; border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface); color: inherit; }
+      dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: 6px 16px; margin: 0 0 14px; }
+      dd { margin: 0; }
+      kbd { padding: 1px 6px; border: 1px solid var(--_line); border-radius: 5px; background: var(--_raised); font: 12.5px var(--_mono); }
+      @media (max-width: 760px) {
+        :host { grid-template-columns: minmax(0, 1fr); }
+        aside { position: fixed; inset: 0 auto 0 0; z-index: 2; width: min(320px, 88vw); box-shadow: 0 0 30px rgb(0 0 0 / 30%); }
+        aside:not(.open) { display: none; }
+        .menu { display: inline-flex; }
+        .about { display: none; }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this._place = "chat";
+    /** @type {any} */
+    this._session = null;
+    this._sessionId = "";
+    this._isSignedIn = false;
+    this._isOpen = false;
+    /** @type {Problem | null} */
+    this._problem = null;
+    this._showsKeys = false;
+    /** @type {SignIn | null} */
+    this._signIn = null;
+    /** @type {Client | null} */
+    this._client = null;
+    this._userId = "";
+    /** @type {import("lit/directives/ref.js").Ref<import("./elements.js").Chat>} */
+    this._chat = createRef();
+    /** @type {import("lit/directives/ref.js").Ref<import("./elements.js").Sessions>} */
+    this._sessions = createRef();
+    /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
+    this._dialog = createRef();
+  }
+
+  async connectedCallback() {
+    super.connectedCallback();
+    addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._read()));
+    addEventListener("keydown", (event) => this._key(event));
+    this.addEventListener("problem", (event) => this._refused(/** @type {CustomEvent} */ (event).detail));
+    const configuration = await (await fetch("configuration.json", { cache: "no-store" })).json();
+    this._signIn = new SignIn(configuration);
+    try {
+      this._isSignedIn = await this._signIn.begin();
+    } catch {
+      this._isSignedIn = false;
+    }
+    this._client = new Client(new URL(configuration.api, location.href).href, () => this._token());
+    this._userId = subject(await this._signIn.token());
+    this._read();
+    this.requestUpdate();
+  }
+
+  render() {
+    if (!this._client) {
+      return nothing;
+    }
+    return this._isSignedIn ? html`${this._side()} ${this._main()} ${this._keys()}` : this._door();
+  }
+
+  _door() {
+    return html`<div class="door">
+      <img src="icon.svg" width="48" height="48" alt="" />
+      <h1>Chatkeep</h1>
+      ${this._signIn?.hasPage
+        ? html`<p>Sign in to see your conversations.</p><button type="button" class="primary" @click=${() => this._signIn?.leaveForPage()}>Sign in</button>`
+        : html`<p>You are signed out. Open the address that <code>make run</code> has printed: it signs you in.</p>`}
+    </div>`;
+  }
+
+  _side() {
+    return html`<aside class=${this._isOpen ? "open" : ""}>
+      <header>
+        <h1><img src="icon.svg" alt="" /> Chatkeep</h1>
+        <button type="button" class="icon" @click=${this._new} title="New conversation (Alt+N)" aria-label="New conversation">${icons.plus}</button>
+      </header>
+      <chatkeep-sessions
+        ${ref(this._sessions)}
+        .client=${this._client}
+        selected=${this._sessionId}
+        @session-selected=${(/** @type {CustomEvent} */ { detail }) => this._go("chat", detail.session.session_id)}
+        @sessions-changed=${(/** @type {CustomEvent} */ { detail }) => detail.sessionIds.includes(this._sessionId) && this._look()}
+      ></chatkeep-sessions>
+      <nav aria-label="Pages">
+        ${[["chat", "Chat"], ["usage", "Usage"], ["settings", "Settings"]].map(
+          ([place, words]) => html`<button type="button" aria-current=${place === this._place} @click=${() => this._go(place, place === "chat" ? this._sessionId : "")}>${words}</button>`,
+        )}
+      </nav>
+    </aside>`;
+  }
+
+  _main() {
+    return html`<main @click=${() => (this._isOpen = false)}>
+      <header>
+        <button type="button" class="icon menu" @click=${(/** @type {Event} */ event) => this._open(event)} aria-label="Conversations" aria-expanded=${this._isOpen}>${icons.menu}</button>
+        ${this._place === "chat" ? this._about() : html`<h2>${this._place === "usage" ? "Usage" : "Settings"}</h2>`}
+        <button type="button" class="plain small" @click=${this._leave}>Sign out</button>
+      </header>
+      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._page()}
+    </main>`;
+  }
+
+  _about() {
+    const session = this._session;
+    if (!session) {
+      return html`<h2>New conversation</h2>`;
+    }
+    return html`
+      <h2 title=${session.title}>${session.title}</h2>
+      <span class="about quiet small">${session.model_name} · ${count(session.total_tokens_used)} tokens · ${cost(session.total_cost)}</span>
+      <button type="button" class="plain icon" title="Save as Markdown" aria-label="Save the conversation as Markdown" @click=${this._export}>${icons.download}</button>
+    `;
+  }
+
+  _page() {
+    if (this._place === "usage") {
+      return html`<chatkeep-usage .client=${this._client}></chatkeep-usage>`;
+    }
+    if (this._place === "settings") {
+      return html`<chatkeep-settings .client=${this._client} user-id=${this._userId} @erased=${() => this._sessions.value?.reload()}></chatkeep-settings>`;
+    }
+    return html`<chatkeep-chat
+      ${ref(this._chat)}
+      .client=${this._client}
+      session-id=${this._sessionId}
+      ?read-only=${this._session ? this._session.status !== "active" : false}
+      @session-created=${(/** @type {CustomEvent} */ { detail }) => this._created(detail.session)}
+      @turn-ended=${() => this._look()}
+    ></chatkeep-chat>`;
+  }
+
+  _keys() {
+    return html`<dialog ${ref(this._dialog)} aria-label="Keys">
+      <dl>
+        ${[
+          ["Alt+N", "New conversation"],
+          ["Alt+K", "Search"],
+          ["Alt+↓ Alt+↑", "Next, previous conversation"],
+          ["Enter", "Send"],
+          ["Shift+Enter", "New line"],
+          ["Esc", "Stop the answer"],
+          ["?", "These keys"],
+        ].map(([key, words]) => html`<dt><kbd>${key}</kbd></dt><dd>${words}</dd>`)}
+      </dl>
+      <button type="button" @click=${() => this._dialog.value?.close()}>Close</button>
+    </dialog>`;
+  }
+
+  /** Follow the address. */
+  _read() {
+    const [, place, id = ""] = /^#\/(\w+)(?:\/(.*))?$/.exec(location.hash) ?? [];
+    this._place = PLACES.includes(place) ? place : "chat";
+    if (this._place === "chat") {
+      const sessionId = decodeURIComponent(id);
+      if (sessionId !== this._sessionId) {
+        this._sessionId = sessionId;
+        this._session = null;
+        this._look();
+      }
+    }
+  }
+
+  /** @param {string} place @param {string} [id] */
+  _go(place, id = "") {
+    this._isOpen = false;
+    location.hash = `#/${place}${id ? `/${encodeURIComponent(id)}` : ""}`;
+  }
+
+  /** Read the session that is shown as it is now. */
+  async _look() {
+    const id = this._sessionId;
+    if (!id || !this._isSignedIn) {
+      return;
+    }
+    await this._attempt(async () => {
+      const session = await this._client?.get(path`/sessions/${id}`);
+      this._sessions.value?.put(session);
+      if (id === this._sessionId) {
+        this._session = session;
+      }
+    });
+  }
+
+  /** @param {any} session */
+  _created(session) {
+    this._sessionId = session.session_id;
+    this._session = session;
+    this._sessions.value?.put(session);
+    history.replaceState(null, "", `#/chat/${encodeURIComponent(session.session_id)}`);
+  }
+
+  async _new() {
+    this._go("chat");
+    await this.updateComplete;
+    this._chat.value?.focus();
+  }
+
+  /** @param {Event} event */
+  _open(event) {
+    event.stopPropagation();
+    this._isOpen = !this._isOpen;
+  }
+
+  async _export() {
+    await this._attempt(async () => exported(/** @type {Client} */ (this._client), this._session));
+  }
+
+  /** @param {KeyboardEvent} event */
+  _key(event) {
+    const isWriting = event.composedPath().some((one) => one instanceof HTMLElement && /^(?:INPUT|TEXTAREA|SELECT)$/.test(one.tagName));
+    const keys = { n: () => this._new(), k: () => this._search(), ArrowDown: () => this._sessions.value?.step(1), ArrowUp: () => this._sessions.value?.step(-1) };
+    const act = event.altKey && !event.ctrlKey && !event.metaKey ? /** @type {any} */ (keys)[event.key] : undefined;
+    if (act) {
+      event.preventDefault();
+      act();
+    } else if (event.key === "Escape" && !isWriting) {
+      this._chat.value?.stop();
+    } else if (event.key === "?" && !isWriting) {
+      this._dialog.value?.showModal();
+    }
+  }
+
+  async _search() {
+    this._isOpen = true;
+    await this.updateComplete;
+    this._sessions.value?.search();
+  }
+
+  async _token() {
+    return this._signIn?.token() ?? "";
+  }
+
+  _leave() {
+    this._signIn?.signOut();
+    this._isSignedIn = false;
+  }
+
+  /** @param {Problem} problem */
+  _refused(problem) {
+    if (problem.code === UNAUTHORIZED) {
+      this._leave();
+    }
+  }
+
+  /** @param {() => Promise<unknown>} work */
+  async _attempt(work) {
+    this._problem = null;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error;
+      }
+      this._problem = error;
+      this._refused(error);
+    }
+  }
+}
+
+/** Whose token it is. @param {string} token */
+function subject(token) {
+  try {
+    const claims = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return String(JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(claims), (one) => one.charCodeAt(0)))).sub);
+  } catch {
+    return "";
+  }
+}
+
+customElements.define("chatkeep-console", Console);

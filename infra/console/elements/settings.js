@@ -1,0 +1,169 @@
+/** What new conversations begin with, and the end of everything a user has here. */
+
+import { LitElement, css, html, nothing } from "../vendor.js";
+import { Client, path } from "../lib/client.js";
+import { count, exact, plural } from "../lib/format.js";
+import { Problem } from "../lib/problem.js";
+import { sentence } from "../lib/sentences.js";
+import { theme } from "./theme.js";
+
+const LOOK_MS = 1_500;
+
+export class Settings extends LitElement {
+  static properties = {
+    api: { type: String },
+    token: { attribute: false },
+    client: { attribute: false },
+    userId: { type: String, attribute: "user-id" },
+    _preferences: { state: true },
+    _problem: { state: true },
+    _isSaved: { state: true },
+    _receipt: { state: true },
+  };
+
+  static styles = [
+    theme,
+    css`
+      :host { display: block; height: 100%; overflow-y: auto; padding: 20px max(16px, calc(50% - 340px)); }
+      h2 { margin: 0 0 16px; font-size: 1.3em; }
+      h3 { margin: 28px 0 8px; font-size: 1.05em; }
+      form { display: grid; gap: 14px; }
+      label { display: grid; gap: 4px; font-size: 14px; }
+      label.line { display: flex; align-items: center; gap: 8px; }
+      label small, p small { color: var(--_quiet); }
+      textarea { min-height: 110px; resize: vertical; }
+      .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; }
+      .line button { justify-self: start; }
+      dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 14px; margin: 8px 0; font-variant-numeric: tabular-nums; }
+      dt { color: var(--_quiet); } dd { margin: 0; }
+      .receipt { padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.api = "";
+    /** @type {() => string | Promise<string>} */
+    this.token = () => "";
+    /** @type {Client | null} */
+    this.client = null;
+    this.userId = "";
+    /** @type {any} */
+    this._preferences = null;
+    /** @type {Problem | null} */
+    this._problem = null;
+    this._isSaved = false;
+    /** @type {any} */
+    this._receipt = null;
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  willUpdate(changed) {
+    if (changed.has("api") && this.api) {
+      this.client = new Client(this.api, () => this.token());
+    }
+    if ((changed.has("client") || changed.has("api")) && this.client) {
+      this._attempt(async () => (this._preferences = await this.client?.get("/preferences")));
+    }
+  }
+
+  render() {
+    return html`
+      <h2>Settings</h2>
+      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
+      <h3>Delete my data</h3>
+      <p>All conversations with their messages and the assistant's memory of them, and these settings. This cannot be undone. What was used on which day is kept for the accounts.</p>
+      ${this._receipt ? this._filling(this._receipt) : this._erasure()}
+    `;
+  }
+
+  /** @param {any} given */
+  _form(given) {
+    return html`<form @submit=${this._save} @input=${() => (this._isSaved = false)}>
+      <h3>New conversations</h3>
+      <label>Model<input name="default_model" required .value=${given.default_model} spellcheck="false" /></label>
+      <div class="two">
+        <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="0.1" required .value=${String(given.default_temperature)} /></label>
+        <label>Longest answer, in tokens<input name="default_max_tokens" type="number" min="1" max="200000" required .value=${String(given.default_max_tokens)} /></label>
+        <label>Delete after days without a change<input name="default_expire_after_days" type="number" min="1" placeholder="never" .value=${String(given.default_expire_after_days ?? "")} /></label>
+      </div>
+      <label>What the assistant is told first<textarea name="custom_system_prompt" maxlength="32768" .value=${given.custom_system_prompt}></textarea></label>
+      <label class="line"><input name="enable_auto_summarization" type="checkbox" .checked=${given.enable_auto_summarization} /> Summarize long conversations for the model</label>
+      <div class="line"><button class="primary">Save</button> <span role="status" class="quiet">${this._isSaved ? "Saved." : ""}</span></div>
+    </form>`;
+  }
+
+  _erasure() {
+    return html`<form @submit=${this._erase}>
+      <label>To delete everything, type your user name: ${this.userId}<input name="confirm" required autocomplete="off" pattern=${escapedPattern(this.userId)} /></label>
+      <div class="line"><button class="danger">Delete everything</button></div>
+    </form>`;
+  }
+
+  /** @param {any} receipt */
+  _filling(receipt) {
+    const { removed, status, requested_at: at, finished_at: finished } = receipt;
+    const state = { pending: "This begins in a moment.", running: "This is under way.", done: finished ? `Done on ${exact(finished)}.` : "Done.", failed: "This has failed; it is tried again." }[/** @type {string} */ (status)];
+    return html`<div class="receipt" role="status">
+      <p>Asked for on ${exact(at)}. ${state}</p>
+      <dl>
+        ${Object.entries(removed).map(([name, amount]) => html`<dt>${name.replaceAll("_", " ")}</dt><dd>${count(/** @type {number} */ (amount))}</dd>`)}
+      </dl>
+      <p><small>Receipt ${receipt.deletion_id}</small></p>
+    </div>`;
+  }
+
+  /** @param {SubmitEvent} event */
+  async _save(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const given = new FormData(form);
+    const days = String(given.get("default_expire_after_days"));
+    const preferences = {
+      default_model: String(given.get("default_model")),
+      default_temperature: Number(given.get("default_temperature")),
+      default_max_tokens: Number(given.get("default_max_tokens")),
+      default_expire_after_days: days ? Number(days) : null,
+      custom_system_prompt: String(given.get("custom_system_prompt")),
+      enable_auto_summarization: given.has("enable_auto_summarization"),
+    };
+    await this._attempt(async () => {
+      this._preferences = await this.client?.put("/preferences", preferences);
+      this._isSaved = true;
+    });
+  }
+
+  /** @param {SubmitEvent} event */
+  async _erase(event) {
+    event.preventDefault();
+    const confirm = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("confirm"));
+    await this._attempt(async () => {
+      this._receipt = await this.client?.delete("/me", { body: { confirm } });
+      this.dispatchEvent(new CustomEvent("erased", { bubbles: true, composed: true }));
+      while (this.isConnected && !["done", "failed"].includes(this._receipt.status)) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        this._receipt = await this.client?.get(path`/deletions/${this._receipt.deletion_id}`);
+      }
+    });
+  }
+
+  /** @param {() => Promise<unknown>} work */
+  async _attempt(work) {
+    this._problem = null;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error;
+      }
+      this._problem = error;
+    }
+  }
+}
+
+/** A pattern that this text alone matches. @param {string} text */
+function escapedPattern(text) {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
+}
+
+customElements.define("chatkeep-settings", Settings);

@@ -1,0 +1,325 @@
+/** What a user's conversations use: totals, plots of the days, and the same numbers as tables. */
+
+import { LitElement, css, html, nothing, uPlot, uPlotStyles, unsafeCSS } from "../vendor.js";
+import { Client } from "../lib/client.js";
+import { cost, count, duration, plural, short } from "../lib/format.js";
+import { Problem } from "../lib/problem.js";
+import { sentence } from "../lib/sentences.js";
+import { theme } from "./theme.js";
+
+const DAY_MS = 86_400_000;
+const SPANS = [7, 30, 90];
+const HEIGHT = 180;
+
+/** @typedef {{ date: string, turns: number, messages: number, input_tokens: number, output_tokens: number, cost: number, avg_response_time_ms: number, by_model?: any[] }} Day */
+
+/** The plots: what they show of a day, and how a number of it is written. */
+const PLOTS = [
+  { name: "Turns", of: (/** @type {Day} */ day) => day.turns, write: count, isBar: true },
+  { name: "Tokens", of: (/** @type {Day} */ day) => day.input_tokens + day.output_tokens, write: short, isBar: true },
+  { name: "Cost", of: (/** @type {Day} */ day) => day.cost, write: cost, isBar: true },
+  { name: "Response time", of: (/** @type {Day} */ day) => (day.turns ? day.avg_response_time_ms : null), write: duration, isBar: false },
+];
+
+export class Usage extends LitElement {
+  static properties = {
+    api: { type: String },
+    token: { attribute: false },
+    client: { attribute: false },
+    _span: { state: true },
+    _totals: { state: true },
+    _days: { state: true },
+    _problem: { state: true },
+  };
+
+  static styles = [
+    theme,
+    unsafeCSS(uPlotStyles),
+    css`
+      :host { display: block; height: 100%; overflow-y: auto; padding: 20px max(16px, calc(50% - 520px)); }
+      h2 { margin: 0; font-size: 1.3em; }
+      .head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 10px; margin-bottom: 16px; }
+      .spans { display: flex; gap: 4px; }
+      dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 0 0 20px; }
+      dl div { padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
+      dt { color: var(--_quiet); font-size: 13px; }
+      dd { margin: 0; font-size: 1.5em; font-variant-numeric: tabular-nums; }
+      dd small { color: var(--_quiet); font-size: 13px; }
+      .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
+      figure { min-width: 0; margin: 0; padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
+      figcaption { display: flex; justify-content: space-between; margin-bottom: 6px; font-weight: 600; font-size: 14px; }
+      figcaption output { color: var(--_quiet); font-weight: 400; }
+      .plot { min-height: 180px; }
+      details { margin-top: 6px; }
+      summary { cursor: pointer; color: var(--_quiet); font-size: 13px; }
+      .table { max-height: 300px; overflow: auto; }
+      table { width: 100%; border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+      th, td { padding: 4px 8px; border-bottom: 1px solid var(--_line); text-align: end; }
+      th:first-child, td:first-child { text-align: start; }
+      section { margin-top: 24px; }
+      h3 { margin: 0 0 8px; font-size: 1.05em; }
+      meter { width: 90px; height: 8px; }
+      .empty { padding: 60px 0; text-align: center; color: var(--_quiet); }
+      .u-legend { display: none; }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.api = "";
+    /** @type {() => string | Promise<string>} */
+    this.token = () => "";
+    /** @type {Client | null} */
+    this.client = null;
+    this._span = 30;
+    /** @type {any} */
+    this._totals = null;
+    /** @type {Day[] | null} */
+    this._days = null;
+    /** @type {Problem | null} */
+    this._problem = null;
+    /** @type {any[]} */
+    this._drawn = [];
+    this._sizes = new ResizeObserver(() => this._fit());
+    this._scheme = matchMedia("(prefers-color-scheme: dark)");
+    this._redraw = () => this._draw();
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this._sizes.observe(this);
+    this._scheme.addEventListener("change", this._redraw);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this._sizes.disconnect();
+    this._scheme.removeEventListener("change", this._redraw);
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  willUpdate(changed) {
+    if (changed.has("api") && this.api) {
+      this.client = new Client(this.api, () => this.token());
+    }
+    if (changed.has("client") || changed.has("api") || changed.has("_span")) {
+      this.reload();
+    }
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  updated(changed) {
+    if (changed.has("_days")) {
+      this._draw();
+    }
+  }
+
+  /** Read the numbers as they are now. */
+  async reload() {
+    if (!this.client) {
+      return;
+    }
+    this._problem = null;
+    const to = new Date();
+    const from = new Date(to.getTime() - (this._span - 1) * DAY_MS);
+    const query = { from: iso(from), to: iso(to) };
+    try {
+      const [totals, found] = await Promise.all([this.client.get("/stats"), this.client.get("/stats/daily", { query })]);
+      this._totals = totals;
+      this._days = filled(found.days, from, this._span);
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error;
+      }
+      this._problem = error;
+    }
+  }
+
+  render() {
+    return html`
+      <div class="head">
+        <h2>Usage</h2>
+        <div class="spans" role="group" aria-label="Days shown">
+          ${SPANS.map((span) => html`<button type="button" aria-pressed=${span === this._span} @click=${() => (this._span = span)}>${span} days</button>`)}
+        </div>
+      </div>
+      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)} <button type="button" @click=${this.reload}>Try again</button></p>` : nothing}
+      ${this._totals ? this._summary() : nothing} ${this._days ? this._plots(this._days) : this._problem ? nothing : html`<p class="empty">Loading…</p>`}
+    `;
+  }
+
+  _summary() {
+    const totals = this._totals;
+    const others = [totals.archived_sessions && `${count(totals.archived_sessions)} archived`, totals.deleted_sessions && `${count(totals.deleted_sessions)} in the trash`];
+    return html`<dl>
+      <div><dt>Conversations</dt><dd>${count(totals.active_sessions)} <small>${others.filter(Boolean).join(", ")}</small></dd></div>
+      <div><dt>Messages</dt><dd>${count(totals.total_messages)}</dd></div>
+      <div><dt>Tokens</dt><dd>${short(totals.total_tokens)}</dd></div>
+      <div><dt>Cost</dt><dd>${cost(totals.total_cost)}</dd></div>
+      <div><dt>Satisfaction</dt><dd>${totals.feedback_count ? `${Math.round(totals.satisfaction_rate)} %` : "–"} <small>${totals.feedback_count ? `of ${plural(totals.feedback_count, "rating")}` : "no ratings yet"}</small></dd></div>
+    </dl>`;
+  }
+
+  /** @param {Day[]} days */
+  _plots(days) {
+    if (!days.some((day) => day.turns || day.messages)) {
+      return html`<p class="empty">Nothing was used in these ${this._span} days.</p>`;
+    }
+    return html`<div class="plots">
+      ${PLOTS.map(
+        ({ name, of, write }) => html`<figure>
+          <figcaption>${name} <output aria-live="off">${this._total(name, days)}</output></figcaption>
+          <div class="plot" data-plot=${name} role="img" aria-label=${`${name} of the last ${days.length} days; the table below has the numbers`}></div>
+          <details>
+            <summary>Table</summary>
+            <div class="table" tabindex="0" role="region" aria-label=${`${name} by day`}>
+              <table>
+                <thead><tr><th scope="col">Day</th><th scope="col">${name}</th></tr></thead>
+                <tbody>
+                  ${days.toReversed().map((day) => html`<tr><th scope="row">${day.date}</th><td>${of(day) === null ? "–" : write(/** @type {number} */ (of(day)))}</td></tr>`)}
+                </tbody>
+              </table>
+            </div>
+          </details>
+        </figure>`,
+      )}
+    </div>
+    ${this._models(days)}`;
+  }
+
+  /** What each model was used for. @param {Day[]} days */
+  _models(days) {
+    const models = byModel(days);
+    const most = Math.max(...models.map((one) => one.cost || one.input_tokens + one.output_tokens), 0);
+    return html`<section>
+      <h3 id="models">By model</h3>
+      <div class="table" tabindex="0" role="region" aria-labelledby="models">
+        <table>
+          <thead>
+            <tr><th scope="col">Model</th><th scope="col">Calls</th><th scope="col">Tokens read</th><th scope="col">Tokens written</th><th scope="col">Cost</th><th scope="col"><span class="visually-hidden">Share</span></th></tr>
+          </thead>
+          <tbody>
+            ${models.map(
+              (one) => html`<tr>
+                <th scope="row">${one.model_name ?? "Others, and what was reported"}</th>
+                <td>${count(one.calls)}</td>
+                <td>${count(one.input_tokens)}</td>
+                <td>${count(one.output_tokens)}</td>
+                <td>${cost(one.cost)}</td>
+                <td><meter max=${most || 1} value=${one.cost || one.input_tokens + one.output_tokens} aria-hidden="true"></meter></td>
+              </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </section>`;
+  }
+
+  /** A number for all days together. @param {string} name @param {Day[]} days */
+  _total(name, days) {
+    const { of, write } = /** @type {(typeof PLOTS)[number]} */ (PLOTS.find((plot) => plot.name === name));
+    if (name !== "Response time") {
+      return write(days.reduce((sum, day) => sum + (of(day) ?? 0), 0));
+    }
+    const turns = days.reduce((sum, day) => sum + day.turns, 0);
+    return turns ? `${duration(days.reduce((sum, day) => sum + day.avg_response_time_ms * day.turns, 0) / turns)} on average` : "";
+  }
+
+  _draw() {
+    for (const plot of this._drawn.splice(0)) {
+      plot.destroy();
+    }
+    const days = this._days;
+    if (!days) {
+      return;
+    }
+    const style = getComputedStyle(this);
+    const ink = (/** @type {string} */ name) => colour(this, name);
+    const font = `12px ${style.fontFamily}`;
+    const times = days.map((day) => Date.parse(day.date) / 1_000);
+    for (const { name, of, write, isBar } of PLOTS) {
+      const place = /** @type {HTMLElement | null} */ (this.renderRoot.querySelector(`[data-plot="${name}"]`));
+      if (!place) {
+        continue;
+      }
+      const shown = /** @type {HTMLOutputElement} */ (place.parentElement?.querySelector("output"));
+      const axis = { stroke: ink("--_quiet"), font, grid: { stroke: ink("--_line"), width: 1 }, ticks: { show: false } };
+      const options = {
+        width: Math.max(place.clientWidth, 200),
+        height: HEIGHT,
+        tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
+        legend: { show: false },
+        cursor: { y: false, points: { show: !isBar }, drag: { x: false, y: false } },
+        scales: { y: { range: fromZero } },
+        axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(write) }],
+        series: [{}, isBar ? { fill: ink("--_accent"), stroke: ink("--_accent"), width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.7, 40] }) } : { stroke: ink("--_accent"), width: 2, spanGaps: true }],
+        hooks: {
+          setCursor: [
+            (/** @type {any} */ plot) => {
+              const at = plot.cursor.idx;
+              const value = at === null || at === undefined ? null : of(days[at]);
+              shown.value = value === null || value === undefined ? this._total(name, days) : `${days[at].date}: ${write(value)}`;
+            },
+          ],
+        },
+      };
+      this._drawn.push(new uPlot(options, [times, days.map(of)], place));
+    }
+  }
+
+  _fit() {
+    for (const plot of this._drawn) {
+      plot.setSize({ width: Math.max(plot.root.parentElement.clientWidth, 200), height: HEIGHT });
+    }
+  }
+}
+
+/** @param {any} _ @param {number} __ @param {number} most @returns {[number, number]} */
+function fromZero(_, __, most) {
+  return [0, most > 0 ? most * 1.1 : 1];
+}
+
+/** A colour of the theme as a canvas takes it. @param {HTMLElement} element @param {string} name */
+function colour(element, name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  element.shadowRoot?.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+/**
+ * The days' models together, the dearest first. A cost is null where no call of a model has a price.
+ * @param {Day[]} days
+ * @returns {{ model_name: string | null, calls: number, input_tokens: number, output_tokens: number, cost: number | null }[]}
+ */
+function byModel(days) {
+  /** @type {Map<string | null, any>} */
+  const found = new Map();
+  for (const one of days.flatMap((day) => day.by_model ?? [])) {
+    const sum = found.get(one.model_name) ?? { model_name: one.model_name, calls: 0, input_tokens: 0, output_tokens: 0, cost: null };
+    sum.calls += one.calls;
+    sum.input_tokens += one.input_tokens;
+    sum.output_tokens += one.output_tokens;
+    sum.cost = one.cost === null ? sum.cost : (sum.cost ?? 0) + one.cost;
+    found.set(one.model_name, sum);
+  }
+  return [...found.values()].sort((one, other) => (other.cost ?? 0) - (one.cost ?? 0) || other.input_tokens + other.output_tokens - one.input_tokens - one.output_tokens);
+}
+
+/** @param {Date} date */
+function iso(date) {
+  return date.toISOString().slice(0, 10);
+}
+
+/** One entry for each day, those without usage too. @param {Day[]} days @param {Date} from @param {number} span @returns {Day[]} */
+function filled(days, from, span) {
+  const known = new Map(days.map((day) => [day.date, day]));
+  return Array.from({ length: span }, (_, at) => {
+    const date = iso(new Date(from.getTime() + at * DAY_MS));
+    return known.get(date) ?? { date, turns: 0, messages: 0, input_tokens: 0, output_tokens: 0, cost: 0, avg_response_time_ms: 0 };
+  });
+}
+
+customElements.define("chatkeep-usage", Usage);

@@ -1,0 +1,438 @@
+/** One conversation: its messages, the turn that runs, and what to do when the connection breaks. Knows nothing of pages. */
+
+import { path, pause } from "./client.js";
+import { OFFLINE, Problem } from "./problem.js";
+
+/** @typedef {import("./client.js").Client} Client */
+/** @typedef {import("./client.js").StreamEvent} StreamEvent */
+/** @typedef {{ message_id: string, role: string, content: string, [name: string]: any }} Message */
+/** @typedef {{ key: string, content?: string, regenerate?: string }} Asked what was asked and its idempotency key */
+/** @typedef {"idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "broken"} State */
+
+const PAGE = 50;
+const TRIES = 8;
+/** The first of these that a conversation has is what it shows while a question is on its way. */
+const PENDING = "pending:";
+/** Whoever asked has gone: no problem of anybody's. */
+export const CLOSED = "closed";
+
+export class Conversation extends EventTarget {
+  /**
+   * @param {Client} client
+   * @param {string} sessionId
+   * @param {Storage} [storage] keeps a question that is on its way, and drafts, over a reload
+   */
+  constructor(client, sessionId, storage = globalThis.sessionStorage) {
+    super();
+    this.client = client;
+    this.sessionId = sessionId;
+    /** @type {any} */
+    this.session = null;
+    /** @type {Message[]} */
+    this.messages = [];
+    /** @type {State} */
+    this.state = "idle";
+    /** @type {Problem | null} what ended the last turn, or keeps this one from going on */
+    this.problem = null;
+    this.hasOlder = false;
+    this.isLoading = true;
+    this._isLoadingOlder = false;
+    this._storage = storage;
+    /** @type {string | null} */
+    this._older = null;
+    /** @type {Asked | null} */
+    this._asked = null;
+    /** @type {string | null} */
+    this._turnId = null;
+    this._lastEvent = 0;
+    this._closed = new AbortController();
+    /** @type {AbortController | null} */
+    this._connection = null;
+    this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("chatkeep") : null;
+    this._channel?.addEventListener("message", ({ data }) => this._hearOtherTab(data));
+    this._wake = () => this._connection?.abort(new Problem({ code: OFFLINE }));
+    globalThis.addEventListener?.("online", this._wake);
+  }
+
+  get isRunning() {
+    return this.state !== "idle" && this.state !== "broken";
+  }
+
+  /** Load the newest messages, and go on with a turn that runs or was on its way. Throws a Problem. */
+  async open() {
+    await this._load();
+    const asked = this._kept();
+    if (this.session?.running_turn_id) {
+      this._follow(this.session.running_turn_id);
+    } else if (asked) {
+      this._ask(asked);
+    }
+  }
+
+  /** Older messages, before those that are there. Throws a Problem. */
+  async loadOlder() {
+    if (!this._older || this._isLoadingOlder) {
+      return;
+    }
+    this._isLoadingOlder = true;
+    try {
+      const page = await this._page(this._older);
+      this.messages = [...page.messages.reverse(), ...this.messages];
+      this._older = page.next_cursor;
+      this.hasOlder = Boolean(this._older);
+      this._changed();
+    } finally {
+      this._isLoadingOlder = false;
+    }
+  }
+
+  /** Ask a question. @param {string} content */
+  send(content) {
+    return this._ask({ key: crypto.randomUUID(), content });
+  }
+
+  /** Have an answer made again. @param {string} messageId */
+  regenerate(messageId) {
+    return this._ask({ key: crypto.randomUUID(), regenerate: messageId });
+  }
+
+  /** Send what is on its way once more, under the same key: it is answered once. */
+  retry() {
+    return this._asked ? this._ask(this._asked) : undefined;
+  }
+
+  /** Let go of a question that could not be sent. Returns its words. */
+  giveUp() {
+    const content = this._asked?.content ?? "";
+    this._settle();
+    this.messages = this.messages.filter((one) => !one.isPending);
+    this._changed();
+    return content;
+  }
+
+  /** Stop the turn that runs; what was said is kept. */
+  async stop() {
+    this._become("stopping");
+    try {
+      await this.client.post(path`/sessions/${this.sessionId}/cancel`, undefined);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== "no_turn_running") {
+        this._fail(/** @type {Problem} */ (error));
+      }
+    }
+  }
+
+  /**
+   * Rate an answer, or take the rating back.
+   * @param {string} messageId
+   * @param {{ rating: string, comment?: string, reason?: string } | null} feedback
+   */
+  async rate(messageId, feedback) {
+    const at = path`/sessions/${this.sessionId}/messages/${messageId}/feedback`;
+    const message = feedback ? await this.client.put(at, feedback) : await this.client.delete(at);
+    this._put({ ...this._named(messageId), feedback: message?.feedback ?? (feedback && { ...feedback }) });
+    this._changed();
+  }
+
+  /** End all connections; the turn itself goes on. */
+  close() {
+    this._closed.abort(new Problem({ code: CLOSED }));
+    this._connection?.abort(new Problem({ code: CLOSED }));
+    this._channel?.close();
+    globalThis.removeEventListener?.("online", this._wake);
+  }
+
+  async _load() {
+    this.isLoading = true;
+    this._changed();
+    try {
+      const [session, page] = await Promise.all([
+        this.client.get(path`/sessions/${this.sessionId}`, { signal: this._closed.signal }),
+        this._page(),
+      ]);
+      this.session = session;
+      this._renew(page.messages.reverse(), page.next_cursor);
+    } finally {
+      this.isLoading = false;
+      this._changed();
+    }
+  }
+
+  /** Show the newest messages as they are stored, after older ones that have been read. @param {Message[]} newest @param {string | null} cursor */
+  _renew(newest, cursor) {
+    const older = newest.length ? this.messages.filter((one) => !one.isPending && one.message_id < newest[0].message_id) : [];
+    this.messages = [...older, ...newest];
+    if (!older.length) {
+      this._older = cursor;
+    }
+    this.hasOlder = Boolean(this._older);
+  }
+
+  /** A page from the newest message back. @param {string} [cursor] */
+  async _page(cursor) {
+    const query = { limit: PAGE, order: "desc", cursor };
+    return this.client.get(path`/sessions/${this.sessionId}/messages`, { query, signal: this._closed.signal });
+  }
+
+  /** Send what is asked, and hear its turn to the end, over as many connections as that takes. @param {Asked} asked */
+  async _ask(asked) {
+    if (this.isRunning) {
+      return;
+    }
+    this._asked = asked;
+    this._keep(asked);
+    this._turnId = null;
+    this._lastEvent = 0;
+    this.problem = null;
+    this._showAsked(asked);
+    this._become("sending");
+    await this._hear();
+  }
+
+  /** Hear a turn that somebody else has begun. @param {string} turnId */
+  async _follow(turnId) {
+    if (this.isRunning) {
+      return;
+    }
+    this._asked = this._kept();
+    this._turnId = turnId;
+    this._lastEvent = 0;
+    this.problem = null;
+    this._become("streaming");
+    await this._hear();
+  }
+
+  async _hear() {
+    for (let tried = 1; tried <= TRIES && !this._closed.signal.aborted; tried += 1) {
+      const before = this._lastEvent;
+      try {
+        if (await this._hearOnce()) {
+          return;
+        }
+      } catch (error) {
+        const problem = /** @type {Problem} */ (error);
+        if (this._closed.signal.aborted) {
+          return;
+        }
+        if (!(problem instanceof Problem)) {
+          throw error;
+        }
+        if (!problem.passes && !(await this._hasEnded(problem))) {
+          return;
+        }
+        this.problem = problem;
+      }
+      if (this._lastEvent !== before) {
+        tried = 1;
+      }
+      this._become("reconnecting");
+      await pause(tried, this.problem?.retryAfter, this._closed.signal).catch(() => {});
+    }
+    if (!this._closed.signal.aborted) {
+      this._become("broken");
+    }
+  }
+
+  /** One connection. Returns whether the turn has ended. Throws a Problem. */
+  async _hearOnce() {
+    this._connection = new AbortController();
+    const signal = AbortSignal.any([this._closed.signal, this._connection.signal]);
+    const events = this._turnId
+      ? this.client.stream("GET", path`/sessions/${this.sessionId}/turns/${this._turnId}/stream`, { after: this._lastEvent, signal })
+      : this.client.stream("POST", path`/sessions/${this.sessionId}/messages/stream`, this._post(signal));
+    for await (const event of events) {
+      this._lastEvent = event.id;
+      this.problem = null;
+      if (await this._take(event)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** @param {AbortSignal} signal */
+  _post(signal) {
+    const { key, content, regenerate } = /** @type {Asked} */ (this._asked);
+    return { body: regenerate ? { regenerate } : { content }, key, signal };
+  }
+
+  /** Take an event. Returns whether it was the last. @param {StreamEvent} event */
+  async _take({ name, data }) {
+    switch (name) {
+      case "turn":
+        this._begin(data);
+        break;
+      case "token":
+        this._grow(data.message_id, "content", data.text);
+        break;
+      case "reasoning":
+        this._grow(data.message_id, "reasoning", data.text);
+        break;
+      case "tool_call":
+        this._addCall(data);
+        break;
+      case "tool_result":
+        this._addResult(data);
+        break;
+      case "message":
+        this._put({ ...this._named(data.message_id), ...data, isPending: false });
+        break;
+      case "done":
+        await this._finish();
+        return true;
+      case "error":
+        await this._end(new Problem(data));
+        return true;
+    }
+    this._changed();
+    return false;
+  }
+
+  /** @param {any} data */
+  _begin({ turn_id, user_message }) {
+    this._turnId = turn_id;
+    this.messages = this.messages.filter((one) => !one.isPending && one.turn_id !== turn_id);
+    if (!this.messages.some((one) => one.message_id === user_message.message_id)) {
+      this.messages = [...this.messages, user_message];
+    } else {
+      this._cutAfter(user_message.message_id);
+    }
+    this._channel?.postMessage({ sessionId: this.sessionId, turnId: turn_id });
+    this._become("streaming");
+  }
+
+  /** Add to the answer that is being said. @param {string} messageId @param {"content" | "reasoning"} field @param {string} text */
+  _grow(messageId, field, text) {
+    const message = this._named(messageId);
+    this._put({ ...message, [field]: (message[field] ?? "") + text });
+  }
+
+  /** @param {any} data */
+  _addCall({ message_id, tool_call_id, name, arguments: given }) {
+    const message = this._named(message_id);
+    this._put({ ...message, tool_calls: [...(message.tool_calls ?? []), { id: tool_call_id, name, args: given }] });
+  }
+
+  /** @param {any} data */
+  _addResult({ tool_call_id, content, status }) {
+    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, status });
+  }
+
+  /** The message, or a new one that is being said. @param {string} messageId @returns {Message} */
+  _named(messageId) {
+    return (
+      this.messages.find((one) => one.message_id === messageId) ?? {
+        message_id: messageId,
+        turn_id: this._turnId,
+        role: "assistant",
+        content: "",
+        isPending: true,
+      }
+    );
+  }
+
+  /** @param {Message} message */
+  _put(message) {
+    const at = this.messages.findIndex((one) => one.message_id === message.message_id);
+    this.messages = at < 0 ? [...this.messages, message] : this.messages.with(at, message);
+  }
+
+  async _finish() {
+    this._settle();
+    this._channel?.postMessage({ sessionId: this.sessionId, hasChanged: true });
+    await this._reloadTail();
+    this._become("idle");
+  }
+
+  /** @param {Problem} problem */
+  async _end(problem) {
+    this._settle();
+    this._channel?.postMessage({ sessionId: this.sessionId, hasChanged: true });
+    await this._reloadTail();
+    this.problem = problem;
+    this._become("idle");
+  }
+
+  /** A refusal that repeating does not change. Returns whether to go on all the same. @param {Problem} problem */
+  async _hasEnded(problem) {
+    if (problem.code === "turn_in_progress" && problem.turnId && problem.turnId !== this._turnId) {
+      this._settle();
+      this.messages = this.messages.filter((one) => !one.isPending);
+      this._turnId = problem.turnId;
+      this._lastEvent = 0;
+      return true;
+    }
+    this._fail(problem);
+    return false;
+  }
+
+  /** @param {Problem} problem */
+  _fail(problem) {
+    this.problem = problem;
+    this._become(this._asked ? "broken" : "idle");
+  }
+
+  /** The messages as they are stored, after a turn has ended. */
+  async _reloadTail() {
+    try {
+      await this._load();
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error;
+      }
+    }
+  }
+
+  /** @param {Asked} asked */
+  _showAsked({ content, regenerate }) {
+    this.messages = this.messages.filter((one) => !one.isPending);
+    if (content !== undefined) {
+      this._put({ message_id: "asked", role: "user", content, isPending: true });
+    } else if (regenerate) {
+      const at = this.messages.findIndex((one) => one.message_id === regenerate);
+      this.messages = at < 0 ? this.messages : this.messages.slice(0, at);
+    }
+  }
+
+  /** @param {string} messageId */
+  _cutAfter(messageId) {
+    this.messages = this.messages.slice(0, this.messages.findIndex((one) => one.message_id === messageId) + 1);
+  }
+
+  /** @param {{ sessionId: string, turnId?: string, hasChanged?: boolean }} said */
+  _hearOtherTab({ sessionId, turnId, hasChanged }) {
+    if (sessionId !== this.sessionId || this.isRunning) {
+      return;
+    }
+    if (turnId) {
+      this._follow(turnId);
+    } else if (hasChanged) {
+      this._reloadTail();
+    }
+  }
+
+  /** @returns {Asked | null} */
+  _kept() {
+    return JSON.parse(this._storage.getItem(PENDING + this.sessionId) ?? "null");
+  }
+
+  /** @param {Asked} asked */
+  _keep(asked) {
+    this._storage.setItem(PENDING + this.sessionId, JSON.stringify(asked));
+  }
+
+  _settle() {
+    this._asked = null;
+    this._storage.removeItem(PENDING + this.sessionId);
+  }
+
+  /** @param {State} state */
+  _become(state) {
+    this.state = state;
+    this._changed();
+  }
+
+  _changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

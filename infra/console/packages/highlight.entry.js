@@ -1,0 +1,2 @@
+// Loaded with the first block of code.
+export { default as highlight } from "highlight.js/lib/common";

@@ -1,0 +1,213 @@
+"""Conversations in the console: streamed, interrupted in every way that a browser has, rated and kept."""
+
+import re
+import time
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.browser.pages import Person
+
+CUT = """
+const chat = document.querySelector("chatkeep-console").renderRoot.querySelector("chatkeep-chat");
+chat._conversation._connection.abort(new TypeError("cut"));
+"""
+"""Chromium's own switch lets connections that are open go on."""
+WORDS = " ".join(f"word{number}" for number in range(1, 21))
+
+
+def slow(someone: Person, title: str = "Slow") -> str:
+    """The id of a session whose answers take some seconds."""
+    with someone.runner.client(someone.name) as api:
+        made = api.post("/sessions", json={"title": title, "model_name": "scripted:slow"})
+    session_id: str = made.json()["session_id"]
+    return session_id
+
+
+def stored(someone: Person, session_id: str) -> list[tuple[str, str]]:
+    with someone.runner.client(someone.name) as api:
+        messages = api.get(f"/sessions/{session_id}/messages").json()["messages"]
+    return [(one["role"], one["content"]) for one in messages]
+
+
+def test_a_first_visit_is_signed_in_by_its_address_which_forgets_the_token(someone: Person) -> None:
+    console = someone.opens()
+    assert console.page.evaluate("location.href") == f"{someone.site}/"
+    expect(console.page.get_by_text("What is on your mind?")).to_be_visible()
+    expect(console.page.get_by_text("No conversations yet.")).to_be_visible()
+    console.page.reload()
+    expect(console.box).to_be_visible()
+
+
+def test_somebody_without_a_token_is_told_how_to_sign_in(someone: Person) -> None:
+    page = someone.context.new_page()
+    page.goto(someone.site)
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
+def test_a_question_is_answered_with_what_it_cost(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello there")
+    console.expect_answer("echo: hello there")
+    expect(console.page.locator("chatkeep-message footer").last).to_contain_text("scripted:echo")
+    expect(console.rows).to_have_count(1)
+    console.say("and again")
+    console.expect_answer("echo: and again")
+    expect(console.page.locator("main > header")).to_contain_text("10 tokens")
+
+
+def test_the_first_words_are_there_before_the_last_ones(someone: Person) -> None:
+    console = someone.opens(f"chat/{slow(someone)}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word1")
+    expect(console.answers.last).not_to_contain_text("word20", timeout=100)
+    console.expect_answer("word20")
+
+
+def test_an_answer_goes_on_after_a_reload_in_the_middle_of_it(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word3")
+    console.page.reload()
+    console.expect_answer(f"echo: {WORDS}")
+    assert stored(someone, session_id) == [("user", WORDS), ("assistant", f"echo: {WORDS}")]
+
+
+def test_a_second_tab_shows_the_answer_as_it_comes(someone: Person) -> None:
+    session_id = slow(someone)
+    first, second = (someone.opens(f"chat/{session_id}") for _ in range(2))
+    expect(second.page.get_by_text("What is on your mind?")).to_be_visible()
+    first.page.bring_to_front()
+    first.say(WORDS)
+    expect(first.answers.last).to_contain_text("word3")
+    second.page.bring_to_front()
+    second.expect_answer(f"echo: {WORDS}")
+    first.page.bring_to_front()
+    first.expect_answer(f"echo: {WORDS}")
+
+
+def test_a_stopped_answer_keeps_its_words_and_says_that_it_was_stopped(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    console.page.get_by_role("button", name="Stop the answer").click()
+    expect(console.page.get_by_text("Stopped.", exact=True)).to_be_visible()
+    (_, (_, said)) = stored(someone, session_id)
+    assert said.startswith("echo: word1 word2")
+    assert "word20" not in said
+
+
+def test_a_connection_that_breaks_is_taken_up_again_and_the_question_asked_once(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    someone.context.set_offline(True)
+    console.page.evaluate(CUT)
+    expect(console.page.get_by_text("You are offline.")).to_be_visible()
+    someone.context.set_offline(False)
+    console.expect_answer(f"echo: {WORDS}")
+    assert stored(someone, session_id) == [("user", WORDS), ("assistant", f"echo: {WORDS}")]
+
+
+def test_a_question_that_did_not_arrive_is_sent_again_under_its_key(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    lost: list[str] = []
+
+    def lose_answers(route: object) -> None:
+        request = route.request  # type: ignore[attr-defined]
+        lost.append(request.headers["idempotency-key"])
+        if len(lost) == 1:  # it arrives, and its answer is lost
+            httpx.post(request.url, content=request.post_data, headers=request.headers, timeout=30)
+            route.abort()  # type: ignore[attr-defined]
+        else:
+            route.continue_()  # type: ignore[attr-defined]
+
+    console.page.route("**/messages/stream", lose_answers)
+    console.say("only once")
+    console.expect_answer("echo: only once")
+    assert len(lost) >= 2
+    assert len(set(lost)) == 1
+    assert stored(someone, session_id) == [("user", "only once"), ("assistant", "echo: only once")]
+
+
+def test_an_answer_that_fails_says_so_in_plain_words(someone: Person) -> None:
+    with someone.runner.client(someone.name) as api:
+        session_id = api.post("/sessions", json={"model_name": "scripted:fail"}).json()["session_id"]
+    console = someone.opens(f"chat/{session_id}")
+    console.say("hello")
+    expect(console.page.get_by_role("alert")).to_contain_text("The model does not answer just now.")
+
+
+def test_an_answer_is_rated_with_a_reason_and_the_rating_taken_back(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.page.get_by_role("button", name="Bad answer").click()
+    console.page.get_by_label("Not helpful").check()
+    console.page.get_by_label("In your words").fill("It only repeats me.")
+    console.page.get_by_role("button", name="Send feedback").click()
+    bad = console.page.get_by_role("button", name="Bad answer")
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    session_id = console.page.url.rpartition("/")[2]
+    with someone.runner.client(someone.name) as api:
+        feedback = api.get(f"/sessions/{session_id}/messages").json()["messages"][1]["feedback"]
+    assert (feedback["rating"], feedback["reason"]) == ("thumbs_down", "not_helpful")
+    bad.click()
+    expect(bad).to_have_attribute("aria-pressed", "false")
+
+
+def test_an_answer_is_made_again_in_its_place(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.page.get_by_role("button", name="Answer again").click()
+    console.expect_answer("echo: hello")
+    expect(console.answers).to_have_count(1)
+    session_id = console.page.url.rpartition("/")[2]
+    with someone.runner.client(someone.name) as api:
+        answer = api.get(f"/sessions/{session_id}/messages").json()["messages"][-1]
+    assert len(answer["siblings"]) == 2
+
+
+def test_a_draft_is_kept_over_a_reload_and_for_its_conversation(someone: Person) -> None:
+    first, second = slow(someone, "First"), slow(someone, "Second")
+    console = someone.opens(f"chat/{first}")
+    expect(console.page.locator("main > header")).to_contain_text("First")
+    console.box.fill("half a thought")
+    console.page.goto(f"{someone.site}/#/chat/{second}")
+    expect(console.page.locator("main > header")).to_contain_text("Second")
+    expect(console.box).to_have_value("")
+    console.page.goto(f"{someone.site}/#/chat/{first}")
+    console.page.reload()
+    expect(console.box).to_have_value("half a thought")
+
+
+def test_older_messages_come_while_scrolling_up_and_the_page_stays_small(someone: Person) -> None:
+    with someone.runner.client(someone.name) as api:
+        session_id = api.post("/sessions", json={}).json()["session_id"]
+        for number in range(60):
+            api.post(f"/sessions/{session_id}/messages", json={"content": f"question {number}"}).raise_for_status()
+    console = someone.opens(f"chat/{session_id}")
+    messages = console.page.locator("chatkeep-chat chatkeep-list")
+    expect(console.page.get_by_text("echo: question 59", exact=True)).to_be_in_viewport()
+    first = console.page.get_by_text("question 0", exact=True)
+    until = time.monotonic() + 20
+    while not first.is_visible() and time.monotonic() < until:
+        messages.evaluate("list => list.scrollTop -= 1_500")
+        console.page.wait_for_timeout(60)
+    expect(first).to_be_visible()
+    assert console.page.locator("chatkeep-message").count() < 60
+
+
+def test_a_conversation_is_saved_as_markdown(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    with console.page.expect_download() as saving:
+        console.page.get_by_role("button", name="Save the conversation as Markdown").click()
+    text = saving.value.path().read_text(encoding="utf-8")
+    assert re.search(r"^## You, .*\n\nhello\n\n## Assistant, .*\n\necho: hello\n$", text, re.MULTILINE)

@@ -1,0 +1,60 @@
+"""Models that say anything: nothing of it runs, loads, leads astray or holds up the page."""
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.browser.pages import Person
+
+HOSTILE = {
+    "script": "<script>document.title = 'owned'</script>",
+    "handler": "<img src=x onerror=\"document.title = 'owned'\"> <svg onload=\"document.title='owned'\">",
+    "link": "[click](javascript:document.title='owned') [data](data:text/html,<b>1</b>) <javascript:alert(1)>",
+    "image": "![tracker](https://example.invalid/pixel.png) ![x](//example.invalid/y.png)",
+    "style": "<style>* { display: none }</style><link rel=stylesheet href=https://example.invalid/x.css>",
+    "frame": "<iframe src=https://example.invalid></iframe><form action=https://example.invalid><input></form>",
+    "autolink": "https://example.invalid/\"onmouseover=\"document.title='owned'",
+    "direction": "a \u202edesrever\u202c b \u2066c",
+    "quotes": ">" * 1_000 + " deep",
+    "brackets": "[" * 5_000,
+    "emphasis": "*_" * 5_000,
+    "line": "x" * 90_000,
+    "table": "|a" * 2_000 + "\n" + "|-" * 2_000,
+    "code": "```html\n<script>document.title = 'owned'</script>\n```",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_words_are_shown_and_do_nothing(someone: Person, kind: str) -> None:
+    console = someone.opens()
+    asked: list[str] = []
+    console.page.on("request", lambda request: asked.append(_host(request)))
+    console.say(HOSTILE[kind])
+    console.expect_answer("echo:")
+    assert console.page.title() == "Chatkeep"
+    assert {host for host in asked if host} <= {someone.site}
+    shown = console.answers.last
+    for tag in ("script", "style", "iframe", "form", "img", "svg", "link", "object"):
+        assert shown.locator(tag).count() == 0
+    for link in shown.locator("a[href]").all():
+        assert (link.get_attribute("href") or "").startswith(("http://", "https://", "mailto:"))
+        assert "noopener" in (link.get_attribute("rel") or "")
+    console.box.fill("the page still works")
+    expect(console.box).to_have_value("the page still works")
+
+
+def _host(request: Request) -> str:
+    scheme, _, rest = request.url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}" if scheme in ("http", "https") else ""
+
+
+def test_markdown_is_drawn(someone: Person) -> None:
+    console = someone.opens()
+    console.say("x\n\n# Title\n\n- one\n- two\n\n**bold** `code`\n\n```python\nprint('hi')\n```\n\n|a|b|\n|-|-|\n|1|2|")
+    console.expect_answer("Title")
+    shown = console.answers.last
+    expect(shown.locator("h1")).to_have_text("Title")
+    expect(shown.locator("li")).to_have_count(2)
+    expect(shown.locator("td")).to_have_count(2)
+    expect(shown.locator(".hljs-built_in")).to_have_text("print")
+    shown.get_by_role("button", name="Copy").click()
+    assert console.page.evaluate("navigator.clipboard.readText()") == "print('hi')\n"

@@ -1,0 +1,55 @@
+"""Usage and settings: plots of the days, preferences, and the end of one's data."""
+
+from playwright.sync_api import expect
+
+from tests.browser.pages import Person
+
+
+def test_days_are_plotted_and_their_numbers_stand_beside(someone: Person) -> None:
+    console = someone.opens()
+    console.go("Usage")
+    expect(console.page.get_by_text("Nothing was used in these 30 days.")).to_be_visible()
+    console.go("Chat")
+    console.say("one two three")
+    console.expect_answer("echo: one two three")
+    console.go("Usage")
+    expect(console.page.locator("chatkeep-usage canvas")).to_have_count(4)
+    figure = console.page.locator("figure").filter(has_text="Tokens")
+    expect(figure.locator("output")).to_have_text("7")
+    figure.get_by_text("Table").click()
+    expect(figure.locator("tbody tr")).to_have_count(30)
+    expect(figure.locator("tbody tr").first).to_contain_text("7")
+    console.page.get_by_role("button", name="7 days").click()
+    expect(figure.locator("tbody tr")).to_have_count(7)
+    models = console.page.get_by_role("region", name="By model")
+    expect(models.locator("tbody tr")).to_have_count(1)
+    expect(models.locator("tbody tr")).to_contain_text("scripted:echo")
+    expect(console.page.locator("chatkeep-usage dl")).to_contain_text("no ratings yet")
+
+
+def test_preferences_are_saved_and_a_wrong_one_is_named(someone: Person) -> None:
+    console = someone.opens("settings")
+    console.page.get_by_label("Longest answer, in tokens").fill("321")
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_text("Saved.")).to_be_visible()
+    console.page.reload()
+    expect(console.page.get_by_label("Longest answer, in tokens")).to_have_value("321")
+    console.page.get_by_label("What the assistant is told first").fill(
+        "é" * 20_000
+    )  # within the characters, not the bytes
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_role("alert")).to_contain_text("custom_system_prompt")
+
+
+def test_all_data_is_deleted_and_the_receipt_fills(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.go("Settings")
+    console.page.get_by_label("To delete everything").fill(someone.name)
+    console.page.get_by_role("button", name="Delete everything").click()
+    receipt = console.page.locator(".receipt")
+    expect(receipt).to_contain_text("Done", timeout=30_000)
+    expect(receipt.locator("dt:text-is('messages') + dd")).to_have_text("2")
+    with someone.runner.client(someone.name) as api:
+        assert api.get("/sessions").json()["sessions"] == []
