@@ -103,6 +103,7 @@ def test_conversations_are_deleted_for_good_once_that_is_confirmed(someone: Pers
 def test_everything_can_be_done_without_a_mouse(someone: Person) -> None:
     made(someone, "First", "Second")
     console = someone.opens()
+    expect(console.rows).to_have_count(2)
     keys = console.page.keyboard
     keys.press("Alt+ArrowDown")
     expect(console.page.locator("main > header")).to_contain_text("Second")
