@@ -1,11 +1,11 @@
 /** A conversation: its messages, the answer as it comes, and a place to write. */
 
-import { LitElement, createRef, css, html, nothing, ref } from "../vendor.js";
-import { Client } from "../lib/client.js";
-import { CLOSED, Conversation } from "../lib/conversation.js";
-import { BROKEN, OFFLINE, Problem } from "../lib/problem.js";
+import { createRef, css, html, nothing, ref } from "../vendor.js";
+import { Conversation } from "../lib/conversation.js";
+import { BROKEN, OFFLINE } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
 import { OF_DRAFTS as DRAFT } from "../lib/sign-in.js";
+import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import "./message.js";
 import { theme } from "./theme.js";
@@ -22,14 +22,10 @@ const LONGEST = 100_000;
  * @fires turn-ended `detail.sessionId` is the one whose turn has ended
  * @fires problem `detail` is the Problem
  */
-export class Chat extends LitElement {
+export class Chat extends Connected {
   static properties = {
-    api: { type: String },
     sessionId: { type: String, attribute: "session-id" },
-    token: { attribute: false },
-    client: { attribute: false },
     isReadOnly: { type: Boolean, attribute: "read-only" },
-    _problem: { state: true },
     _isAway: { state: true },
     _said: { state: true },
   };
@@ -56,15 +52,8 @@ export class Chat extends LitElement {
 
   constructor() {
     super();
-    this.api = "";
     this.sessionId = "";
-    /** @type {() => string | Promise<string>} */
-    this.token = () => "";
-    /** @type {Client | null} */
-    this.client = null;
     this.isReadOnly = false;
-    /** @type {Problem | null} */
-    this._problem = null;
     this._isAway = false;
     this._said = "";
     /** @type {Conversation | null} */
@@ -94,9 +83,7 @@ export class Chat extends LitElement {
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
-    if (changed.has("api") && this.api) {
-      this.client = new Client(this.api, () => this.token());
-    }
+    super.willUpdate(changed);
     if (changed.has("sessionId") || changed.has("client")) {
       this._open();
     }
@@ -346,21 +333,9 @@ export class Chat extends LitElement {
     }
   }
 
-  /** Do something that may fail, and show its problem. @template T @param {() => T | Promise<T>} work @returns {Promise<T | undefined>} */
-  async _attempt(work) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error;
-      }
-      if (error.code === CLOSED) {
-        return undefined;
-      }
-      this._problem = error;
-      this.dispatchEvent(new CustomEvent("problem", { detail: error, bubbles: true, composed: true }));
-      return undefined;
-    }
+  /** @param {import("../lib/problem.js").Problem} problem */
+  _failed(problem) {
+    this.dispatchEvent(new CustomEvent("problem", { detail: problem, bubbles: true, composed: true }));
   }
 }
 

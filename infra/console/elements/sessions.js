@@ -1,10 +1,11 @@
 /** The conversations of a user: found, opened, renamed, pinned, archived, deleted and brought back. */
 
-import { LitElement, classMap, createRef, css, html, live, nothing, ref } from "../vendor.js";
-import { Client, path } from "../lib/client.js";
+import { classMap, createRef, css, html, live, nothing, ref } from "../vendor.js";
+import { path } from "../lib/client.js";
 import { ago, exact, plural } from "../lib/format.js";
 import { Problem } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
+import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import { theme } from "./theme.js";
 import { listStyles } from "./virtual-list.js";
@@ -30,18 +31,14 @@ const ACTIONS = {
  * @fires session-selected `detail.session` is the one to show; null for a new one
  * @fires sessions-changed `detail.sessionIds` were changed here
  */
-export class Sessions extends LitElement {
+export class Sessions extends Connected {
   static properties = {
-    api: { type: String },
-    token: { attribute: false },
-    client: { attribute: false },
     selected: { type: String },
     _place: { state: true },
     _sessions: { state: true },
     _chosen: { state: true },
     _isChoosing: { state: true },
     _renamed: { state: true },
-    _problem: { state: true },
     _isLoading: { state: true },
     _confirms: { state: true },
     _said: { state: true },
@@ -82,11 +79,6 @@ export class Sessions extends LitElement {
 
   constructor() {
     super();
-    this.api = "";
-    /** @type {() => string | Promise<string>} */
-    this.token = () => "";
-    /** @type {Client | null} */
-    this.client = null;
     this.selected = "";
     this._place = "active";
     /** @type {any[]} */
@@ -95,8 +87,6 @@ export class Sessions extends LitElement {
     this._chosen = new Set();
     this._isChoosing = false;
     this._renamed = "";
-    /** @type {Problem | null} */
-    this._problem = null;
     this._isLoading = false;
     this._confirms = false;
     this._said = "";
@@ -113,10 +103,8 @@ export class Sessions extends LitElement {
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
-    if (changed.has("api") && this.api) {
-      this.client = new Client(this.api, () => this.token());
-    }
-    if (changed.has("client") || (changed.has("api") && this.client)) {
+    super.willUpdate(changed);
+    if (changed.has("client")) {
       this.reload();
     }
   }
@@ -397,18 +385,8 @@ export class Sessions extends LitElement {
     this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds }, bubbles: true, composed: true }));
   }
 
-  /** @template T @param {() => T | Promise<T>} work @returns {Promise<T | undefined>} */
-  async _attempt(work) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error;
-      }
-      this._problem = error;
-      this._isLoading = false;
-      return undefined;
-    }
+  _failed() {
+    this._isLoading = false;
   }
 }
 

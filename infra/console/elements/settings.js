@@ -1,22 +1,18 @@
 /** What new conversations begin with, and the end of everything a user has here. */
 
-import { LitElement, css, html, nothing } from "../vendor.js";
-import { Client, path } from "../lib/client.js";
+import { css, html, nothing } from "../vendor.js";
+import { path } from "../lib/client.js";
 import { count, exact, plural } from "../lib/format.js";
-import { Problem } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
+import { Connected } from "./connected.js";
 import { theme } from "./theme.js";
 
 const LOOK_MS = 1_500;
 
-export class Settings extends LitElement {
+export class Settings extends Connected {
   static properties = {
-    api: { type: String },
-    token: { attribute: false },
-    client: { attribute: false },
     userId: { type: String, attribute: "user-id" },
     _preferences: { state: true },
-    _problem: { state: true },
     _isSaved: { state: true },
     _receipt: { state: true },
   };
@@ -42,16 +38,9 @@ export class Settings extends LitElement {
 
   constructor() {
     super();
-    this.api = "";
-    /** @type {() => string | Promise<string>} */
-    this.token = () => "";
-    /** @type {Client | null} */
-    this.client = null;
     this.userId = "";
     /** @type {any} */
     this._preferences = null;
-    /** @type {Problem | null} */
-    this._problem = null;
     this._isSaved = false;
     /** @type {any} */
     this._receipt = null;
@@ -59,10 +48,8 @@ export class Settings extends LitElement {
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
-    if (changed.has("api") && this.api) {
-      this.client = new Client(this.api, () => this.token());
-    }
-    if ((changed.has("client") || changed.has("api")) && this.client) {
+    super.willUpdate(changed);
+    if (changed.has("client") && this.client) {
       this._attempt(async () => (this._preferences = await this.client?.get("/preferences")));
     }
   }
@@ -147,17 +134,10 @@ export class Settings extends LitElement {
     });
   }
 
-  /** @param {() => Promise<unknown>} work */
-  async _attempt(work) {
+  /** @template T @param {() => T | Promise<T>} work */
+  _attempt(work) {
     this._problem = null;
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error;
-      }
-      this._problem = error;
-    }
+    return super._attempt(work);
   }
 }
 

@@ -1,10 +1,9 @@
 /** What a user's conversations use: totals, plots of the days, and the same numbers as tables. */
 
-import { LitElement, css, html, nothing, uPlot, uPlotStyles, unsafeCSS } from "../vendor.js";
-import { Client } from "../lib/client.js";
+import { css, html, nothing, uPlot, uPlotStyles, unsafeCSS } from "../vendor.js";
 import { cost, count, duration, plural, short } from "../lib/format.js";
-import { Problem } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
+import { Connected } from "./connected.js";
 import { theme } from "./theme.js";
 
 const DAY_MS = 86_400_000;
@@ -21,15 +20,11 @@ const PLOTS = [
   { name: "Response time", of: (/** @type {Day} */ day) => (day.turns ? day.avg_response_time_ms : null), write: duration, isBar: false },
 ];
 
-export class Usage extends LitElement {
+export class Usage extends Connected {
   static properties = {
-    api: { type: String },
-    token: { attribute: false },
-    client: { attribute: false },
     _span: { state: true },
     _totals: { state: true },
     _days: { state: true },
-    _problem: { state: true },
   };
 
   static styles = [
@@ -66,18 +61,11 @@ export class Usage extends LitElement {
 
   constructor() {
     super();
-    this.api = "";
-    /** @type {() => string | Promise<string>} */
-    this.token = () => "";
-    /** @type {Client | null} */
-    this.client = null;
     this._span = 30;
     /** @type {any} */
     this._totals = null;
     /** @type {Day[] | null} */
     this._days = null;
-    /** @type {Problem | null} */
-    this._problem = null;
     /** @type {any[]} */
     this._drawn = [];
     this._sizes = new ResizeObserver(() => this._fit());
@@ -99,10 +87,8 @@ export class Usage extends LitElement {
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
-    if (changed.has("api") && this.api) {
-      this.client = new Client(this.api, () => this.token());
-    }
-    if (changed.has("client") || changed.has("api") || changed.has("_span")) {
+    super.willUpdate(changed);
+    if (changed.has("client") || changed.has("_span")) {
       this.reload();
     }
   }
@@ -123,16 +109,12 @@ export class Usage extends LitElement {
     const to = new Date();
     const from = new Date(to.getTime() - (this._span - 1) * DAY_MS);
     const query = { from: iso(from), to: iso(to) };
-    try {
-      const [totals, found] = await Promise.all([this.client.get("/stats"), this.client.get("/stats/daily", { query })]);
+    const { client } = this;
+    await this._attempt(async () => {
+      const [totals, found] = await Promise.all([client.get("/stats"), client.get("/stats/daily", { query })]);
       this._totals = totals;
       this._days = filled(found.days, from, this._span);
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error;
-      }
-      this._problem = error;
-    }
+    });
   }
 
   render() {

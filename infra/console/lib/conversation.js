@@ -1,7 +1,7 @@
 /** One conversation: its messages, the turn that runs, and what to do when the connection breaks. Knows nothing of pages. */
 
 import { path, pause } from "./client.js";
-import { OFFLINE, Problem } from "./problem.js";
+import { CLOSED, OFFLINE, Problem } from "./problem.js";
 
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./client.js").StreamEvent} StreamEvent */
@@ -13,8 +13,6 @@ const PAGE = 50;
 const TRIES = 8;
 /** The first of these that a conversation has is what it shows while a question is on its way. */
 const PENDING = "pending:";
-/** Whoever asked has gone: no problem of anybody's. */
-export const CLOSED = "closed";
 
 export class Conversation extends EventTarget {
   /**

@@ -23,6 +23,8 @@ export class Problem extends Error {
   }
 }
 
+/** Whoever asked has gone: no problem of anybody's. */
+export const CLOSED = "closed";
 /** The browser has no network. */
 export const OFFLINE = "offline";
 /** The connection failed, or broke before the answer had come whole. */
