@@ -41,6 +41,8 @@ class Console extends LitElement {
       main > header { display: flex; align-items: center; gap: 8px; min-height: 52px; padding: 8px 16px; border-bottom: 1px solid var(--_line); }
       main > header h2 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
       main > :not(header) { flex: 1; min-height: 0; }
+      .skip { position: fixed; inset: 8px auto auto 8px; z-index: 3; }
+      .skip:not(:focus) { clip-path: inset(50%); }
       .menu { display: none; }
       .door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
       .door p { max-width: 46ch; margin: 0; }
@@ -105,7 +107,8 @@ class Console extends LitElement {
     if (!this._client) {
       return nothing;
     }
-    return this._isSignedIn ? html`${this._side()} ${this._main()} ${this._keys()}` : this._door();
+    const skip = html`<button type="button" class="skip" @click=${this._skip}>Skip to the page</button>`;
+    return this._isSignedIn ? html`${skip} ${this._side()} ${this._main()} ${this._keys()}` : this._door();
   }
 
   _door() {
@@ -140,7 +143,7 @@ class Console extends LitElement {
   }
 
   _main() {
-    return html`<main @click=${() => (this._isOpen = false)}>
+    return html`<main tabindex="-1" @click=${() => (this._isOpen = false)}>
       <header>
         <button type="button" class="icon menu" @click=${(/** @type {Event} */ event) => this._open(event)} aria-label="Conversations" aria-expanded=${this._isOpen}>${icons.menu}</button>
         ${this._place === "chat" ? this._about() : html`<h2>${this._place === "usage" ? "Usage" : "Settings"}</h2>`}
@@ -246,9 +249,18 @@ class Console extends LitElement {
   }
 
   /** @param {Event} event */
-  _open(event) {
+  async _open(event) {
     event.stopPropagation();
     this._isOpen = !this._isOpen;
+    await this.updateComplete;
+    if (this._isOpen) {
+      this._sessions.value?.search();
+    }
+  }
+
+  /** Past the list, to where one writes or reads. */
+  _skip() {
+    (this._chat.value ?? this.renderRoot.querySelector("main"))?.focus();
   }
 
   async _export() {
@@ -263,6 +275,9 @@ class Console extends LitElement {
     if (act) {
       event.preventDefault();
       act();
+    } else if (event.key === "Escape" && this._isOpen) {
+      this._isOpen = false;
+      /** @type {HTMLElement | null} */ (this.renderRoot.querySelector("button.menu"))?.focus();
     } else if (event.key === "Escape" && !isWriting) {
       this._chat.value?.stop();
     } else if (event.key === "?" && !isWriting) {

@@ -45,6 +45,7 @@ export class VirtualList extends LitElement {
     this._last = 0;
     this._wasAtEnd = true;
     this._latestTop = 0;
+    this._hadFocus = false;
     /** @type {{ key: string, offset: number } | null} the first item in the window, and where it is in it */
     this._anchor = null;
     this._sizes = new ResizeObserver((entries) => this._resized(entries));
@@ -89,13 +90,28 @@ export class VirtualList extends LitElement {
     }
   }
 
-  /** The node that shows an item, where it is in the window. @param {number} at @returns {HTMLElement | null} */
+  /** The first item that is in the window. */
+  get top() {
+    return this._at(this.scrollTop);
+  }
+
+  /** The node that shows an item, where it is near the window. @param {number} at @returns {HTMLElement | null} */
   node(at) {
     return this.querySelector(`li[data-at="${at}"]`);
   }
 
+  /** The node that shows an item, which is brought into the window. @param {number} at */
+  async shown(at) {
+    this.reveal(at);
+    this._choose(this.scrollTop);
+    this.requestUpdate("show");
+    await this.updateComplete;
+    return this.node(at);
+  }
+
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
+    this._hadFocus = this.matches(":focus-within");
     if (changed.has("items") || changed.has("estimate")) {
       this._place();
       this._choose(this._anchoredTop());
@@ -123,6 +139,9 @@ export class VirtualList extends LitElement {
       this._sizes.observe(node);
     }
     this._settle();
+    if (this._hadFocus && this.tabIndex >= 0 && !this.matches(":focus-within")) {
+      this.focus({ preventScroll: true }); // what had it has left the window
+    }
   }
 
   /** Compute where each item begins, by what is known of the heights. */
