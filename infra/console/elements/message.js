@@ -101,7 +101,7 @@ export class Message extends LitElement {
   /** @param {any} call */
   _call({ id, name, args }) {
     const result = this.results[id];
-    const state = result ? (result.status === "error" ? "failed" : "done") : this.isRunning ? "running…" : "no result";
+    const state = result ? (result.tool_status === "success" ? "done" : "failed") : this.isRunning ? "running…" : "no result";
     return html`<details>
       <summary>${icons.tool} ${name} <span class="small">${state}</span></summary>
       <div>

@@ -75,7 +75,7 @@ export class Sessions extends Connected {
       .row:hover .actions, .row:focus-within .actions { display: flex; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
-      .bulk form { display: flex; flex: 1 0 100%; gap: 6px; }
+      .bulk form { display: flex; flex: 1 1 100%; min-width: 0; gap: 6px; }
       .bulk form input { flex: 1; min-width: 0; }
       .bulk { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 8px 12px; border-top: 1px solid var(--_line); font-size: 13.5px; }
       .empty { margin: auto; padding: 24px; text-align: center; color: var(--_quiet); }
@@ -209,7 +209,7 @@ export class Sessions extends Connected {
     const list = /** @type {SessionList} */ (this._list);
     if (this._renamed === id) {
       return html`<div class="row"><form @submit=${(/** @type {Event} */ event) => this._rename(event, session)}>
-        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${this._renameKey} @blur=${() => (this._renamed = "")} />
+        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${() => (this._renamed = "")} />
       </form></div>`;
     }
     const about = [ago(session.updated_at), plural(session.message_count, "message"), ...session.tags.map((/** @type {string} */ tag) => `#${tag}`)];

@@ -88,6 +88,7 @@ export class VirtualList extends LitElement {
     } else if (bottom > this.scrollTop + this.clientHeight) {
       this.scrollTop = bottom - this.clientHeight;
     }
+    this._scrolled(); // at once, else the next drawing would go back to where the reader was
   }
 
   /** The first item that is in the window. */
@@ -103,7 +104,6 @@ export class VirtualList extends LitElement {
   /** The node that shows an item, which is brought into the window. @param {number} at */
   async shown(at) {
     this.reveal(at);
-    this._choose(this.scrollTop);
     this.requestUpdate("show");
     await this.updateComplete;
     return this.node(at);
@@ -130,7 +130,8 @@ export class VirtualList extends LitElement {
     </ol>`;
   }
 
-  updated() {
+  /** @param {Map<string, any>} changed */
+  updated(changed) {
     const list = /** @type {HTMLElement} */ (this.firstElementChild);
     list.style.paddingTop = `${this._tops[this._first]}px`;
     list.style.paddingBottom = `${(this._tops.at(-1) ?? 0) - this._tops[this._last]}px`;
@@ -141,6 +142,9 @@ export class VirtualList extends LitElement {
     this._settle();
     if (this._hadFocus && this.tabIndex >= 0 && !this.matches(":focus-within")) {
       this.focus({ preventScroll: true }); // what had it has left the window
+    }
+    if (changed.has("items") && changed.get("items")?.length !== this.items.length) {
+      this._ask(); // these may not fill the window, and nobody scrolls then
     }
   }
 
@@ -218,13 +222,18 @@ export class VirtualList extends LitElement {
     if (this._choose(this.scrollTop)) {
       this.requestUpdate();
     }
+    this._ask();
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /** Ask for more items where the window comes near to an end of them. */
+  _ask() {
     if (this.scrollTop < AHEAD) {
       this.dispatchEvent(new Event("near-start"));
     }
     if (this.scrollHeight - this.scrollTop - this.clientHeight < AHEAD) {
       this.dispatchEvent(new Event("near-end"));
     }
-    this.dispatchEvent(new Event("moved"));
   }
 
   _remember() {

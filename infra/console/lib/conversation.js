@@ -325,7 +325,7 @@ export class Conversation extends EventTarget {
 
   /** @param {any} data */
   _addResult({ tool_call_id, content, status }) {
-    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, status });
+    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, tool_status: status });
   }
 
   /** The message, or a new one that is being said. @param {string} messageId @returns {Message} */
