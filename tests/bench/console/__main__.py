@@ -1,4 +1,4 @@
-"""What the console costs Chromium: its first view, and frames while long lists scroll: `python -m tests.bench.console`."""
+"""The console in Chromium: its first view, and frames while long lists scroll: `python -m tests.bench.console`."""
 
 import argparse
 import json
