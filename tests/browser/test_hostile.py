@@ -1,7 +1,9 @@
 """Models that say anything: nothing of it runs, loads, leads astray or holds up the page."""
 
+import random
+
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.browser.pages import Person
 
@@ -58,3 +60,73 @@ def test_markdown_is_drawn(someone: Person) -> None:
     expect(shown.locator(".hljs-built_in")).to_have_text("print")
     shown.get_by_role("button", name="Copy").click()
     assert console.page.evaluate("navigator.clipboard.readText()") == "print('hi')\n"
+
+
+DRAW = """
+async ([pieces]) => {
+  const { Text } = await import("/elements/text.js");
+  const drawn = async (one) => {
+    one._notBefore = 0;
+    one.requestUpdate();
+    await one.updateComplete;
+    return one.renderRoot.innerHTML;
+  };
+  const grown = document.createElement("chatkeep-text"), whole = document.createElement("chatkeep-text");
+  document.body.append(grown, whole);
+  grown.isGrowing = true;
+  for (const piece of pieces) { grown.text += piece; await drawn(grown); }
+  grown.isGrowing = false;
+  whole.text = pieces.join("");
+  const both = [await drawn(grown), await drawn(whole)];
+  grown.remove(); whole.remove();
+  return both[0] === both[1] ? "" : both.join("\\n\\n");
+}
+"""
+MARKS = (
+    "# ", "- ", "* ", "1. ", "> ", "    ", "\t", "  ", "\n", "\n\n", "```\n", "```python\n", "`", "~~~\n", "**", "_",
+    "~~", "[a]", "[a](b)", "[a]: https://example.invalid\n", "![x](y)", "<b>", "<details>", "</details>", "<!--", "-->",
+    "<script>", "&amp;", "|a|b|\n|-|-|\n", "|", "---\n", "===\n", "\\", "words ", "é\u202e", "https://example.invalid ",
+    "- [ ] ", "$x$", "\x00",
+)  # fmt: skip
+
+
+def test_words_that_grow_look_as_they_do_at_once_whatever_they_are(someone: Person) -> None:
+    page = someone.opens().page
+    chosen = random.Random(15)
+    for _ in range(150):
+        pieces = chosen.choices(MARKS, k=chosen.randint(1, 25))
+        assert page.evaluate(DRAW, [pieces]) == "", pieces
+
+
+def test_words_repeated_without_end_do_not_hold_up_the_page(someone: Person) -> None:
+    page = someone.opens().page
+    chosen = random.Random(16)
+    page.set_default_timeout(10_000)
+    repeated = [chosen.choices(MARKS, k=chosen.randint(1, 4)) for _ in range(60)]
+    spaced = ["-" + " " * 30, "1." + " " * 50, ">" + " " * 40, "* " * 18 + " " * 200]
+    for text in ["".join(one) * (30_000 // len("".join(one))) for one in repeated] + [
+        one * 18 + "x\n" for one in spaced
+    ]:
+        page.evaluate(DRAW, [[text]])
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "word ", "[link](https://example.invalid) ", "- point\n", "|a|b|\n", "**b** ", "> "]
+)
+def test_two_hundred_kilobytes_are_shown_and_the_page_works_on(someone: Person, unit: str) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    said = (unit * 200_000)[:200_000]
+
+    def answer(route: Route) -> None:
+        page = route.fetch().json()
+        page["messages"][0]["content"] = said
+        route.fulfill(json=page)
+
+    console.page.route("**/messages?*", answer)
+    console.page.reload()
+    expect(console.answers.last).to_contain_text(unit.strip("> \n|").split("](")[0].strip("[*- "))
+    assert console.answers.last.evaluate("one => one.text.length") == 200_000
+    console.box.fill("the page still works")
+    expect(console.box).to_have_value("the page still works")

@@ -168,9 +168,7 @@ def is_part_of(expected: Any, actual: Any) -> bool:
 def test_a_sample_event_is_answered_as_the_contract_says(
     name: str, session: Session, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(
-        "AWS_ACCESS_KEY_ID", NO_CREDENTIALS
-    )  # in place of moto's, for which Bedrock has models
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", NO_CREDENTIALS)  # in place of moto's, for which Bedrock has models
     BEFORE.get(name, lambda _: None)(session)
     result = invoke(name, user_id)
     status, body = EXPECTED[name]

@@ -8,6 +8,8 @@ import { theme } from "./theme.js";
 const LONGEST_CODE = 30_000;
 /** @type {Promise<any> | undefined} */
 let highlighting;
+/** While a text grows, so many times as long as drawing it took is left to the rest of the page. */
+const REST = 3;
 
 export class Text extends LitElement {
   static properties = { text: { type: String }, isGrowing: { type: Boolean } };
@@ -47,6 +49,13 @@ export class Text extends LitElement {
     this.isGrowing = false;
     /** @type {{ source: string, node: HTMLElement }[]} */
     this._shown = [];
+    this._notBefore = 0;
+    this._timer = 0;
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    clearTimeout(this._timer);
   }
 
   render() {
@@ -54,9 +63,22 @@ export class Text extends LitElement {
   }
 
   updated() {
+    clearTimeout(this._timer);
+    const begun = performance.now();
+    if (this.isGrowing && begun < this._notBefore) {
+      this._timer = setTimeout(() => this.requestUpdate(), this._notBefore - begun);
+      return;
+    }
+    this._draw();
+    const ended = performance.now();
+    this._notBefore = ended + REST * (ended - begun);
+  }
+
+  /** Draw the blocks that are others than those that are shown. */
+  _draw() {
     const container = /** @type {HTMLElement} */ (this.renderRoot.querySelector("div"));
     const found = blocks(this.text);
-    found.forEach(({ source, html: safe }, at) => {
+    found.forEach(({ source, html: sanitized }, at) => {
       const isLast = at === found.length - 1;
       const isFinished = !isLast || !this.isGrowing;
       const known = this._shown[at];
@@ -65,7 +87,11 @@ export class Text extends LitElement {
       }
       const node = document.createElement("section");
       node.dataset.finished = String(isFinished);
-      node.innerHTML = safe; // of our sanitizer alone
+      try {
+        node.innerHTML = sanitized(); // of our sanitizer alone
+      } catch {
+        node.textContent = source; // the parser gave up on it
+      }
       for (const code of node.querySelectorAll("pre > code")) {
         this._frame(/** @type {HTMLElement} */ (code), isFinished);
       }

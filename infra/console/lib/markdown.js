@@ -5,8 +5,8 @@ import { DOMPurify, Marked } from "../vendor.js";
 /** Markdown this long, or with a line this long, is shown as it is: parsing it would hold up the page. */
 const LONGEST = 100_000;
 const LONGEST_LINE = 20_000;
-/** Deeper nesting than anybody writes makes the parser recurse for seconds. */
-const TOO_DEEP = /^[ \t]*(?:>[ \t]?){20,}|^(?:[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+){20,}|\[{40,}|\({40,}|[*_]{60,}/m;
+/** Deeper nesting than anybody writes makes the parser recurse for seconds. No part of this can match a text in two ways. */
+const TOO_DEEP = /^[ \t]*(?:>[ \t]?){20,}|^[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+){20,}|\[{40,}|\({40,}|[*_]{60,}/m;
 
 const TAGS = [
   ...["a", "b", "blockquote", "br", "code", "del", "details", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "input", "kbd"],
@@ -42,23 +42,35 @@ purify.addHook("afterSanitizeAttributes", (node) => {
   }
 });
 
+/** @typedef {{ source: string, html: () => string }} Block its HTML depends on its source alone, and takes time to make */
+
 /**
- * The text as a list of blocks, each an HTML string: while a text grows, all but the last stay the same.
+ * The text as a list of blocks: while a text grows, all but the last stay the same.
  * @param {string} text
- * @returns {{ source: string, html: string }[]}
+ * @returns {Block[]}
  */
 export function blocks(text) {
   if (isTooMuch(text)) {
-    return [{ source: text, html: `<p>${escaped(text)}</p>` }];
+    return [plain(text)];
   }
   try {
     const tokens = marked.lexer(text);
+    const { links } = tokens;
+    const defined = JSON.stringify(links); // what `[words][name]` of any block leads to
     return tokens
       .filter((token) => token.type !== "space")
-      .map((token) => ({ source: token.raw, html: safe(marked.parser(Object.assign([token], { links: tokens.links }))) }));
+      .map((token) => ({
+        source: token.raw.includes("[") ? `${token.raw}${defined}` : token.raw,
+        html: () => safe(marked.parser(Object.assign([token], { links }))),
+      }));
   } catch {
-    return [{ source: text, html: `<p>${escaped(text)}</p>` }];
+    return [plain(text)];
   }
+}
+
+/** @param {string} text @returns {Block} */
+function plain(text) {
+  return { source: text, html: () => `<p>${escaped(text)}</p>` };
 }
 
 /** @param {string} html */
