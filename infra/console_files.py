@@ -1,4 +1,4 @@
-"""The console as every server of it has to serve it: which files, as what, under which policy, and what they are told."""
+"""The console as any server has to serve it: which files, as what, under which policy, and what they are told."""
 
 import json
 from dataclasses import dataclass

@@ -33,6 +33,7 @@ ACCEPTED = [
     ("DefaultSystemPrompt", "You are brief.\nYou are kind."),
     ("DomainName", "plausch.beispiel.xn--p1ai"),
     ("Graph", "chatbot.graphs.support:build_graph"),
+    ("SignInDomain", "login.example.com"),
     ("OpenAiBaseUrl", "http://models.internal:8000/v1"),
     ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
 ]
@@ -48,6 +49,9 @@ REFUSED = [
     ("BedrockModels", ""),
     ("BedrockModels", "anthropic.*, amazon.*"),
     ("CertificateArn", "arn:aws:iam::123456789012:server-certificate/chat"),
+    ("ConsoleCertificateArn", "arn:aws:acm:eu-central-1:123456789012:certificate/1f3a-77"),
+    ("ConsoleDomainName", "https://chat.example.com/"),
+    ("ConsoleWebAclArn", "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/chat/0a1b-22"),
     ("DefaultModel", "gpt-4o-mini"),
     ("DefaultModel", "openai: gpt-4o-mini"),
     ("DomainName", "https://chat.example.com"),
@@ -69,6 +73,10 @@ REFUSED = [
     ("OpenAiOptions", "[]"),
     ("OpenAiOptions", ""),
     ("OpenAiOptions", f'{{"user": "{"a" * 2000}"}}'),
+    ("SignInDomain", "https://login.example.com"),
+    ("SignInDomain", "My-chat"),
+    ("SignInDomain", "my-chat."),
+    ("SignInDomain", "-chat"),
     ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/0a1b-22"),
 ]
 
@@ -116,6 +124,7 @@ def test_an_optional_part_is_off_unless_asked_for() -> None:
     ("rule", "first", "second"),
     [
         ("DomainWithCertificate", "DomainName", "CertificateArn"),
+        ("ConsoleDomainWithCertificate", "ConsoleDomainName", "ConsoleCertificateArn"),
         ("PoolWithClient", "ExistingUserPoolId", "ExistingUserPoolClientId"),
     ],
 )
