@@ -1,7 +1,7 @@
 """Puts the console's files where a stack's distribution serves them: `python -m infra.publish STACK`.
 
 It changes only what differs, so that it can be repeated after any failure. A file goes up after those that it imports,
-and `index.html` last: whoever loads the page meanwhile may get old parts with new ones below, never the other way round.
+and `index.html` last: whoever loads the page meanwhile may get old parts with new ones below, never the reverse.
 """
 
 import argparse
