@@ -1,4 +1,4 @@
-"""A stand-in for Cognito's sign-in page, over HTTPS: code with PKCE, tokens, revocation, sign-out, and faults on demand."""
+"""A stand-in for Cognito's sign-in page, over HTTPS: code with PKCE, tokens, revocation, sign-out, and faults."""
 
 import json
 import ssl
@@ -35,7 +35,7 @@ class WrongRequestError(Exception):
 
 @dataclass
 class SignInPage:
-    """Signs `user` in at once, for the console. `seconds` is the life of a token, `fault` the answer to who asks for one."""
+    """Signs `user` in at once, for the console. A token lives for `seconds`; a `fault` takes the place of one."""
 
     key: str = ""
     console: str = ""

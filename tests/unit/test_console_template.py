@@ -18,11 +18,11 @@ CONSOLE = ROOT / "infra" / "console.yaml"
 EXPANDED = expand(load(TEMPLATE))
 OWN = {"ConsoleDomainName": "chat.example.com", "ConsoleCertificateArn": VALUES["ConsoleCertificateArn"]}
 PAGES = [
-    ("", None),
-    ("my-chat", "my-chat.auth.us-east-1.amazoncognito.com"),
-    ("login.example.com", "login.example.com"),
+    ({}, None),
+    ({"SignInPrefix": "my-chat"}, "my-chat.auth.us-east-1.amazoncognito.com"),
+    ({"SignInHost": "login.example.com"}, "login.example.com"),
 ]
-"""Values of SignInDomain, and the hosts of the sign-in pages."""
+"""Parameters, and the hosts of the sign-in pages."""
 
 
 def whole(**parameters: str) -> ExpandedStack:
@@ -77,10 +77,12 @@ def test_a_deletion_of_the_stack_does_not_fail_at_a_bucket_with_files_in_it() ->
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
-@pytest.mark.parametrize(("domain", "host"), PAGES)
-def test_the_policy_is_the_local_runners_with_the_sign_in_page_of_the_stack(domain: str, host: str | None) -> None:
-    given = the_only("AWS::CloudFront::ResponseHeadersPolicy", SignInDomain=domain)["ResponseHeadersPolicyConfig"]
-    security = given["SecurityHeadersConfig"]
+@pytest.mark.parametrize(("given", "host"), PAGES)
+def test_the_policy_is_the_local_runners_with_the_sign_in_page_of_the_stack(
+    given: dict[str, str], host: str | None
+) -> None:
+    config = the_only("AWS::CloudFront::ResponseHeadersPolicy", **given)["ResponseHeadersPolicyConfig"]
+    security = config["SecurityHeadersConfig"]
     expected = policy(SignIn(host, "client", "issuer") if host else None)
     assert security["ContentSecurityPolicy"]["ContentSecurityPolicy"] == expected
     assert expected.count("https://") == (1 if host else 0)
@@ -162,7 +164,7 @@ def test_a_web_acl_is_put_before_the_distribution_where_one_is_named() -> None:
     ("parameters", "url"), [({}, "https://Distribution.DomainName/"), (OWN, "https://chat.example.com/")]
 )
 def test_the_client_signs_in_by_code_alone_and_comes_back_to_the_console(parameters: dict[str, str], url: str) -> None:
-    client = the_only("AWS::Cognito::UserPoolClient", SignInDomain="my-chat", **parameters)
+    client = the_only("AWS::Cognito::UserPoolClient", SignInPrefix="my-chat", **parameters)
     assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid", "email"])
     assert client["CallbackURLs"] == client["LogoutURLs"] == [url]
     assert site(**parameters).outputs["Url"] == url
@@ -172,11 +174,11 @@ def test_the_client_signs_in_by_code_alone_and_comes_back_to_the_console(paramet
     assert client["EnableTokenRevocation"]
 
 
-@pytest.mark.parametrize(("domain", "host"), PAGES)
-def test_a_page_is_made_for_a_prefix_and_a_host_is_taken_as_it_is(domain: str, host: str | None) -> None:
-    there = site(SignInDomain=domain)
+@pytest.mark.parametrize(("given", "host"), PAGES)
+def test_a_page_is_made_for_a_prefix_and_a_host_is_taken_as_it_is(given: dict[str, str], host: str | None) -> None:
+    there = site(**given)
     made = there.of_type("AWS::Cognito::UserPoolDomain")
-    assert [one["Domain"] for one in made.values()] == (["my-chat"] if domain == "my-chat" else [])
+    assert [one["Domain"] for one in made.values()] == list(filter(None, [given.get("SignInPrefix")]))
     assert there.outputs.get("SignInHost") == host
     assert bool(there.of_type("AWS::Cognito::UserPoolClient")) is bool(host)
 
@@ -189,7 +191,7 @@ def test_a_page_is_made_for_a_prefix_and_a_host_is_taken_as_it_is(domain: str, h
     ],
 )
 def test_users_sign_in_to_the_pool_whose_tokens_the_api_takes(parameters: dict[str, str], pool: str) -> None:
-    there = site(SignInDomain="my-chat", **parameters)
+    there = site(SignInPrefix="my-chat", **parameters)
     for kind in ("AWS::Cognito::UserPoolDomain", "AWS::Cognito::UserPoolClient"):
         assert [one["UserPoolId"] for one in there.of_type(kind).values()] == [pool]
     assert there.outputs["SignInIssuer"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
@@ -198,7 +200,7 @@ def test_users_sign_in_to_the_pool_whose_tokens_the_api_takes(parameters: dict[s
 def test_the_stack_tells_what_publishing_needs() -> None:
     named = {name for name in whole().outputs if name.startswith("Console")}
     assert named == {"ConsoleBucket", "ConsoleDistribution", "ConsoleDomainTarget", "ConsoleUrl"}
-    more = {name for name in whole(SignInDomain="my-chat").outputs if name.startswith("Console")}
+    more = {name for name in whole(SignInPrefix="my-chat").outputs if name.startswith("Console")}
     assert more - named == {"ConsoleClientId", "ConsoleSignInHost", "ConsoleSignInIssuer"}
 
 

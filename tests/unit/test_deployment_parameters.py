@@ -33,7 +33,6 @@ ACCEPTED = [
     ("DefaultSystemPrompt", "You are brief.\nYou are kind."),
     ("DomainName", "plausch.beispiel.xn--p1ai"),
     ("Graph", "chatbot.graphs.support:build_graph"),
-    ("SignInDomain", "login.example.com"),
     ("OpenAiBaseUrl", "http://models.internal:8000/v1"),
     ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
 ]
@@ -73,10 +72,12 @@ REFUSED = [
     ("OpenAiOptions", "[]"),
     ("OpenAiOptions", ""),
     ("OpenAiOptions", f'{{"user": "{"a" * 2000}"}}'),
-    ("SignInDomain", "https://login.example.com"),
-    ("SignInDomain", "My-chat"),
-    ("SignInDomain", "my-chat."),
-    ("SignInDomain", "-chat"),
+    ("SignInHost", "https://login.example.com"),
+    ("SignInHost", "my-chat"),
+    ("SignInPrefix", "login.example.com"),
+    ("SignInPrefix", "My-chat"),
+    ("SignInPrefix", "-chat"),
+    ("SignInPrefix", "x" * 64),
     ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/0a1b-22"),
 ]
 
@@ -134,6 +135,12 @@ def test_two_parameters_go_together(rule: str, first: str, second: str) -> None:
     assert second in assertion["AssertDescription"]
     for one, other in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
         assert holds(assertion["Assert"], {first: one, second: other}) is (bool(one) == bool(other))
+
+
+def test_a_page_to_sign_in_is_made_or_named_and_not_both() -> None:
+    (assertion,) = SOURCE["Rules"]["OnePageToSignIn"]["Assertions"]
+    for prefix, host in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
+        assert holds(assertion["Assert"], {"SignInPrefix": prefix, "SignInHost": host}) is not bool(prefix and host)
 
 
 @pytest.mark.parametrize(
