@@ -8,7 +8,7 @@ EXTRAS = $(BIN)/python -c 'import sys, tomllib; from pathlib import Path; \
 	print(*(line for name in sys.argv[1:] for line in extras[name]), sep="\n")'
 IN_SHARED_LAYER = $$(sed -n 's/^\([a-z0-9_-]*\)==.*/--no-emit-package \1/p' layers/shared/requirements.txt)
 PEERS := langgraph-checkpoint-amazon-dynamodb langgraph-checkpoint-aws langgraph-checkpoint-dynamodb langgraph-dynamodb-checkpoint
-TOOLS := checkov sam clients frontends wheelhouse langgraph-server
+TOOLS := checkov sam clients frontends wheelhouse langgraph-server browser console
 EXPANDED := .aws-sam/expanded
 EXPAND = rm -rf $(EXPANDED) && $(BIN)/python -m infra.expansion $(EXPANDED)
 ARGS ?=
@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
+.PHONY: help setup run token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -218,6 +218,9 @@ bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
 
 bench-stream: $(SETUP) .venv/langgraph-server/.ready ## cost of streams, side by side with LangGraph's server and bare apps
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.stream $(ARGS)
+
+bench-console: $(SETUP) .venv/browser/.ready ## the console in Chromium: its first view, and frames while long lists scroll
+	PYTHONPATH=.venv/browser $(BIN)/python -m tests.bench.console $(ARGS)
 
 bench-cold: build-host ## cost of the functions' starts, beside the same without bytecode, and their sizes
 	$(BIN)/python -m tests.bench.cold $(ARGS)

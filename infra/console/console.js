@@ -31,18 +31,20 @@ class Console extends LitElement {
       :host { display: grid; grid-template-columns: 300px minmax(0, 1fr); height: 100%; }
       aside { display: flex; flex-direction: column; min-height: 0; border-inline-end: 1px solid var(--_line); background: var(--_surface); }
       aside > header { display: flex; align-items: center; justify-content: space-between; padding: 12px 12px 0; }
-      h1 { display: flex; align-items: center; gap: 8px; margin: 0; font-size: 16px; }
-      h1 img { width: 22px; height: 22px; }
+      .brand { display: flex; align-items: center; gap: 8px; font-size: 16px; }
+      .brand img { width: 22px; height: 22px; }
       chatkeep-sessions { flex: 1; }
       aside > nav { display: flex; gap: 4px; padding: 8px 12px; border-top: 1px solid var(--_line); }
       aside > nav button { flex: 1; border-color: transparent; font-size: 13.5px; }
       aside > nav button[aria-current="true"] { background: var(--_hover); font-weight: 600; }
       main { display: flex; flex-direction: column; min-width: 0; min-height: 0; }
       main > header { display: flex; align-items: center; gap: 8px; min-height: 52px; padding: 8px 16px; border-bottom: 1px solid var(--_line); }
-      main > header h2 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
+      main > header h1 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
       main > :not(header) { flex: 1; min-height: 0; }
+      .skip { position: fixed; inset: 8px auto auto 8px; z-index: 3; }
+      .skip:not(:focus) { clip-path: inset(50%); }
       .menu { display: none; }
-      .door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
+      main.door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
       .door p { max-width: 46ch; margin: 0; }
       .door code { padding: 2px 6px; border-radius: 5px; background: var(--_raised); font: 14px var(--_mono); }
       dialog { max-width: 400px; border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface); color: inherit; }
@@ -110,16 +112,17 @@ class Console extends LitElement {
     if (!this._client) {
       return this._problem ? this._door() : nothing;
     }
-    return this._isSignedIn ? html`${this._side()} ${this._main()} ${this._keys()}` : this._door();
+    const skip = html`<button type="button" class="skip" @click=${this._skip}>Skip to the page</button>`;
+    return this._isSignedIn ? html`${skip} ${this._side()} ${this._main()} ${this._keys()}` : this._door();
   }
 
   _door() {
-    return html`<div class="door">
+    return html`<main class="door">
       <img src="icon.svg" width="48" height="48" alt="" />
       <h1>Chatkeep</h1>
       <p role=${this._problem ? "alert" : nothing}>${sentence(this._problem ?? { code: UNAUTHORIZED })}</p>
       ${this._wayIn()}
-    </div>`;
+    </main>`;
   }
 
   _wayIn() {
@@ -138,7 +141,7 @@ class Console extends LitElement {
   _side() {
     return html`<aside class=${this._isOpen ? "open" : ""}>
       <header>
-        <h1><img src="icon.svg" alt="" /> Chatkeep</h1>
+        <strong class="brand"><img src="icon.svg" alt="" /> Chatkeep</strong>
         <button type="button" class="icon" @click=${this._new} title="New conversation (Alt+N)" aria-label="New conversation">${icons.plus}</button>
       </header>
       <chatkeep-sessions
@@ -157,10 +160,10 @@ class Console extends LitElement {
   }
 
   _main() {
-    return html`<main @click=${() => (this._isOpen = false)}>
+    return html`<main tabindex="-1" @click=${() => (this._isOpen = false)}>
       <header>
         <button type="button" class="icon menu" @click=${(/** @type {Event} */ event) => this._open(event)} aria-label="Conversations" aria-expanded=${this._isOpen}>${icons.menu}</button>
-        ${this._place === "chat" ? this._about() : html`<h2>${this._place === "usage" ? "Usage" : "Settings"}</h2>`}
+        ${this._place === "chat" ? this._about() : html`<h1>${this._place === "usage" ? "Usage" : "Settings"}</h1>`}
         <button type="button" class="plain small" @click=${this._leave}>Sign out</button>
       </header>
       ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._page()}
@@ -170,10 +173,10 @@ class Console extends LitElement {
   _about() {
     const session = this._session;
     if (!session) {
-      return html`<h2>New conversation</h2>`;
+      return html`<h1>New conversation</h1>`;
     }
     return html`
-      <h2 title=${session.title}>${session.title}</h2>
+      <h1 title=${session.title}>${session.title}</h1>
       <span class="about quiet small">${session.model_name} · ${count(session.total_tokens_used)} tokens · ${cost(session.total_cost)}</span>
       <button type="button" class="plain icon" title="Save as Markdown" aria-label="Save the conversation as Markdown" @click=${this._export}>${icons.download}</button>
     `;
@@ -263,9 +266,18 @@ class Console extends LitElement {
   }
 
   /** @param {Event} event */
-  _open(event) {
+  async _open(event) {
     event.stopPropagation();
     this._isOpen = !this._isOpen;
+    await this.updateComplete;
+    if (this._isOpen) {
+      this._sessions.value?.search();
+    }
+  }
+
+  /** Past the list, to where one writes or reads. */
+  _skip() {
+    (this._chat.value ?? this.renderRoot.querySelector("main"))?.focus();
   }
 
   async _export() {
@@ -280,6 +292,9 @@ class Console extends LitElement {
     if (act) {
       event.preventDefault();
       act();
+    } else if (event.key === "Escape" && this._isOpen) {
+      this._isOpen = false;
+      /** @type {HTMLElement | null} */ (this.renderRoot.querySelector("button.menu"))?.focus();
     } else if (event.key === "Escape" && !isWriting) {
       this._chat.value?.stop();
     } else if (event.key === "?" && !isWriting) {

@@ -125,6 +125,8 @@ def _message() -> dict[str, Any]:
         "created_at": ASKED_AT,
         "status": "completed",
         "tool_calls": None,
+        "tool_call_id": None,
+        "tool_status": None,
         "model_name": None,
         "usage": None,
         "finish_reason": None,

@@ -13,7 +13,7 @@ from tests.runner import Runner, running
 DEPLOYMENT = {
     "ALLOW_SCRIPTED_MODELS": "true",
     "DEFAULT_MODEL": "scripted:echo",
-    "GRAPH": "tests.browser.graph:build_graph",
+    "GRAPH": "tests.browser.graph:forecasting",
     "TURNS_PER_USER": "100",
 }
 expect.set_options(timeout=20_000)  # a machine may have other things to do

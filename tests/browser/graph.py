@@ -1,8 +1,8 @@
-"""The built-in graph, with a slow model slow enough to be stopped, cut off and looked at by a busy machine."""
+"""The graph with a tool, with a slow model slow enough to be stopped, cut off and looked at by a busy machine."""
 
-from chatkeep.agent.graph import build_graph
 from chatkeep.agent.models import scripted
+from tests.frontends.graph import forecasting
 
 scripted.SLOW_SECONDS = 6.0
 
-__all__ = ["build_graph"]
+__all__ = ["forecasting"]

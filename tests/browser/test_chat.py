@@ -6,13 +6,17 @@ import time
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser.pages import Person
+from tests.browser.long import NODES, transcript
+from tests.browser.pages import Console, Person
+from tests.waiting import wait_until
 
 CUT = """
 const chat = document.querySelector("chatkeep-console").renderRoot.querySelector("chatkeep-chat");
 chat._conversation._connection.abort(new TypeError("cut"));
 """
 """Chromium's own switch lets connections that are open go on."""
+READ = "list => [list.items[list.top].message_id, list.node(list.top).getBoundingClientRect().top]"
+"""The message that is read, and its place on the screen."""
 WORDS = " ".join(f"word{number}" for number in range(1, 21))
 
 
@@ -211,3 +215,105 @@ def test_a_conversation_is_saved_as_markdown(someone: Person) -> None:
         console.page.get_by_role("button", name="Save the conversation as Markdown").click()
     text = saving.value.path().read_text(encoding="utf-8")
     assert re.search(r"^## You, .*\n\nhello\n\n## Assistant, .*\n\necho: hello\n$", text, re.MULTILINE)
+
+
+def test_a_tool_call_stands_with_what_came_back_while_it_comes_and_afterwards(someone: Person) -> None:
+    console = someone.opens()
+    console.say("tools please")
+    console.expect_answer("Take an umbrella.")
+    for _ in range(2):
+        calls = console.page.locator("chatkeep-message details")
+        expect(calls).to_have_count(2)
+        expect(calls.first).to_contain_text("forecast done")
+        expect(calls.last).to_contain_text("forecast failed")
+        calls.first.locator("summary").click()
+        expect(calls.first.get_by_label("What was asked")).to_contain_text('"place": "Bergen"')
+        expect(calls.first.get_by_label("What came back")).to_have_text("rain")
+        console.page.reload()
+
+
+def test_a_page_that_slept_through_the_end_of_an_answer_has_it_when_it_wakes(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word3")
+    browser = someone.context.new_cdp_session(console.page)
+    browser.send("Page.setWebLifecycleState", {"state": "frozen"})
+    with someone.runner.client(someone.name) as api:
+        wait_until(lambda: api.get(f"/sessions/{session_id}").json()["running_turn_id"] is None)
+    browser.send("Page.setWebLifecycleState", {"state": "active"})
+    console.expect_answer(f"echo: {WORDS}")
+    assert stored(someone, session_id) == [("user", WORDS), ("assistant", f"echo: {WORDS}")]
+
+
+def test_a_page_that_wakes_shows_what_was_said_elsewhere_meanwhile(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    expect(console.page.get_by_text("What is on your mind?")).to_be_visible()
+    someone.context.set_offline(True)
+    with someone.runner.client(someone.name) as api:
+        api.post(f"/sessions/{session_id}/messages", json={"content": "from the train"}).raise_for_status()
+    someone.context.set_offline(False)
+    console.expect_answer("echo: from the train")
+
+
+def test_a_question_that_could_not_be_sent_goes_out_when_the_network_is_back(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    someone.context.set_offline(True)
+    console.say("are you there?")
+    expect(console.page.get_by_text("You are offline.")).to_be_visible()
+    someone.context.set_offline(False)
+    console.expect_answer("echo: are you there?")
+    assert stored(someone, session_id) == [("user", "are you there?"), ("assistant", "echo: are you there?")]
+
+
+def test_a_transcript_of_two_thousand_messages_keeps_the_page_small_and_the_reader_in_place(someone: Person) -> None:
+    console = someone.opens(f"chat/{slow(someone)}")
+    console.page.route("**/messages?*", transcript)
+    console.page.reload()
+    expect(console.page.get_by_text("The end of answer 1999")).to_be_in_viewport()
+    messages = console.page.locator("chatkeep-chat chatkeep-list")
+    most = 0
+    first = console.page.get_by_text("Question 0", exact=True)
+    for _ in range(1_500):
+        if first.count():
+            break
+        messages.evaluate("list => list.scrollTop -= 3_000")
+        console.page.wait_for_timeout(16)
+        most = max(most, nodes(console))
+    messages.evaluate("list => list.scrollTop = 0")
+    expect(first).to_be_in_viewport()
+    assert messages.evaluate("list => list.items.length") == 2_000
+    assert most < 2_500
+    console.page.get_by_role("button", name="To the newest message").click()
+    expect(console.page.get_by_text("The end of answer 1999")).to_be_in_viewport()
+    assert nodes(console) < 2_500
+
+
+def nodes(console: Console) -> int:
+    """The elements of the page, those of shadow trees too."""
+    found: int = console.page.evaluate(NODES)
+    return found
+
+
+def test_an_answer_that_comes_does_not_pull_at_somebody_who_reads_above_it(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.page.route("**/messages?*", transcript)
+    console.page.reload()
+    expect(console.page.get_by_text("The end of answer 1999")).to_be_in_viewport()
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    expect(console.answers.last).to_be_in_viewport()  # who is at the end stays there
+    console.page.mouse.move(640, 300)
+    console.page.mouse.wheel(0, -1_200)
+    console.page.wait_for_timeout(500)
+    messages = console.page.locator("chatkeep-chat chatkeep-list")
+    before = messages.evaluate(READ)
+    places = []
+    while not console.page.get_by_role("button", name="Send", exact=True).is_visible():
+        places.append(messages.evaluate(READ))
+        console.page.wait_for_timeout(50)
+    assert len(places) > 10
+    assert [one for one in places if one != before] == []

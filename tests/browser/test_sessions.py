@@ -1,10 +1,12 @@
 """The list of conversations: found, renamed, put away, deleted and brought back, by mouse and by keys."""
 
+from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
+from tests.browser.long import SESSIONS, sessions
 from tests.browser.pages import Console, Person
 
 
@@ -52,6 +54,26 @@ def test_pinned_conversations_come_first(someone: Person) -> None:
     console.rows.last.hover()
     console.page.get_by_role("button", name="Pin: First").click()
     expect(console.rows.first).to_contain_text("First")
+
+
+def test_conversations_are_tagged_and_found_by_their_tag(someone: Person) -> None:
+    made(someone, "One", "Two", "Three")
+    console = someone.opens()
+    choose(console, "One", "Two")
+    console.page.get_by_role("button", name="Tag", exact=True).click()
+    console.page.get_by_role("textbox", name="Tag").fill("work")
+    console.page.get_by_role("button", name="Add", exact=True).click()
+    tag = console.page.get_by_role("button", name="#work", exact=True)
+    tag.click()
+    expect(console.rows).to_have_count(2)
+    expect(tag).to_have_attribute("aria-pressed", "true")
+    choose(console, "Two")
+    console.page.get_by_role("button", name="Tag", exact=True).click()
+    console.page.get_by_role("textbox", name="Tag").fill("work")
+    console.page.get_by_role("button", name="Remove", exact=True).click()
+    expect(console.rows).to_have_count(1)
+    tag.click()
+    expect(console.rows).to_have_count(3)
 
 
 def test_several_are_archived_and_taken_out_again(someone: Person) -> None:
@@ -126,13 +148,7 @@ def test_ten_thousand_conversations_keep_the_page_small(someone: Person) -> None
         pattern = api.get(f"/sessions/{session_id}").json()
     console = someone.opens()
 
-    def answer(route: Route) -> None:
-        start = int(dict(one.split("=") for one in route.request.url.partition("?")[2].split("&")).get("cursor", 0))
-        page = [{**pattern, "session_id": f"s{at}", "title": f"Number {at}"} for at in range(start, start + 100)]
-        following = str(start + 100) if start + 100 < 10_000 else None
-        route.fulfill(json={"sessions": page, "next_cursor": following})
-
-    console.page.route("**/v1/sessions?*", answer)
+    console.page.route("**/v1/sessions?*", partial(sessions, pattern))
     console.page.reload()
     listed = console.page.locator("chatkeep-sessions chatkeep-list")
     for _ in range(120):
@@ -141,7 +157,7 @@ def test_ten_thousand_conversations_keep_the_page_small(someone: Person) -> None
         listed.evaluate("list => list.scrollTop = list.scrollHeight")
         console.page.wait_for_timeout(40)
     expect(console.page.get_by_text("Number 9999", exact=True)).to_be_visible()
-    assert listed.evaluate("list => list.items.length") == 10_000
+    assert listed.evaluate("list => list.items.length") == SESSIONS
     assert listed.evaluate("list => list.querySelectorAll('*').length") < 2_500
 
 

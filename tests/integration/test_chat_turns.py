@@ -187,6 +187,9 @@ def test_an_agent_with_tools_stores_their_messages_and_records_each_call_by_its_
     now.check()
     assert [one["role"] for one in now.transcript] == ["user", "assistant", "tool", "assistant"]
     assert now.transcript[1]["tool_calls"][0]["args"] == {"numbers": [3, 5]}
+    shown = api.get(f"/sessions/{session_id}/messages").json["messages"]
+    assert shown[2]["tool_call_id"] == shown[1]["tool_calls"][0]["id"]
+    assert [one["tool_status"] for one in shown] == [None, None, "success", None]
     assert [call["kind"] for call in _calls(now.turns[answer["turn_id"]])] == ["tool", "message"]
 
 

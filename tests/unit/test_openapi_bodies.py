@@ -158,7 +158,7 @@ def test_an_answer_that_is_not_what_the_document_says_is_noticed(wrong: dict[str
         contract.check("GET", "/sessions/{session_id}", 200, {"content-type": "application/json"}, body)
 
 
-OF_OTHERS = {"user_id", "trace_id", "session_id"}
+OF_OTHERS = {"user_id", "trace_id", "session_id", "tool_call_id"}
 """Ids that may be others', and have a form of their own or none."""
 
 

@@ -107,7 +107,7 @@ export class Chat extends Connected {
 
   /** Stop the answer that is on its way. */
   stop() {
-    return this._conversation?.isRunning ? this._conversation.stop() : undefined;
+    return this._conversation?.isRunning && this._conversation.state !== "stopping" ? this._conversation.stop() : undefined;
   }
 
   render() {
@@ -133,7 +133,7 @@ export class Chat extends Connected {
           ></chatkeep-list>`
         : this._empty()}
       ${this._isAway && messages.length
-        ? html`<div class="away"><button type="button" class="icon" @click=${() => this._list.value?.toEnd()} aria-label="To the newest message">${icons.down}</button></div>`
+        ? html`<div class="away"><button type="button" class="icon" @click=${this._toNewest} aria-label="To the newest message">${icons.down}</button></div>`
         : nothing}
       ${this._banner()} ${this.isReadOnly ? nothing : this._composer(isRunning)}
       <div class="visually-hidden" role="status">${this._said}</div>
@@ -153,7 +153,7 @@ export class Chat extends Connected {
       .results=${this._results}
       ?isRunning=${isRunning}
       ?canChange=${!this.isReadOnly && !conversation.isRunning}
-      @regenerate=${() => conversation.regenerate(message.message_id)}
+      @regenerate=${() => this._again(conversation, message.message_id)}
       @rate=${(/** @type {CustomEvent} */ { detail }) => this._attempt(() => conversation.rate(message.message_id, detail.value))}
     ></chatkeep-message>`;
   }
@@ -171,7 +171,7 @@ export class Chat extends Connected {
     const canRetry = conversation?.state === "broken";
     return html`<div class="banner" role="alert">
       <p class="problem">${sentence(problem)}</p>
-      ${canRetry ? html`<button type="button" @click=${() => conversation?.retry()}>Try again</button><button type="button" class="plain" @click=${this._giveUp}>Edit</button>` : nothing}
+      ${canRetry ? html`<button type="button" @click=${() => conversation && this._retry(conversation)}>Try again</button><button type="button" class="plain" @click=${this._giveUp}>Edit</button>` : nothing}
       ${!canRetry ? html`<button type="button" class="plain icon" aria-label="Close" @click=${this._dismiss}>${icons.close}</button>` : nothing}
     </div>`;
   }
@@ -188,9 +188,9 @@ export class Chat extends Connected {
         @input=${this._typed}
         @keydown=${this._key}
       ></textarea>
-      ${isRunning
-        ? html`<button type="button" @click=${() => this.stop()} ?disabled=${this._conversation?.state === "stopping"} aria-label="Stop the answer" title="Stop (Esc)">${icons.stop}</button>`
-        : html`<button class="primary" aria-label="Send" title="Send (Enter)">${icons.send}</button>`}
+      <button class=${isRunning ? "" : "primary"} aria-label=${isRunning ? "Stop the answer" : "Send"} title=${isRunning ? "Stop (Esc)" : "Send (Enter)"} @click=${this._press}>
+        ${isRunning ? icons.stop : icons.send}
+      </button>
     </form>`;
   }
 
@@ -258,6 +258,16 @@ export class Chat extends Connected {
     }
   }
 
+  /** One button, so that it keeps the focus: it sends, or stops what was sent. The second click of two is for neither. @param {MouseEvent} event */
+  _press(event) {
+    if (event.detail > 1 || this._conversation?.isRunning) {
+      event.preventDefault();
+    }
+    if (event.detail <= 1) {
+      this.stop();
+    }
+  }
+
   /** @param {SubmitEvent} event */
   async _submit(event) {
     event.preventDefault();
@@ -298,7 +308,6 @@ export class Chat extends Connected {
     box.value = this._conversation?.giveUp() ?? "";
     this._dismiss();
     this._fit();
-    box.focus();
   }
 
   _dismiss() {
@@ -307,6 +316,24 @@ export class Chat extends Connected {
       this._conversation.problem = null;
     }
     this.requestUpdate();
+    this.focus();
+  }
+
+  /** @param {Conversation} conversation */
+  _retry(conversation) {
+    this.focus();
+    conversation.retry();
+  }
+
+  /** @param {Conversation} conversation @param {string} messageId */
+  _again(conversation, messageId) {
+    this.focus();
+    conversation.regenerate(messageId);
+  }
+
+  _toNewest() {
+    this._list.value?.toEnd();
+    this.focus();
   }
 
   _typed() {

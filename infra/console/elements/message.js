@@ -101,7 +101,7 @@ export class Message extends LitElement {
   /** @param {any} call */
   _call({ id, name, args }) {
     const result = this.results[id];
-    const state = result ? (result.status === "error" ? "failed" : "done") : this.isRunning ? "running…" : "no result";
+    const state = result ? (result.tool_status === "success" ? "done" : "failed") : this.isRunning ? "running…" : "no result";
     return html`<details>
       <summary>${icons.tool} ${name} <span class="small">${state}</span></summary>
       <div>
@@ -129,7 +129,7 @@ export class Message extends LitElement {
               ? html`
                   <button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>
                   <button type="button" class="plain icon" aria-pressed=${rating === "thumbs_up"} @click=${() => this._rate("thumbs_up")} title="Good answer" aria-label="Good answer">${icons.thumbsUp}</button>
-                  <button type="button" class="plain icon" aria-pressed=${rating === "thumbs_down"} @click=${() => this._rate("thumbs_down")} title="Bad answer" aria-label="Bad answer">${icons.thumbsDown}</button>
+                  <button type="button" class="plain icon bad" aria-pressed=${rating === "thumbs_down"} @click=${() => this._rate("thumbs_down")} title="Bad answer" aria-label="Bad answer">${icons.thumbsDown}</button>
                 `
               : nothing}
           </span>`
@@ -159,7 +159,7 @@ export class Message extends LitElement {
       </fieldset>
       <label class="visually-hidden" for="comment">In your words</label>
       <textarea id="comment" name="comment" rows="2" maxlength="5000" placeholder="In your words, if you like"></textarea>
-      <div><button class="primary">Send feedback</button><button type="button" @click=${() => (this._isRating = false)}>Cancel</button></div>
+      <div><button class="primary">Send feedback</button><button type="button" @click=${() => this._open(false)}>Cancel</button></div>
     </form>`;
   }
 
@@ -168,7 +168,7 @@ export class Message extends LitElement {
     if (this.message.feedback?.rating === rating) {
       this._say("rate", null);
     } else if (rating === "thumbs_down") {
-      this._isRating = !this._isRating;
+      this._open(!this._isRating);
     } else {
       this._say("rate", { rating });
     }
@@ -180,7 +180,14 @@ export class Message extends LitElement {
     const given = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const comment = String(given.get("comment") ?? "").trim();
     this._say("rate", { rating: "thumbs_down", reason: String(given.get("reason")), ...(comment ? { comment } : {}) });
-    this._isRating = false;
+    this._open(false);
+  }
+
+  /** Open or close the form of a bad rating, with the focus in it or on the button that opens it. @param {boolean} isRating */
+  async _open(isRating) {
+    this._isRating = isRating;
+    await this.updateComplete;
+    /** @type {HTMLElement | null} */ (this.renderRoot.querySelector(isRating ? "input" : ".bad"))?.focus();
   }
 
   async _copy() {

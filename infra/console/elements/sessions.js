@@ -1,20 +1,19 @@
-/** The conversations of a user: found, opened, renamed, pinned, archived, deleted and brought back. */
+/** The conversations of a user: found, opened, renamed, tagged, pinned, archived, deleted and brought back. */
 
 import { classMap, createRef, css, html, live, nothing, ref } from "../vendor.js";
 import { path } from "../lib/client.js";
 import { ago, exact, plural } from "../lib/format.js";
-import { Problem } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
+import { SessionList } from "../lib/session-list.js";
+import { CHANNEL } from "../lib/tabs.js";
 import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import { theme } from "./theme.js";
 import { listStyles } from "./virtual-list.js";
 
-const PAGE = 100;
-/** Of one bulk request. */
-const MOST = 100;
 const TYPING_MS = 180;
 const HEIGHT = 58;
+/** @type {[place: import("../lib/session-list.js").Place, words: string][]} */
 const PLACES = [
   ["active", "Conversations"],
   ["archived", "Archive"],
@@ -22,26 +21,28 @@ const PLACES = [
 ];
 /** What can be done with the chosen ones, by where they are. @type {Record<string, [action: string, words: string][]>} */
 const ACTIONS = {
-  active: [["pin", "Pin"], ["unpin", "Unpin"], ["archive", "Archive"], ["delete", "Delete"]],
+  active: [["pin", "Pin"], ["unpin", "Unpin"], ["tag", "Tag"], ["archive", "Archive"], ["delete", "Delete"]],
   archived: [["unarchive", "Take out"], ["delete", "Delete"]],
   deleted: [["restore", "Restore"], ["delete_permanently", "Delete for good"]],
 };
+const EMPTY = { active: "No conversations yet.", archived: "The archive is empty.", deleted: "The trash is empty." };
+/** Keys that go through the list, and how far. @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 
 /**
- * @fires session-selected `detail.session` is the one to show; null for a new one
+ * @fires session-selected `detail.session` is the one to show
  * @fires sessions-changed `detail.sessionIds` were changed here
+ * @fires problem `detail` is the Problem
  */
 export class Sessions extends Connected {
   static properties = {
     selected: { type: String },
-    _place: { state: true },
-    _sessions: { state: true },
     _chosen: { state: true },
     _isChoosing: { state: true },
     _renamed: { state: true },
-    _isLoading: { state: true },
-    _confirms: { state: true },
+    _asks: { state: true },
     _said: { state: true },
+    _stop: { state: true },
   };
 
   static styles = [
@@ -56,6 +57,9 @@ export class Sessions extends Connected {
       nav { display: flex; gap: 2px; }
       nav button { flex: 1; min-height: 30px; padding: 2px 6px; border-color: transparent; font-size: 13.5px; color: var(--_quiet); background: none; }
       nav button[aria-current="true"] { background: var(--_hover); color: var(--_text); font-weight: 600; }
+      .tags { display: flex; flex-wrap: wrap; gap: 4px; max-height: 62px; overflow-y: auto; }
+      .tags button { min-height: 24px; max-width: 100%; padding: 1px 8px; overflow: hidden; border-radius: 999px; color: var(--_quiet); font-size: 12.5px; text-overflow: ellipsis; white-space: nowrap; }
+      .tags button[aria-pressed="true"] { border-color: var(--_accent); background: var(--_hover); color: var(--_text); }
       chatkeep-list { flex: 1; min-height: 0; padding: 0 6px; }
       .row { display: flex; align-items: center; gap: 4px; height: 58px; padding: 0 6px 0 10px; border-radius: 8px; }
       .row:hover { background: var(--_raised); }
@@ -71,6 +75,8 @@ export class Sessions extends Connected {
       .row:hover .actions, .row:focus-within .actions { display: flex; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
+      .bulk form { display: flex; flex: 1 1 100%; min-width: 0; gap: 6px; }
+      .bulk form input { flex: 1; min-width: 0; }
       .bulk { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 8px 12px; border-top: 1px solid var(--_line); font-size: 13.5px; }
       .empty { margin: auto; padding: 24px; text-align: center; color: var(--_quiet); }
       .note { margin: 0; padding: 8px 14px; font-size: 13.5px; }
@@ -80,31 +86,43 @@ export class Sessions extends Connected {
   constructor() {
     super();
     this.selected = "";
-    this._place = "active";
-    /** @type {any[]} */
-    this._sessions = [];
+    /** @type {SessionList | null} */
+    this._list = null;
     /** @type {Set<string>} */
     this._chosen = new Set();
     this._isChoosing = false;
     this._renamed = "";
-    this._isLoading = false;
-    this._confirms = false;
+    /** What is asked before it is done to the chosen ones: a tag, or whether for good. @type {"" | "tag" | "delete_permanently"} */
+    this._asks = "";
     this._said = "";
-    this._query = "";
-    /** @type {string | null} */
-    this._next = null;
-    this._asked = 0;
+    /** The session whose row the Tab key comes to; arrows go on from there. */
+    this._stop = "";
     this._timer = 0;
     /** @type {import("lit/directives/ref.js").Ref<HTMLInputElement>} */
     this._search = createRef();
     /** @type {import("lit/directives/ref.js").Ref<import("./virtual-list.js").VirtualList>} */
-    this._list = createRef();
+    this._rows = createRef();
+    /** @type {BroadcastChannel | null} */
+    this._channel = null;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this._channel = new BroadcastChannel(CHANNEL);
+    this._channel.addEventListener("message", ({ data }) => data.hasChanged && this._renew(data.sessionId));
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this._channel?.close();
   }
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
     super.willUpdate(changed);
-    if (changed.has("client")) {
+    if (changed.has("client") && this.client) {
+      this._list = new SessionList(this.client);
+      this._list.addEventListener("change", () => this.requestUpdate());
       this.reload();
     }
   }
@@ -117,101 +135,99 @@ export class Sessions extends Connected {
 
   /** Show the session after the selected one, or before it for -1. @param {number} by */
   step(by) {
-    const at = this._sessions.findIndex((one) => one.session_id === this.selected);
-    const next = this._sessions[at < 0 ? 0 : at + by];
+    const at = this._list?.at(this.selected) ?? -1;
+    const next = this._list?.sessions[at < 0 ? 0 : at + by];
     if (next) {
       this._select(next);
-      this._list.value?.reveal(this._sessions.indexOf(next));
+      this._rows.value?.reveal(this._list?.at(next.session_id) ?? 0);
     }
   }
 
-  /** Read the first page again. What was typed since comes before what was asked for earlier. */
+  /** Read the first page again. */
   async reload() {
-    const asked = (this._asked += 1);
-    this._isLoading = true;
-    this._problem = null;
-    const page = await this._page();
-    if (page && asked === this._asked) {
-      this._sessions = page.sessions;
-      this._next = page.next_cursor;
-      this._isLoading = false;
-      if (this._query) {
-        this._said = this._sessions.length ? plural(this._sessions.length, "conversation") + (this._next ? " and more" : "") : "Nothing found";
-      }
-    }
+    await this._attempt(() => this._list?.reload());
   }
 
   /** Show a session as it is now, at its place in the list. @param {any} session */
   put(session) {
-    const others = this._sessions.filter((one) => one.session_id !== session.session_id);
-    const belongs = session.status === this._place && !session.is_temporary && !this._query;
-    if (!belongs) {
-      this._sessions = others;
-      return;
-    }
-    const at = others.findIndex((one) => isBefore(session, one));
-    this._sessions = at < 0 ? (this._next ? others : [...others, session]) : [...others.slice(0, at), session, ...others.slice(at)];
+    this._list?.put(session);
   }
 
   render() {
+    const list = this._list;
+    if (!list) {
+      return nothing;
+    }
     return html`
       <header>
         <label class="search">
           <span class="visually-hidden">Search conversations</span>${icons.search}
-          <input ${ref(this._search)} type="search" placeholder="Search" .value=${live(this._query)} @input=${this._typed} />
+          <input ${ref(this._search)} type="search" placeholder="Search" .value=${live(list.query)} @input=${this._typed} />
         </label>
         <nav aria-label="Which conversations">
-          ${PLACES.map(([place, words]) => html`<button type="button" aria-current=${place === this._place} @click=${() => this._go(place)}>${words}</button>`)}
+          ${PLACES.map(([place, words]) => html`<button type="button" aria-current=${place === list.place} @click=${() => this._go(place)}>${words}</button>`)}
         </nav>
+        ${this._tags(list)}
       </header>
       ${this._problem ? html`<p class="note problem" role="alert">${sentence(this._problem)} <button type="button" @click=${this.reload}>Try again</button></p>` : nothing}
-      ${this._sessions.length
+      ${list.sessions.length
         ? html`<chatkeep-list
-            ${ref(this._list)}
+            ${ref(this._rows)}
             label="Conversations"
             estimate=${HEIGHT}
-            .items=${this._sessions}
+            .items=${list.sessions}
             .keyOf=${(/** @type {any} */ one) => one.session_id}
             .show=${(/** @type {any} */ one) => this._row(one)}
-            @near-end=${this._more}
+            @near-end=${() => this._attempt(() => list.more())}
+            @moved=${this._moved}
+            @keydown=${this._key}
           ></chatkeep-list>`
-        : this._empty()}
-      ${this._bulk()}
+        : this._empty(list)}
+      ${this._bulk(list)}
       <div class="visually-hidden" role="status">${this._said}</div>
     `;
   }
 
-  _empty() {
-    if (this._isLoading) {
-      return html`<p class="empty">Loading…</p>`;
-    }
-    const words = this._query ? "Nothing found." : { active: "No conversations yet.", archived: "The archive is empty.", deleted: "The trash is empty." }[this._place];
-    return this._problem ? html`<p class="empty"></p>` : html`<p class="empty">${words}</p>`;
+  /** @param {SessionList} list */
+  _tags({ tag: chosen, tags }) {
+    return tags.length
+      ? html`<div class="tags" role="group" aria-label="Tags">
+          ${tags.map((tag) => html`<button type="button" aria-pressed=${tag === chosen} @click=${() => this._ofTag(tag === chosen ? "" : tag)}>#${tag}</button>`)}
+        </div>`
+      : nothing;
+  }
+
+  /** @param {SessionList} list */
+  _empty({ isLoading, query, tag, place }) {
+    const words = isLoading ? "Loading…" : query || tag ? "Nothing found." : EMPTY[place];
+    return html`<p class="empty">${this._problem ? "" : words}</p>`;
   }
 
   /** @param {any} session */
   _row(session) {
     const id = session.session_id;
+    const list = /** @type {SessionList} */ (this._list);
     if (this._renamed === id) {
       return html`<div class="row"><form @submit=${(/** @type {Event} */ event) => this._rename(event, session)}>
-        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${this._renameKey} @blur=${() => (this._renamed = "")} />
+        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${() => (this._renamed = "")} />
       </form></div>`;
     }
     const about = [ago(session.updated_at), plural(session.message_count, "message"), ...session.tags.map((/** @type {string} */ tag) => `#${tag}`)];
-    return html`<div class=${classMap({ row: true, selected: id === this.selected })}>
+    const stop = id === (this._stop || list.sessions[0].session_id) ? 0 : -1;
+    return html`<div class=${classMap({ row: true, selected: id === this.selected })} @focusin=${() => (this._stop = id)}>
       ${this._isChoosing
-        ? html`<input type="checkbox" aria-label=${`Choose ${session.title}`} .checked=${live(this._chosen.has(id))} @click=${(/** @type {MouseEvent} */ event) => this._choose(event, id)} />`
+        ? html`<input type="checkbox" tabindex=${stop} aria-label=${`Choose ${session.title}`} .checked=${live(this._chosen.has(id))} @click=${(/** @type {MouseEvent} */ event) => this._choose(event, id)} />`
         : nothing}
-      <button type="button" class="open" aria-current=${id === this.selected} @click=${() => this._select(session)} @dblclick=${() => this._place === "active" && this._edit(id)}>
+      <button type="button" class="open" tabindex=${stop} aria-current=${id === this.selected} @click=${() => this._select(session)} @dblclick=${() => list.place === "active" && this._edit(id)}>
         <span class="title">${session.is_pinned ? icons.pin : nothing}<span>${session.title}</span></span>
         <span class="about" title=${exact(session.updated_at)}>${about.join(" · ")}</span>
       </button>
-      ${this._isChoosing ? nothing : this._actions(session)}
+      ${this._isChoosing ? nothing : this._actions(session, list.place, stop)}
     </div>`;
   }
 
-  /** @param {any} session */
-  _actions(session) {
+  /** @param {any} session @param {string} place @param {number} stop */
+  _actions(session, place, stop) {
     const id = session.session_id;
     /** @type {Record<string, [string, unknown, () => void][]>} */
     const actions = {
@@ -228,66 +244,77 @@ export class Sessions extends Connected {
       deleted: [["Restore", icons.restore, () => this._act("restore", [id])]],
     };
     return html`<span class="actions">
-      ${actions[this._place].map(([words, icon, act]) => html`<button type="button" class="plain icon" title=${words} aria-label=${`${words}: ${session.title}`} @click=${act}>${icon}</button>`)}
+      ${actions[place].map(([words, icon, act]) => html`<button type="button" class="plain icon" tabindex=${stop} title=${words} aria-label=${`${words}: ${session.title}`} @click=${act}>${icon}</button>`)}
     </span>`;
   }
 
-  _bulk() {
+  /** @param {SessionList} list */
+  _bulk(list) {
     if (!this._isChoosing) {
-      return this._sessions.length ? html`<div class="bulk"><button type="button" class="plain" @click=${() => (this._isChoosing = true)}>Choose several</button></div>` : nothing;
+      return list.sessions.length ? html`<div class="bulk"><button type="button" class="plain choose" @click=${this._beginChoosing}>Choose several</button></div>` : nothing;
     }
     const amount = this._chosen.size;
-    if (this._confirms) {
+    if (this._asks === "delete_permanently") {
       return html`<div class="bulk" role="alertdialog" aria-label="Delete for good?">
         <span>Delete ${plural(amount, "conversation")} for good? This cannot be undone.</span>
         <button type="button" class="danger" @click=${() => this._act("delete_permanently", [...this._chosen])}>Delete for good</button>
-        <button type="button" @click=${() => (this._confirms = false)}>Keep</button>
+        <button type="button" class="keep" @click=${() => this._ask("", "[data-action=delete_permanently]")}>Keep</button>
       </div>`;
     }
     return html`<div class="bulk">
       <span>${amount} chosen</span>
-      ${ACTIONS[this._place].map(
+      ${ACTIONS[list.place].map(
         ([action, words]) =>
-          html`<button type="button" class=${action.startsWith("delete") ? "danger" : ""} ?disabled=${amount === 0} @click=${() => (action === "delete_permanently" ? (this._confirms = true) : this._act(action, [...this._chosen]))}>${words}</button>`,
+          html`<button type="button" data-action=${action} class=${action.startsWith("delete") ? "danger" : ""} ?disabled=${amount === 0} @click=${() => this._actOnChosen(action)}>${words}</button>`,
       )}
-      <button type="button" class="plain" @click=${this._endChoosing}>Done</button>
+      <button type="button" class="plain" @click=${() => this._endChoosing(".choose")}>Done</button>
+      ${this._asks === "tag" ? this._tagForm() : nothing}
     </div>`;
   }
 
-  /** @param {string} [cursor] */
-  async _page(cursor) {
-    const query = { status: this._place, q: this._query, limit: PAGE, cursor };
-    return this._attempt(() => this.client?.get("/sessions", { query }));
+  _tagForm() {
+    return html`<form @submit=${this._tag}>
+      <input name="tag" aria-label="Tag" placeholder="Tag" maxlength="50" required autocomplete="off" />
+      <button name="action" value="tag">Add</button><button name="action" value="untag">Remove</button>
+    </form>`;
   }
 
-  async _more() {
-    if (!this._next || this._isLoading) {
-      return;
-    }
-    const asked = this._asked;
-    this._isLoading = true;
-    const page = await this._page(this._next);
-    if (page && asked === this._asked) {
-      const known = new Set(this._sessions.map((one) => one.session_id));
-      this._sessions = [...this._sessions, ...page.sessions.filter((/** @type {any} */ one) => !known.has(one.session_id))];
-      this._next = page.next_cursor;
-    }
-    this._isLoading = false;
-  }
-
-  /** @param {string} place */
-  _go(place) {
-    this._place = place;
-    this._sessions = [];
+  /** @param {import("../lib/session-list.js").Place} place */
+  async _go(place) {
     this._endChoosing();
-    this.reload();
+    this._stop = "";
+    await this._attempt(() => this._list?.go(place));
   }
 
   /** @param {InputEvent} event */
   _typed(event) {
-    this._query = /** @type {HTMLInputElement} */ (event.target).value.trim();
+    const list = /** @type {SessionList} */ (this._list);
+    list.query = /** @type {HTMLInputElement} */ (event.target).value.trim();
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => this.reload(), TYPING_MS);
+    this._timer = setTimeout(() => this._find(list), TYPING_MS);
+  }
+
+  /** @param {string} tag */
+  async _ofTag(tag) {
+    const list = /** @type {SessionList} */ (this._list);
+    list.tag = tag;
+    await this._find(list);
+  }
+
+  /** @param {SessionList} list */
+  async _find(list) {
+    await this.reload();
+    if (list.query || list.tag) {
+      this._said = list.sessions.length ? plural(list.sessions.length, "conversation") + (list.hasMore ? " and more" : "") : "Nothing found";
+    }
+  }
+
+  /** A conversation that another tab has changed. @param {string} sessionId */
+  async _renew(sessionId) {
+    const session = await this.client?.get(path`/sessions/${sessionId}`).catch(() => null); // it has no news, then
+    if (session) {
+      this.put(session);
+    }
   }
 
   /** @param {any} session */
@@ -296,34 +323,107 @@ export class Sessions extends Connected {
     this.dispatchEvent(new CustomEvent("session-selected", { detail: { session }, bubbles: true, composed: true }));
   }
 
+  /** @param {KeyboardEvent} event */
+  _key(event) {
+    const by = STEPS[event.key];
+    const isWriting = /** @type {HTMLElement} */ (event.composedPath()[0]).matches("input[name]");
+    if (isWriting || event.altKey || event.ctrlKey || event.metaKey) {
+      return;
+    }
+    if (by) {
+      event.preventDefault();
+      this._toRow((this._list?.at(this._stop) ?? 0) + by);
+    } else if (event.key === "F2" && this._list?.place === "active" && !this._isChoosing) {
+      this._edit(this._stop);
+    }
+  }
+
+  /** Put the focus on a row, or on the nearest that there is. @param {number} at */
+  async _toRow(at) {
+    await this.updateComplete;
+    const sessions = this._list?.sessions ?? [];
+    const next = Math.min(Math.max(at, 0), sessions.length - 1);
+    const rows = this._rows.value;
+    if (!rows || next < 0) {
+      this._search.value?.focus();
+      return;
+    }
+    this._stop = sessions[next].session_id;
+    const row = await rows.shown(next);
+    /** @type {HTMLElement | null | undefined} */ (row?.querySelector(this._isChoosing ? "input" : ".open"))?.focus();
+  }
+
+  /** The Tab key comes to a row that is there. */
+  _moved() {
+    const rows = /** @type {import("./virtual-list.js").VirtualList} */ (this._rows.value);
+    const list = /** @type {SessionList} */ (this._list);
+    if (!rows.node(this._stop ? list.at(this._stop) : 0)) {
+      this._stop = list.sessions[rows.top]?.session_id ?? "";
+    }
+  }
+
   /** Choose one, or with Shift all from the one before. @param {MouseEvent} event @param {string} id */
   _choose(event, id) {
-    const at = this._sessions.findIndex((one) => one.session_id === id);
+    const list = /** @type {SessionList} */ (this._list);
+    const at = list.at(id);
     const from = event.shiftKey && this._latest !== undefined ? this._latest : at;
     const isChosen = !this._chosen.has(id);
     const chosen = new Set(this._chosen);
-    for (const one of this._sessions.slice(Math.min(from, at), Math.max(from, at) + 1)) {
+    for (const one of list.sessions.slice(Math.min(from, at), Math.max(from, at) + 1)) {
       chosen[isChosen ? "add" : "delete"](one.session_id);
     }
     this._chosen = chosen;
     this._latest = at;
   }
 
-  _endChoosing() {
+  async _beginChoosing() {
+    this._isChoosing = true;
+    await this._toRow(Math.max(this._list?.at(this._stop) ?? 0, 0));
+  }
+
+  /** @param {string} [focused] what has the focus then */
+  _endChoosing(focused) {
     this._isChoosing = false;
-    this._confirms = false;
     this._chosen = new Set();
     this._latest = undefined;
+    this._ask("", focused);
+  }
+
+  /** @param {Sessions["_asks"]} asks @param {string} [focused] what has the focus then */
+  async _ask(asks, focused) {
+    this._asks = asks;
+    if (focused) {
+      await this.updateComplete;
+      /** @type {HTMLElement | null} */ (this.renderRoot.querySelector(focused))?.focus();
+    }
+  }
+
+  /** @param {string} action */
+  _actOnChosen(action) {
+    if (action === "tag") {
+      this._ask("tag", "input[name=tag]");
+    } else if (action === "delete_permanently") {
+      this._ask("delete_permanently", ".keep");
+    } else {
+      this._act(action, [...this._chosen]);
+    }
+  }
+
+  /** @param {SubmitEvent} event */
+  _tag(event) {
+    event.preventDefault();
+    const tag = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("tag")).trim();
+    if (tag) {
+      this._act(/** @type {HTMLButtonElement | null} */ (event.submitter)?.value ?? "tag", [...this._chosen], tag);
+    }
   }
 
   /** @param {string} id */
   async _edit(id) {
     this._renamed = id;
     await this.updateComplete;
-    const list = /** @type {import("./virtual-list.js").VirtualList} */ (this._list.value);
-    list.requestUpdate("show");
-    await list.updateComplete;
-    const box = /** @type {HTMLInputElement | null} */ (list.querySelector("input[name=title]"));
+    const row = await this._rows.value?.shown(this._list?.at(id) ?? 0);
+    const box = /** @type {HTMLInputElement | null | undefined} */ (row?.querySelector("input[name=title]"));
     box?.focus();
     box?.select();
   }
@@ -332,6 +432,7 @@ export class Sessions extends Connected {
   _renameKey(event) {
     if (event.key === "Escape") {
       this._renamed = "";
+      this._toRow(this._list?.at(this._stop) ?? 0);
     }
   }
 
@@ -339,60 +440,37 @@ export class Sessions extends Connected {
   async _rename(event, session) {
     event.preventDefault();
     const title = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("title")).trim();
+    const list = /** @type {SessionList} */ (this._list);
+    const id = session.session_id;
     this._renamed = "";
-    if (!title || title === session.title) {
-      return;
+    if (title && title !== session.title) {
+      await this._attempt(async () => {
+        await list.rename(id, title);
+        this._tell([id]);
+      });
     }
-    const changed = await this._attempt(() => this.client?.patch(path`/sessions/${session.session_id}`, { title }));
-    if (changed) {
-      this.put(changed);
-      this._tell([session.session_id]);
-    }
+    await this._toRow(list.at(id));
   }
 
-  /** Do the same with these. @param {string} action @param {string[]} ids */
-  async _act(action, ids) {
-    const refused = [];
-    const moved = new Set();
-    for (let first = 0; first < ids.length; first += MOST) {
-      const session_ids = ids.slice(first, first + MOST);
-      const done = await this._attempt(() => this.client?.post("/sessions/bulk", { action, session_ids }));
-      if (!done) {
-        break;
-      }
-      for (const one of done.results) {
-        if (one.status >= 400) {
-          refused.push(one);
-        } else {
-          moved.add(one.session_id);
-        }
-      }
-    }
+  /** Do the same with these. The focus goes to the row that has taken the place of the first. @param {string} action @param {string[]} ids @param {string} [tag] */
+  async _act(action, ids, tag) {
+    const list = /** @type {SessionList} */ (this._list);
+    const at = list.at(ids[0]);
+    const wasHere = this.renderRoot.querySelector(":focus") !== null;
+    this._problem = null;
+    await this._attempt(() => list.act(action, ids, tag));
     this._endChoosing();
-    if (action === "pin" || action === "unpin") {
-      await this.reload();
-    } else {
-      this._sessions = this._sessions.filter((one) => !moved.has(one.session_id));
-    }
-    if (refused.length) {
-      this._problem = new Problem({ code: refused[0].code, detail: plural(refused.length, "conversation") });
-    }
     this._tell(ids);
+    if (wasHere) {
+      const after = list.at(ids[0]);
+      await this._toRow(after < 0 ? at : after);
+    }
   }
 
   /** @param {string[]} sessionIds */
   _tell(sessionIds) {
     this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds }, bubbles: true, composed: true }));
   }
-
-  _failed() {
-    this._isLoading = false;
-  }
-}
-
-/** Whether a session comes first in a list: pinned ones do, then those that changed last. @param {any} one @param {any} other */
-function isBefore(one, other) {
-  return one.is_pinned !== other.is_pinned ? one.is_pinned : one.updated_at >= other.updated_at;
 }
 
 customElements.define("chatkeep-sessions", Sessions);

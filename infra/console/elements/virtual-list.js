@@ -45,6 +45,7 @@ export class VirtualList extends LitElement {
     this._last = 0;
     this._wasAtEnd = true;
     this._latestTop = 0;
+    this._hadFocus = false;
     /** @type {{ key: string, offset: number } | null} the first item in the window, and where it is in it */
     this._anchor = null;
     this._sizes = new ResizeObserver((entries) => this._resized(entries));
@@ -87,15 +88,30 @@ export class VirtualList extends LitElement {
     } else if (bottom > this.scrollTop + this.clientHeight) {
       this.scrollTop = bottom - this.clientHeight;
     }
+    this._scrolled(); // at once, else the next drawing would go back to where the reader was
   }
 
-  /** The node that shows an item, where it is in the window. @param {number} at @returns {HTMLElement | null} */
+  /** The first item that is in the window. */
+  get top() {
+    return this._at(this.scrollTop);
+  }
+
+  /** The node that shows an item, where it is near the window. @param {number} at @returns {HTMLElement | null} */
   node(at) {
     return this.querySelector(`li[data-at="${at}"]`);
   }
 
+  /** The node that shows an item, which is brought into the window. @param {number} at */
+  async shown(at) {
+    this.reveal(at);
+    this.requestUpdate("show");
+    await this.updateComplete;
+    return this.node(at);
+  }
+
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
+    this._hadFocus = this.matches(":focus-within");
     if (changed.has("items") || changed.has("estimate")) {
       this._place();
       this._choose(this._anchoredTop());
@@ -114,7 +130,8 @@ export class VirtualList extends LitElement {
     </ol>`;
   }
 
-  updated() {
+  /** @param {Map<string, any>} changed */
+  updated(changed) {
     const list = /** @type {HTMLElement} */ (this.firstElementChild);
     list.style.paddingTop = `${this._tops[this._first]}px`;
     list.style.paddingBottom = `${(this._tops.at(-1) ?? 0) - this._tops[this._last]}px`;
@@ -123,6 +140,12 @@ export class VirtualList extends LitElement {
       this._sizes.observe(node);
     }
     this._settle();
+    if (this._hadFocus && this.tabIndex >= 0 && !this.matches(":focus-within")) {
+      this.focus({ preventScroll: true }); // what had it has left the window
+    }
+    if (changed.has("items") && changed.get("items")?.length !== this.items.length) {
+      this._ask(); // these may not fill the window, and nobody scrolls then
+    }
   }
 
   /** Compute where each item begins, by what is known of the heights. */
@@ -199,13 +222,18 @@ export class VirtualList extends LitElement {
     if (this._choose(this.scrollTop)) {
       this.requestUpdate();
     }
+    this._ask();
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /** Ask for more items where the window comes near to an end of them. */
+  _ask() {
     if (this.scrollTop < AHEAD) {
       this.dispatchEvent(new Event("near-start"));
     }
     if (this.scrollHeight - this.scrollTop - this.clientHeight < AHEAD) {
       this.dispatchEvent(new Event("near-end"));
     }
-    this.dispatchEvent(new Event("moved"));
   }
 
   _remember() {

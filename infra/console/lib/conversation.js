@@ -1,7 +1,9 @@
 /** One conversation: its messages, the turn that runs, and what to do when the connection breaks. Knows nothing of pages. */
 
+import { Awake } from "./awake.js";
 import { path, pause } from "./client.js";
 import { CLOSED, OFFLINE, Problem } from "./problem.js";
+import { CHANNEL } from "./tabs.js";
 
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./client.js").StreamEvent} StreamEvent */
@@ -46,10 +48,9 @@ export class Conversation extends EventTarget {
     this._closed = new AbortController();
     /** @type {AbortController | null} */
     this._connection = null;
-    this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("chatkeep") : null;
+    this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(CHANNEL) : null;
     this._channel?.addEventListener("message", ({ data }) => this._hearOtherTab(data));
-    this._wake = () => this._connection?.abort(new Problem({ code: OFFLINE }));
-    globalThis.addEventListener?.("online", this._wake);
+    this._awake = new Awake(() => this._wake());
   }
 
   get isRunning() {
@@ -137,7 +138,18 @@ export class Conversation extends EventTarget {
     this._closed.abort(new Problem({ code: CLOSED }));
     this._connection?.abort(new Problem({ code: CLOSED }));
     this._channel?.close();
-    globalThis.removeEventListener?.("online", this._wake);
+    this._awake.end();
+  }
+
+  /** The machine slept, or its network was away: what was connected is not any more, and others may have gone on. */
+  _wake() {
+    if (this._connection && this.isRunning) {
+      this._connection.abort(new Problem({ code: OFFLINE }));
+    } else if (this.state === "broken" && this.problem?.passes) {
+      this.retry();
+    } else if (this.state === "idle" && !this.isLoading) {
+      this._renewAndFollow();
+    }
   }
 
   async _load() {
@@ -313,7 +325,7 @@ export class Conversation extends EventTarget {
 
   /** @param {any} data */
   _addResult({ tool_call_id, content, status }) {
-    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, status });
+    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, tool_status: status });
   }
 
   /** The message, or a new one that is being said. @param {string} messageId @returns {Message} */
@@ -378,6 +390,14 @@ export class Conversation extends EventTarget {
       if (!(error instanceof Problem)) {
         throw error;
       }
+    }
+  }
+
+  /** Show what others have said meanwhile, and hear what is being said. */
+  async _renewAndFollow() {
+    await this._reloadTail();
+    if (this.session?.running_turn_id) {
+      this._follow(this.session.running_turn_id);
     }
   }
 

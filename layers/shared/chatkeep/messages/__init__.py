@@ -10,6 +10,9 @@ from chatkeep.formats import Id, Instant
 from chatkeep.messages import fitting, parts
 from chatkeep.models.message import Message, Rating, Role
 
+LONGEST_CALL_ID = 500
+"""In code points; those of providers have 9 to 40."""
+
 
 class UsageView(BaseModel):
     """Tokens, and dollars; `cost` is null where the model has no known price, `estimated` true where the model did not
@@ -59,6 +62,12 @@ class MessageView(BaseModel):
     )
     tool_calls: list[dict[str, Any]] | None = Field(
         description="Calls as LangChain has them; null where there are none"
+    )
+    tool_call_id: str | None = Field(
+        description="The call that this is the result of, by its id; null on all but results, and where it is very long"
+    )
+    tool_status: Literal["success", "error", "rejected"] | None = Field(
+        description="Whether the tool did what it was called for; null on all but its result"
     )
     model_name: str | None = Field(description="The model that answered; null on all messages but the answer")
     usage: UsageView | None = Field(description="The turn's usage; null on all messages but its answer")
@@ -121,6 +130,8 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         created_at=message.created_at,
         status=cast("Any", message.status or "completed"),
         tool_calls=message.tool_calls,
+        tool_call_id=_shown(message.tool_call_id),
+        tool_status=cast("Any", message.tool_status),
         model_name=message.model_name,
         usage=usage_view(message),
         finish_reason=cast("Any", message.finish_reason),
@@ -130,6 +141,11 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         trace_id=message.trace_id,
     )
     return _fitted(whole, room)
+
+
+def _shown(call_id: str | None) -> str | None:
+    """An id is for comparing: part of one is none."""
+    return call_id if call_id is None or len(call_id) <= LONGEST_CALL_ID else None
 
 
 def room_beside(*shown: MessageView) -> int:
