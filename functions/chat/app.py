@@ -1,4 +1,4 @@
-"""Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback."""
+"""Chat: POST /sessions/{session_id}/messages; PUT, DELETE .../messages/{message_id}/feedback; GET /models."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages
-from chatkeep.agent import runtime, turn_metrics
+from chatkeep.agent import catalogue, runtime, turn_metrics
 from chatkeep.http import turns
 from chatkeep.http.caller import claim, user_id
 from chatkeep.http.cors import CORS
@@ -23,7 +23,7 @@ from chatkeep.turns import engine
 from chatkeep.turns.answers import Answer
 from functions.chat import background, feedback
 from functions.chat.feedback import Feedback
-from functions.chat.schemas import NewFeedback
+from functions.chat.schemas import ModelView, NewFeedback
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
@@ -81,6 +81,15 @@ def put_feedback(session_id: str, message_id: str, new: Annotated[NewFeedback, B
 def delete_feedback(session_id: str, message_id: str) -> messages.MessageView:
     """Clear the rating of an answer."""
     return messages.view(feedback.put(user_id(app.current_event), session_id, message_id, None))
+
+
+@app.get("/models", responses=documented())
+def list_models() -> list[ModelView]:
+    """List the models that a session may name here, the default one first.
+
+    Context, prices and abilities are those of lists that come with the deployment; null where they do not tell.
+    """
+    return [ModelView.model_validate(offer, from_attributes=True) for offer in catalogue.offers()]
 
 
 @logger.inject_lambda_context

@@ -1,10 +1,24 @@
-"""Bodies of the routes of feedback."""
+"""Bodies of the routes of feedback and models."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chatkeep.http.turns import VALID
+
+
+class ModelView(BaseModel):
+    """A model that a session may name. Prices are those of the provider's list, before any agreement with it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_name: str = Field(description="What a session names it by, `provider:model`")
+    provider: str = Field(description="Who is called for it")
+    context_tokens: int | None = Field(description="Tokens that it reads at most; null when unknown")
+    input_price: float | None = Field(description="US dollars per million tokens read; null when unknown")
+    output_price: float | None = Field(description="US dollars per million tokens written; null when unknown")
+    vision: bool | None = Field(description="Whether it reads images; null when unknown")
+    tools: bool | None = Field(description="Whether it calls tools; null when unknown")
 
 
 class NewFeedback(BaseModel):

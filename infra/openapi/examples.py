@@ -57,6 +57,7 @@ def _examples() -> dict[str, Any]:
         "SessionPage": {"sessions": [session], "next_cursor": None},
         "NewMessage": {"content": question["content"], "strategy": "enqueue"},
         "NewStreamedMessage": {"content": question["content"], "on_disconnect": "cancel"},
+        "ModelView": _model(),
         "NewChat": {"id": "holidays", "messages": [_asked(parts=[{"type": "text", "text": question["content"]}])]},
         "NewRun": {"threadId": "holidays", "runId": "run-1", "messages": [_asked(content=question["content"])]},
         "TurnView": {
@@ -157,6 +158,18 @@ def _answer() -> dict[str, Any]:
         "response_time_ms": 1375,
         "time_to_first_token_ms": 410,
         "trace_id": TRACE,
+    }
+
+
+def _model() -> dict[str, Any]:
+    prices = {"input_price": 1.0, "output_price": 5.0}
+    return {
+        "model_name": MODEL,
+        "provider": "bedrock",
+        "context_tokens": 200_000,
+        **prices,
+        "vision": True,
+        "tools": True,
     }
 
 

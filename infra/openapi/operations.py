@@ -19,6 +19,7 @@ TAGS = {
     "deletions": "What goes for good, and the receipts of it",
     "usage": "Usage of agents that run elsewhere",
     "preferences": "The settings that new sessions start with",
+    "models": "The models that sessions may name",
     "stats": "Counters of a session, a user and a day",
 }
 _TAG_OF = {

@@ -10,7 +10,10 @@ from tests.browser.chromium import found
 from tests.browser.pages import Person, person
 from tests.runner import Runner, running
 
+PRICED = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
+"""A model that the price list knows; nobody calls it here."""
 DEPLOYMENT = {
+    "ALLOWED_MODELS": f"scripted:*,{PRICED}",
     "ALLOW_SCRIPTED_MODELS": "true",
     "DEFAULT_MODEL": "scripted:echo",
     "GRAPH": "tests.browser.graph:forecasting",

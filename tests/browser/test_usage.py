@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PRICED
 from tests.browser.pages import Person
 
 
@@ -39,6 +40,19 @@ def test_preferences_are_saved_and_a_wrong_one_is_named(someone: Person) -> None
     )  # within the characters, not the bytes
     console.page.get_by_role("button", name="Save", exact=True).click()
     expect(console.page.get_by_role("alert")).to_contain_text("custom_system_prompt")
+
+
+def test_models_stand_with_their_prices_and_can_be_chosen(someone: Person) -> None:
+    console = someone.opens("settings")
+    models = console.page.get_by_role("region", name="Models")
+    expect(models.locator("tbody tr")).to_have_count(2)
+    haiku = models.get_by_role("row", name=PRICED)
+    expect(haiku).to_contain_text("200,000 $1.00 $5.00 yes yes")
+    console.page.get_by_label("Model", exact=True).fill(PRICED)
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_text("Saved.")).to_be_visible()
+    with someone.runner.client(someone.name) as api:
+        assert api.get("/preferences").json()["default_model"] == PRICED
 
 
 def test_all_data_is_deleted_and_the_receipt_fills(someone: Person) -> None:

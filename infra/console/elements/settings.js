@@ -2,7 +2,7 @@
 
 import { css, html, nothing } from "../vendor.js";
 import { path } from "../lib/client.js";
-import { count, exact, plural } from "../lib/format.js";
+import { cost, count, exact } from "../lib/format.js";
 import { sentence } from "../lib/sentences.js";
 import { Connected } from "./connected.js";
 import { theme } from "./theme.js";
@@ -13,6 +13,7 @@ export class Settings extends Connected {
   static properties = {
     userId: { type: String, attribute: "user-id" },
     _preferences: { state: true },
+    _models: { state: true },
     _isSaved: { state: true },
     _receipt: { state: true },
   };
@@ -32,6 +33,11 @@ export class Settings extends Connected {
       .line button { justify-self: start; }
       dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 14px; margin: 8px 0; font-variant-numeric: tabular-nums; }
       dt { color: var(--_quiet); } dd { margin: 0; }
+      .table { max-height: 320px; overflow: auto; border: 1px solid var(--_line); border-radius: var(--_radius); }
+      table { width: 100%; border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+      th, td { padding: 5px 10px; border-bottom: 1px solid var(--_line); text-align: end; }
+      th:first-child { text-align: start; font-weight: 400; overflow-wrap: anywhere; }
+      thead th, thead th:first-child { position: sticky; top: 0; background: var(--_raised); font-weight: 600; }
       .receipt { padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
     `,
   ];
@@ -41,6 +47,8 @@ export class Settings extends Connected {
     this.userId = "";
     /** @type {any} */
     this._preferences = null;
+    /** @type {any[]} */
+    this._models = [];
     this._isSaved = false;
     /** @type {any} */
     this._receipt = null;
@@ -51,6 +59,7 @@ export class Settings extends Connected {
     super.willUpdate(changed);
     if (changed.has("client") && this.client) {
       this._attempt(async () => (this._preferences = await this.client?.get("/preferences")));
+      this._attempt(async () => (this._models = (await this.client?.get("/models")) ?? []));
     }
   }
 
@@ -58,6 +67,7 @@ export class Settings extends Connected {
     return html`
       <h2>Settings</h2>
       ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
+      ${this._models.length ? this._offered(this._models) : nothing}
       <h3>Delete my data</h3>
       <p>All conversations with their messages and the assistant's memory of them, and these settings. This cannot be undone. What was used on which day is kept for the accounts.</p>
       ${this._receipt ? this._filling(this._receipt) : this._erasure()}
@@ -68,7 +78,8 @@ export class Settings extends Connected {
   _form(given) {
     return html`<form @submit=${this._save} @input=${() => (this._isSaved = false)}>
       <h3>New conversations</h3>
-      <label>Model<input name="default_model" required .value=${given.default_model} spellcheck="false" /></label>
+      <label>Model<input name="default_model" required list="offered" .value=${given.default_model} spellcheck="false" /></label>
+      <datalist id="offered">${this._models.map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
       <div class="two">
         <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="0.1" required .value=${String(given.default_temperature)} /></label>
         <label>Longest answer, in tokens<input name="default_max_tokens" type="number" min="1" max="200000" required .value=${String(given.default_max_tokens)} /></label>
@@ -78,6 +89,32 @@ export class Settings extends Connected {
       <label class="line"><input name="enable_auto_summarization" type="checkbox" .checked=${given.enable_auto_summarization} /> Summarize long conversations for the model</label>
       <div class="line"><button class="primary">Save</button> <span role="status" class="quiet">${this._isSaved ? "Saved." : ""}</span></div>
     </form>`;
+  }
+
+  /** What can be chosen, and what it costs. @param {any[]} models */
+  _offered(models) {
+    const able = (/** @type {boolean | null} */ is) => (is === null ? "?" : is ? "yes" : "no");
+    return html`<h3 id="models">Models</h3>
+      <p><small>Prices are US dollars for a million tokens, by the provider's list; a question mark is what nobody has told.</small></p>
+      <div class="table" tabindex="0" role="region" aria-labelledby="models">
+        <table>
+          <thead>
+            <tr><th scope="col">Model</th><th scope="col">Reads at most</th><th scope="col">Read</th><th scope="col">Written</th><th scope="col">Images</th><th scope="col">Tools</th></tr>
+          </thead>
+          <tbody>
+            ${models.map(
+              (one) => html`<tr>
+                <th scope="row">${one.model_name}</th>
+                <td>${one.context_tokens === null ? "?" : count(one.context_tokens)}</td>
+                <td>${one.input_price === null ? "?" : cost(one.input_price)}</td>
+                <td>${one.output_price === null ? "?" : cost(one.output_price)}</td>
+                <td>${able(one.vision)}</td>
+                <td>${able(one.tools)}</td>
+              </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>`;
   }
 
   _erasure() {

@@ -6,8 +6,13 @@ from fnmatch import fnmatchcase
 
 from chatkeep.errors import ModelNotSupportedError
 
-GEOGRAPHY = re.compile(r"bedrock:(?:au|apac|ca|eu|global|jp|us|us-gov)\.")
+GEOGRAPHY = re.compile(r"bedrock:(au|apac|ca|eu|global|in|jp|us|us-gov)\.")
 """Of Bedrock's inference profiles: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html"""
+NARROWER = {
+    "ap-northeast-1": "jp", "ap-northeast-3": "jp", "ap-south-1": "in", "ap-south-2": "in",
+    "ap-southeast-2": "au", "ap-southeast-4": "au",
+}  # fmt: skip
+"""Regions of Asia that have profiles of their country too."""
 DATE = r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|\d{4})"
 ENDING = {
     "bedrock": re.compile(rf"(?:{DATE})?(?:-v\d+|-v?\d+(?::\d+)+k?|:\d+)?\Z", re.ASCII),
@@ -21,6 +26,14 @@ def family(model_name: str) -> str:
     provider, _, _ = model_name.partition(":")
     name = GEOGRAPHY.sub("bedrock:", model_name)
     return ENDING[provider].sub("", name, count=1) if provider in ENDING else name
+
+
+def geographies(region: str) -> set[str]:
+    """Those whose inference profiles can be called from an AWS region."""
+    if region.startswith("us-gov-"):
+        return {"us-gov"}
+    area = region.partition("-")[0]
+    return {"global", "apac" if area == "ap" else area} | ({NARROWER[region]} if region in NARROWER else set())
 
 
 @dataclass(frozen=True)

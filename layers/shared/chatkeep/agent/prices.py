@@ -1,8 +1,12 @@
 """The cost of a model call, by the price list of `genai-prices`."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
 
 from chatkeep.agent.providers import PROVIDERS
 from chatkeep.agent.settings import settings
@@ -26,6 +30,34 @@ def _price_id(model_name: str) -> str | None:
     if provider not in PROVIDERS or (provider == "openai" and settings().openai_base_url):
         return None
     return PROVIDERS[provider].price_id
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the list tells of a model: US dollars for a million tokens, for short requests where long ones cost more."""
+
+    context_tokens: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+
+
+def listed(model_name: str) -> Listed:
+    """The model's entry; an empty one where the list has none, or the endpoint sets its own prices."""
+    price_id = _price_id(model_name)
+    if price_id is None:
+        return Listed()
+    try:
+        _, model = get_snapshot().find_provider_model(model_name.partition(":")[2], None, price_id, None)
+    except LookupError:
+        return Listed()
+    now = model.get_prices(datetime.now(UTC))
+    return Listed(model.context_window, _of_a_million(now.input_mtok), _of_a_million(now.output_mtok))
+
+
+def _of_a_million(tokens: Any) -> float | None:
+    """A price of the list, which may be a number or have steps."""
+    price = getattr(tokens, "base", tokens)
+    return None if price is None else float(price)
 
 
 def price(call: ModelCall) -> int | None:

@@ -15,10 +15,12 @@ from chatkeep.errors import FieldProblem, InvalidFieldError, ModelNotSupportedEr
 @dataclass(frozen=True)
 class Provider:
     """`module` has the function `make`, and is None where only graphs make models of this provider, by LangChain's
-    classes; `price_id` is the provider's id in the price list of `genai-prices`, None where it has none."""
+    classes; `price_id` is the provider's id in the price list of `genai-prices`, None where it has none; `package` is
+    LangChain's, where it lists the provider's models."""
 
     module: str | None
     price_id: str | None = None
+    package: str | None = None
 
     def make(self) -> Callable[[ModelSettings], BaseChatModel]:
         """The function that makes a model; the first time its module is imported, which takes seconds."""
@@ -28,8 +30,8 @@ class Provider:
 
 
 PROVIDERS = {
-    "bedrock": Provider("chatkeep.agent.models.bedrock", "aws"),
-    "openai": Provider("chatkeep.agent.models.openai", "openai"),
+    "bedrock": Provider("chatkeep.agent.models.bedrock", "aws", "langchain_aws"),
+    "openai": Provider("chatkeep.agent.models.openai", "openai", "langchain_openai"),
     "local": Provider("chatkeep.agent.models.local"),
     "scripted": Provider("chatkeep.agent.models.scripted"),
     "anthropic": Provider(None, "anthropic"),
