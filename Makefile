@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
+.PHONY: help setup run token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -168,6 +168,10 @@ build-host: $(SETUP) .venv/sam/.ready ## the same for this machine, beside it, f
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/$*
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
 	@touch $@
+
+publish-console: $(SETUP) ## put the console's files where a stack serves them: make publish-console STACK=chatkeep
+	@test -n "$(STACK)" || { echo "name a stack: make $@ STACK=chatkeep" >&2; exit 1; }
+	@$(BIN)/python -m infra.publish "$(STACK)"
 
 test-build: build build-host ## build for both, and look into the builds and run them; ARGS for pytest
 	$(PYTEST) tests/build --ignore=tests/build/test_built_starts.py $(ARGS)

@@ -37,10 +37,14 @@ FREE_WHILE_IDLE = {
     "AWS::AppConfig::ConfigurationProfile",
     "AWS::AppConfig::HostedConfigurationVersion",
     "AWS::CloudFormation::Stack",
+    "AWS::CloudFront::Distribution",  # paid per request and per gigabyte
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudFront::ResponseHeadersPolicy",
     "AWS::CodeDeploy::Application",  # free for Lambda
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolDomain",
     "AWS::DynamoDB::Table",  # on demand; storage and backup are paid per gigabyte
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",
@@ -50,6 +54,8 @@ FREE_WHILE_IDLE = {
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",  # paid per gigabyte
+    "AWS::S3::Bucket",  # half a megabyte, a cent in a year
+    "AWS::S3::BucketPolicy",
     "AWS::WAFv2::WebACLAssociation",  # the ACL itself is not in the stack
 }
 

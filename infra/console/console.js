@@ -6,9 +6,9 @@ import { theme } from "./elements/theme.js";
 import { Client, path } from "./lib/client.js";
 import { exported } from "./lib/export.js";
 import { cost, count, plural } from "./lib/format.js";
-import { Problem, UNAUTHORIZED } from "./lib/problem.js";
+import { FOREIGN, Problem, UNAUTHORIZED, ofNetwork } from "./lib/problem.js";
 import { sentence } from "./lib/sentences.js";
-import { SignIn } from "./lib/sign-in.js";
+import { ENDED, SignIn } from "./lib/sign-in.js";
 import "./elements.js";
 
 /** Where the page is, in the address: `#/chat/ID`, `#/usage`, `#/settings`. */
@@ -89,23 +89,28 @@ class Console extends LitElement {
     super.connectedCallback();
     addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._read()));
     addEventListener("keydown", (event) => this._key(event));
-    this.addEventListener("problem", (event) => this._refused(/** @type {CustomEvent} */ (event).detail));
-    const configuration = await (await fetch("configuration.json", { cache: "no-store" })).json();
-    this._signIn = new SignIn(configuration);
-    try {
-      this._isSignedIn = await this._signIn.begin();
-    } catch {
-      this._isSignedIn = false;
-    }
-    this._client = new Client(new URL(configuration.api, location.href).href, () => this._token());
-    this._userId = subject(await this._signIn.token());
+    await this._begin();
     this._read();
     this.requestUpdate();
   }
 
+  async _begin() {
+    try {
+      const configuration = await configured();
+      const signIn = new SignIn(configuration);
+      await signIn.begin().catch((problem) => (this._problem = problem));
+      this._signIn = signIn;
+      this._isSignedIn = signIn.isSignedIn;
+      this._userId = signIn.userId;
+      this._client = new Client(new URL(configuration.api, location.href).href, () => this._token(), () => this._refused(new Problem({ code: UNAUTHORIZED })));
+    } catch (error) {
+      this._problem = ofNetwork(error);
+    }
+  }
+
   render() {
     if (!this._client) {
-      return nothing;
+      return this._problem ? this._door() : nothing;
     }
     const skip = html`<button type="button" class="skip" @click=${this._skip}>Skip to the page</button>`;
     return this._isSignedIn ? html`${skip} ${this._side()} ${this._main()} ${this._keys()}` : this._door();
@@ -115,10 +120,22 @@ class Console extends LitElement {
     return html`<main class="door">
       <img src="icon.svg" width="48" height="48" alt="" />
       <h1>Chatkeep</h1>
-      ${this._signIn?.hasPage
-        ? html`<p>Sign in to see your conversations.</p><button type="button" class="primary" @click=${() => this._signIn?.leaveForPage()}>Sign in</button>`
-        : html`<p>You are signed out. Open the address that <code>make run</code> has printed: it signs you in.</p>`}
+      <p role=${this._problem ? "alert" : nothing}>${sentence(this._problem ?? { code: UNAUTHORIZED })}</p>
+      ${this._wayIn()}
     </main>`;
+  }
+
+  _wayIn() {
+    if (!this._client) {
+      return html`<button type="button" class="primary" @click=${() => location.reload()}>Try again</button>`;
+    }
+    return this._signIn?.hasPage
+      ? html`<button type="button" class="primary" @click=${this._enter}>Sign in</button>`
+      : html`<p>Open the address that signs you in; <code>make run</code> prints it.</p>`;
+  }
+
+  async _enter() {
+    await this._attempt(async () => this._signIn?.leaveForPage());
   }
 
   _side() {
@@ -292,18 +309,27 @@ class Console extends LitElement {
   }
 
   async _token() {
-    return this._signIn?.token() ?? "";
+    try {
+      return (await this._signIn?.token()) ?? "";
+    } catch (error) {
+      this._refused(/** @type {Problem} */ (error));
+      throw error;
+    }
   }
 
+  /** Sign out, as the user wants. */
   _leave() {
     this._signIn?.signOut();
+    this._problem = null;
     this._isSignedIn = false;
   }
 
-  /** @param {Problem} problem */
+  /** Where the API or the sign-in page takes the token no more, nobody is signed in; drafts are kept. @param {Problem} problem */
   _refused(problem) {
-    if (problem.code === UNAUTHORIZED) {
-      this._leave();
+    if (problem.code === UNAUTHORIZED || problem.code === ENDED) {
+      this._signIn?.forget();
+      this._problem = problem;
+      this._isSignedIn = false;
     }
   }
 
@@ -317,19 +343,16 @@ class Console extends LitElement {
         throw error;
       }
       this._problem = error;
-      this._refused(error);
     }
   }
 }
 
-/** Whose token it is. @param {string} token */
-function subject(token) {
-  try {
-    const claims = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return String(JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(claims), (one) => one.charCodeAt(0)))).sub);
-  } catch {
-    return "";
-  }
+/** What the server says of itself. Throws a Problem. @returns {Promise<import("./lib/sign-in.js").Configuration>} */
+async function configured() {
+  const answer = await fetch("configuration.json", { cache: "no-store" });
+  return answer.json().catch(() => {
+    throw new Problem({ code: FOREIGN });
+  });
 }
 
 customElements.define("chatkeep-console", Console);

@@ -2,7 +2,8 @@
 
     python -m infra.local [TEMPLATE]
 
-Reads PORT, CHATKEEP_DATA, WORKERS (processes a function), DYNAMODB_ENDPOINT and any variable of the functions.
+Reads PORT, CHATKEEP_DATA, WORKERS (processes a function), DYNAMODB_ENDPOINT, SIGN_IN_HOST and any variable of the
+functions.
 """
 
 import os
@@ -12,6 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from infra.console_files import FOLDER, SignIn
 from infra.local import engine, model
 from infra.local.app import App
 from infra.local.environment import aws_variables, proxy_exceptions, worker_environment
@@ -26,7 +28,7 @@ from infra.local.site import Site
 from infra.local.stack import Stack
 from infra.local.tables import create_missing_tables, table_client
 from infra.local.template import load_api, load_functions, load_routes, load_schedules
-from infra.local.tokens import KEY, authorize, issue
+from infra.local.tokens import ALGORITHM, CLIENT, ISSUER, KEY, authorize, issue
 
 _WORKERS = 4
 USER = os.environ.get("USER", "") or "me"
@@ -55,6 +57,12 @@ def _local_values(folder: Path, cleanup: ExitStack, caller: Mapping[str, str]) -
     return values
 
 
+def _site(api: str, caller: Mapping[str, str]) -> Site:
+    """The console; its users sign in at SIGN_IN_HOST, whose tokens are as this runner's own."""
+    host = caller.get("SIGN_IN_HOST")
+    return Site(FOLDER, api, SignIn(host, CLIENT, ISSUER, ALGORITHM) if host else None)
+
+
 def run(template: Path, port: int, workers: int) -> None:
     """Serve the template's API until asked to end. Raises LocalError."""
     stack = Stack(template.resolve(), {})
@@ -72,7 +80,7 @@ def run(template: Path, port: int, workers: int) -> None:
         }
         functions = Functions(declared, environments, stack.path.parent, workers)
         key = secret(folder, KEY)
-        site = Site(ROOT / "infra" / "console", f"/{api.stage}") if template == ROOT / "template.yaml" else None
+        site = _site(f"/{api.stage}", caller) if template == ROOT / "template.yaml" else None
         app = App(Gateway(api, routes, partial(authorize, key)), functions, site)
         service = Service(Server(app, listener), invoke_server(functions, invoking), functions, scheduled)
         print(f"Lambda's Invoke is at {address(invoking)}", file=sys.stderr)

@@ -18,7 +18,7 @@ ISSUER = "chatkeep-local"
 CLIENT = "chatkeep"
 KEY = "token-key"
 DEFAULT_SECONDS = 12 * 60 * 60
-_ALGORITHM = "HS256"
+ALGORITHM = "HS256"
 
 
 def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS, groups: Sequence[str] = ()) -> str:
@@ -35,7 +35,7 @@ def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS, groups: Sequence[
     }
     if groups:  # Cognito leaves the claim out for a user in none
         claims["cognito:groups"] = list(groups)
-    return jwt.encode(claims, key, _ALGORITHM)
+    return jwt.encode(claims, key, ALGORITHM)
 
 
 def authorize(key: str, authorization: str | None) -> Claims:
@@ -47,7 +47,7 @@ def authorize(key: str, authorization: str | None) -> Claims:
         claims = jwt.decode(
             token.strip(),
             key,
-            [_ALGORITHM],
+            [ALGORITHM],
             audience=CLIENT,
             issuer=ISSUER,
             options={"require": ["exp", "sub", "token_use"]},

@@ -29,15 +29,20 @@ class Person:
 
     def opens(self, place: str = "") -> "Console":
         """A page that is opened by the address which signs in."""
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on("console", lambda said: self._hear(said.type, said.text))
+        page = self.watched()
         page.goto(f"{self.site}/#token={self.runner.token(self.name)}")
         console = Console(page)
         expect(console.box).to_be_visible()
         if place:
             page.goto(f"{self.site}/#/{place}")
         return console
+
+    def watched(self) -> Page:
+        """An empty page, whose errors are remembered."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        return page
 
     @property
     def site(self) -> str:

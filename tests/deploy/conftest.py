@@ -14,7 +14,17 @@ from tests.deploy.deployment import REQUESTS, Deployment, Package, package
 from tests.deploy.emulator import Emulator, running
 from tests.deploy.talk import PROMPT, Talk, hold
 
-CHAPTERS = ("users", "conversation", "permissions", "update", "versions", "differences", "restore", "deletion")
+CHAPTERS = (
+    "console",
+    "users",
+    "conversation",
+    "permissions",
+    "update",
+    "versions",
+    "differences",
+    "restore",
+    "deletion",
+)
 STARTED = time.monotonic()
 
 

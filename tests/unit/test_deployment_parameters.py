@@ -48,6 +48,9 @@ REFUSED = [
     ("BedrockModels", ""),
     ("BedrockModels", "anthropic.*, amazon.*"),
     ("CertificateArn", "arn:aws:iam::123456789012:server-certificate/chat"),
+    ("ConsoleCertificateArn", "arn:aws:acm:eu-central-1:123456789012:certificate/1f3a-77"),
+    ("ConsoleDomainName", "https://chat.example.com/"),
+    ("ConsoleWebAclArn", "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/chat/0a1b-22"),
     ("DefaultModel", "gpt-4o-mini"),
     ("DefaultModel", "openai: gpt-4o-mini"),
     ("DomainName", "https://chat.example.com"),
@@ -69,6 +72,12 @@ REFUSED = [
     ("OpenAiOptions", "[]"),
     ("OpenAiOptions", ""),
     ("OpenAiOptions", f'{{"user": "{"a" * 2000}"}}'),
+    ("SignInHost", "https://login.example.com"),
+    ("SignInHost", "my-chat"),
+    ("SignInPrefix", "login.example.com"),
+    ("SignInPrefix", "My-chat"),
+    ("SignInPrefix", "-chat"),
+    ("SignInPrefix", "x" * 64),
     ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/0a1b-22"),
 ]
 
@@ -116,6 +125,7 @@ def test_an_optional_part_is_off_unless_asked_for() -> None:
     ("rule", "first", "second"),
     [
         ("DomainWithCertificate", "DomainName", "CertificateArn"),
+        ("ConsoleDomainWithCertificate", "ConsoleDomainName", "ConsoleCertificateArn"),
         ("PoolWithClient", "ExistingUserPoolId", "ExistingUserPoolClientId"),
     ],
 )
@@ -125,6 +135,12 @@ def test_two_parameters_go_together(rule: str, first: str, second: str) -> None:
     assert second in assertion["AssertDescription"]
     for one, other in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
         assert holds(assertion["Assert"], {first: one, second: other}) is (bool(one) == bool(other))
+
+
+def test_a_page_to_sign_in_is_made_or_named_and_not_both() -> None:
+    (assertion,) = SOURCE["Rules"]["OnePageToSignIn"]["Assertions"]
+    for prefix, host in (("", ""), ("a", ""), ("", "b"), ("a", "b")):
+        assert holds(assertion["Assert"], {"SignInPrefix": prefix, "SignInHost": host}) is not bool(prefix and host)
 
 
 @pytest.mark.parametrize(

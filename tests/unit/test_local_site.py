@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.console_files import DEVELOPERS, FOLDER, POLICY, TYPES, SignIn
 from infra.local.events import Answer, Request
-from infra.local.site import DEVELOPERS, POLICY, TYPES, Site
+from infra.local.site import Site
 
-FOLDER = Path(__file__).parents[2] / "infra" / "console"
 SITE = Site(FOLDER, "/v1")
 SERVED = sorted(
     str(file.relative_to(FOLDER))
@@ -48,6 +48,17 @@ def test_the_page_is_told_where_the_api_is() -> None:
     assert json.loads(found("/configuration.json")[2]) == {"api": "/v1"}
 
 
+def test_where_users_sign_in_is_told_and_may_be_asked_for_tokens_and_nothing_else_may() -> None:
+    page = SignIn("login.example.com", "7f3kq0c2", "https://issuer.example.com/pool")
+    answer = Site(FOLDER, "/v1", page).answer(Request("GET", "/configuration.json"))
+    assert answer is not None
+    told = json.loads(answer.body)["signIn"]
+    assert (told["clientId"], told["issuer"]) == (page.client_id, page.issuer)
+    assert {one.split("/")[2] for one in told["endpoints"].values()} == {page.host}
+    allowed = POLICY.replace("connect-src 'self'", "connect-src 'self' https://login.example.com")
+    assert dict(answer.headers)["Content-Security-Policy"] == allowed != POLICY
+
+
 def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
     tag = found("/vendor.js")[1]["ETag"]
     status, _, body = found("/vendor.js", If_None_Match=tag)
@@ -69,7 +80,15 @@ def test_the_first_view_is_light() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/packages/package.json", "/README.md", "/lib", "/../template.yaml", "/%2e%2e/template.yaml", "/nothing.js"],
+    [
+        "/packages/package.json",
+        "/jsconfig.json",
+        "/README.md",
+        "/lib",
+        "/../template.yaml",
+        "/%2e%2e/template.yaml",
+        "/nothing.js",
+    ],
 )
 def test_nothing_else_is_served(path: str) -> None:
     assert get(path) is None

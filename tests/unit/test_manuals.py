@@ -28,6 +28,8 @@ PARAMETERS = load(TEMPLATE)["Parameters"]
 IN_WORDS = {"": "none", "0": "0: none"}
 CALLED_BY_THE_CLI = {"codedeploy": "deploy"}
 """Services whose command has another name than AWS's SDKs have: https://docs.aws.amazon.com/cli/latest/reference/deploy/"""
+MADE_BY_THE_CLI = {"s3": {"rb": {"force"}}}
+"""Commands of the CLI that are no operation of a service's, with their options."""
 OF_EVERY_COMMAND = {"query", "output", "cli-binary-format"}
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
@@ -146,7 +148,7 @@ def offered(service: str) -> dict[str, set[str]]:
     options = {
         name: {xform_name(one, "-") for one in shape.members} if shape else set() for name, shape in shapes.items()
     }
-    return options | {"table-exists": options.get("describe-table", set())}
+    return options | {"table-exists": options.get("describe-table", set())} | MADE_BY_THE_CLI.get(service, {})
 
 
 @pytest.mark.parametrize("name", ["infra/README.md", "infra/docs/operating.md", "infra/docs/tracing.md"])

@@ -16,10 +16,12 @@ export class Client {
   /**
    * @param {string} baseUrl the API's address with its stage, as `https://chat.example.com/v1`
    * @param {() => string | Promise<string>} token gives the bearer token of the user, fresh for each request
+   * @param {() => void} [refused] hears of each token that the API refuses
    */
-  constructor(baseUrl, token) {
+  constructor(baseUrl, token, refused = () => {}) {
     this.baseUrl = baseUrl.replace(/\/+$/, "");
     this._token = token;
+    this._refused = refused;
   }
 
   /** @param {string} path @param {Options} [options] */
@@ -134,7 +136,11 @@ export class Client {
     if (key) {
       headers["Idempotency-Key"] = key;
     }
-    return fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+    const answer = await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+    if (answer.status === 401) {
+      this._refused();
+    }
+    return answer;
   }
 }
 

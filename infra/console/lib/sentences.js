@@ -6,6 +6,11 @@ const SENTENCES = {
   offline: "You are offline. This goes on as soon as you are back.",
   connection_broken: "The connection broke.",
   not_chatkeep: "This address does not answer as Chatkeep does. Is it the right one?",
+  sign_in_ended: "Your sign-in has ended. What you wrote is kept: sign in again to go on.",
+  sign_in_failed: "The sign-in could not be completed. Please try again; if that does not help, tell whoever runs this.",
+  sign_in_refused: "The sign-in page did not let you in.",
+  sign_in_unasked: "That sign-in was not begun in this tab, or is too old. Please sign in again.",
+  sign_in_unreachable: "The sign-in page does not answer. Please try again.",
   // of the API
   access_denied: "Your account may not do this.",
   bad_request: "The request could not be read. Reload the page; if that does not help, tell whoever runs this.",
