@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
+.PHONY: help setup run console screenshots token test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ $(SETUP): tests/requirements.txt infra/local/setup.py infra/local/fetch.py infra
 
 run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DYNAMODB_ENDPOINT
 	@exec $(BIN)/python -m infra.local
+
+console: $(SETUP) ## the same, for the console at the printed address; DEMO=1 with a month of conversations
+	@exec $(BIN)/python -m infra.local$(if $(DEMO),.demo)
 
 # GROUPS is expanded here, as bash has a variable of its own under that name.
 token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds] [GROUPS=a,b]
