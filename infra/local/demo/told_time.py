@@ -22,6 +22,7 @@ class ToldTime:
         self._moment = time.monotonic()
         self._drawn = random.Random(seed)  # noqa: S311  these ids need not be unguessable
         self._latest = (0, 0)
+        self._counted: datetime | None = None
 
     def now(self) -> datetime:
         return self.instant
@@ -41,10 +42,15 @@ class ToldTime:
     def uncounted(self) -> Iterator[None]:
         """The time that passes within has not passed afterwards: how long it is depends on the machine."""
         instant, moment = self.instant, self._moment
+        self._counted = instant
         try:
             yield
         finally:
-            self.instant, self._moment = instant, moment
+            self.instant, self._moment, self._counted = instant, moment, None
+
+    def milliseconds(self) -> int:
+        """For ids, since the epoch."""
+        return clock.milliseconds(self._counted or self.instant)
 
     def below(self, limit: int) -> int:
         """A number from 0 to one below the limit."""
@@ -52,7 +58,7 @@ class ToldTime:
 
     def uuid7(self, timestamp: int | None = None, nanos: int = 0) -> UUID:
         """A UUIDv7 of now, or of that second; those of one millisecond are in the order in which they were made."""
-        milliseconds = clock.milliseconds(self.instant) if timestamp is None else timestamp * 1000 + nanos // 1_000_000
+        milliseconds = self.milliseconds() if timestamp is None else timestamp * 1000 + nanos // 1_000_000
         latest, count = self._latest
         count = count + 1 if latest == milliseconds else 0
         self._latest = (milliseconds, count)
@@ -68,7 +74,7 @@ def passing(told: ToldTime) -> Iterator[None]:
             (time, "monotonic", told.moment),
             (ids, "uuid7", told.uuid7),
             (ids, "secrets", SimpleNamespace(randbelow=told.below)),
-            (ids, "time", SimpleNamespace(time_ns=lambda: clock.milliseconds(told.instant) * 1_000_000)),
+            (ids, "time", SimpleNamespace(time_ns=lambda: told.milliseconds() * 1_000_000)),
         ):
             put_back.callback(setattr, owner, name, _replaced(owner, name, value))
         yield
