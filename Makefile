@@ -96,6 +96,10 @@ test-browser: $(SETUP) .venv/browser/.ready .venv/console/.ready ## the console 
 	$(BIN)/uv pip install --quiet --require-hashes --target .venv/browser --requirement $<
 	@touch $@
 
+screenshots: $(SETUP) .venv/browser/.ready ## take the pictures of the console that the manuals show; ALL=folder takes every page there
+	$(BIN)/python -m tests.browser.chromium
+	PYTHONPATH=.venv/browser $(BIN)/python -m tests.browser.pictures $(ALL)
+
 console-packages: .venv/console/.ready ## bundle the packages of the console into infra/console
 	cd .venv/console && "$(CURDIR)/.venv/clients/bin/node" build.mjs "$(CURDIR)/infra/console"
 

@@ -42,6 +42,7 @@ class Console extends LitElement {
       main > header h2 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
       main > :not(header) { flex: 1; min-height: 0; }
       .menu { display: none; }
+      chatkeep-usage::part(title), chatkeep-settings::part(title) { display: none; }
       .door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
       .door p { max-width: 46ch; margin: 0; }
       .door code { padding: 2px 6px; border-radius: 5px; background: var(--_raised); font: 14px var(--_mono); }

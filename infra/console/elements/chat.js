@@ -113,7 +113,7 @@ export class Chat extends Connected {
   render() {
     const conversation = this._conversation;
     const messages = this._shown();
-    this._results = Object.fromEntries(conversation?.messages.filter((one) => one.role === "tool").map((one) => [one.tool_call_id, one]) ?? []);
+    this._results = conversation?.results ?? {};
     const isRunning = conversation?.isRunning ?? false;
     return html`
       ${messages.length || conversation?.isLoading

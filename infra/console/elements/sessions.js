@@ -68,10 +68,11 @@ export class Sessions extends Connected {
       .row form { flex: 1; }
       .row form input { width: 100%; }
       .row .actions { display: none; }
-      .row:hover .actions, .row:focus-within .actions { display: flex; }
+      .row:hover .actions, .row:has(:focus-visible) .actions { display: flex; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
       .bulk { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 8px 12px; border-top: 1px solid var(--_line); font-size: 13.5px; }
+      .bulk > .plain:only-child { margin-inline-start: -9px; }
       .empty { margin: auto; padding: 24px; text-align: center; color: var(--_quiet); }
       .note { margin: 0; padding: 8px 14px; font-size: 13.5px; }
     `,

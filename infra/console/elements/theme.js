@@ -42,6 +42,7 @@ export const theme = css`
   input, textarea, select {
     padding: 6px 10px; border: 1px solid var(--_line); border-radius: 8px; background: var(--_surface);
   }
+  ::placeholder { color: var(--_quiet); opacity: 1; }
   :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
   .quiet { color: var(--_quiet); }
   .small { font-size: 13px; }

@@ -56,6 +56,29 @@ export class Conversation extends EventTarget {
     return this.state !== "idle" && this.state !== "broken";
   }
 
+  /**
+   * The results of tool calls by the calls' ids. The transcript names no call on a result, but has the results in the
+   * order of the calls.
+   * @returns {Record<string, Message>}
+   */
+  get results() {
+    /** @type {Record<string, Message>} */
+    const found = {};
+    /** @type {string[]} */
+    let open = [];
+    for (const message of this.messages) {
+      if (message.role === "tool") {
+        const id = message.tool_call_id ?? open.shift();
+        if (id) {
+          found[id] = message;
+        }
+      } else {
+        open = (message.tool_calls ?? []).map((/** @type {any} */ call) => call.id);
+      }
+    }
+    return found;
+  }
+
   /** Load the newest messages, and go on with a turn that runs or was on its way. Throws a Problem. */
   async open() {
     await this._load();
