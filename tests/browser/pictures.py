@@ -104,7 +104,9 @@ def taken(page: Page) -> bytes:
 
 def main() -> None:
     wanted = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    views = [(WIDE, "light")] if wanted is None else [(size, one) for size in (WIDE, NARROW) for one in ("light", "dark")]
+    views = (
+        [(WIDE, "light")] if wanted is None else [(size, one) for size in (WIDE, NARROW) for one in ("light", "dark")]
+    )
     places = {name: PLACES[name] for name in ("chat", "usage")} if wanted is None else PLACES
     folder = wanted or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
