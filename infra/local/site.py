@@ -34,7 +34,7 @@ SECURITY = (
 )
 FIRST = "index.html"
 CONFIGURATION = "configuration.json"
-DEVELOPERS = ("packages/",)
+DEVELOPERS = ("packages/", "pictures/")
 
 
 @dataclass(frozen=True)

@@ -142,10 +142,14 @@ export class Sessions extends Connected {
     }
   }
 
-  /** Show a session as it is now, at its place in the list. @param {any} session */
+  /** Show a session as it is now, at its place in the list; among those that were found it stays where it is. @param {any} session */
   put(session) {
+    if (this._query && session.status === this._place) {
+      this._sessions = this._sessions.map((one) => (one.session_id === session.session_id ? session : one));
+      return;
+    }
     const others = this._sessions.filter((one) => one.session_id !== session.session_id);
-    const belongs = session.status === this._place && !session.is_temporary && !this._query;
+    const belongs = session.status === this._place && !session.is_temporary;
     if (!belongs) {
       this._sessions = others;
       return;
@@ -195,7 +199,7 @@ export class Sessions extends Connected {
     const id = session.session_id;
     if (this._renamed === id) {
       return html`<div class="row"><form @submit=${(/** @type {Event} */ event) => this._rename(event, session)}>
-        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${this._renameKey} @blur=${() => (this._renamed = "")} />
+        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${() => (this._renamed = "")} />
       </form></div>`;
     }
     const about = [ago(session.updated_at), plural(session.message_count, "message"), ...session.tags.map((/** @type {string} */ tag) => `#${tag}`)];

@@ -18,6 +18,7 @@ export const theme = css`
     --_mono: var(--chatkeep-mono, ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace);
     --_radius: var(--chatkeep-radius, 10px);
     box-sizing: border-box;
+    accent-color: var(--_accent);
     color: var(--_text);
     background: var(--_surface);
     font: 15px/1.55 var(--_font);

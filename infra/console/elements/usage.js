@@ -47,7 +47,7 @@ export class Usage extends Connected {
       dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 0 0 20px; }
       dl div { padding: 10px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
       dt { color: var(--_quiet); font-size: 13px; }
-      .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
+      .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); align-items: start; gap: 16px; }
       figure { min-width: 0; margin: 0; padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
       figcaption { display: flex; justify-content: space-between; margin-bottom: 6px; font-weight: 600; font-size: 14px; }
       figcaption output { color: var(--_quiet); font-weight: 400; }
