@@ -37,10 +37,10 @@ def is_fresh(folder: Path) -> bool:
     """Whether the folder was made within the day, and from the story as it is now."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        is_recent: bool = 0 <= time.time() - marker["made_at"] < LONGEST_SECONDS
+        return is_recent and bool(marker["story"] == _story())
+    except (KeyError, OSError, TypeError, ValueError):
         return False
-    is_recent: bool = 0 <= time.time() - marker["made_at"] < LONGEST_SECONDS
-    return is_recent and bool(marker["story"] == _story())
 
 
 def _story() -> str:

@@ -17,6 +17,7 @@ GROWTH = 1.6
 """How much busier the last day is than the first, beside its day of the week."""
 _OPENS, _CLOSES = time(8), time(18)
 _LATEST = timedelta(minutes=4)
+_SHORTEST_DAY = timedelta(hours=1)
 
 Deed = Literal["create", "ask", "rate", "pin", "archive", "delete"]
 
@@ -33,7 +34,13 @@ class Step:
 
 
 def steps(told: Sequence[Conversation], now: datetime, days: int = DAYS, seed: int = SEED) -> list[Step]:
-    """Everything that happens in the `days` before `now`, in order; the same each time, seen from `now`."""
+    """Everything that happens in the `days` before `now`, in order; the same each time, seen from `now`.
+
+    A day that has hardly begun has no room for its share: then the day before is the last one.
+    """
+    midnight = datetime.combine(now.date(), time(0), now.tzinfo)
+    if now - midnight < _SHORTEST_DAY:
+        now = midnight - timedelta(seconds=1)
     drawn = random.Random(seed)  # noqa: S311  not for secrets
     opened = [_working_hours(now, ago) for ago in range(days)]
     weights = [_weight(start, ago, days) * drawn.uniform(0.75, 1.25) for ago, (start, _) in enumerate(opened)]
@@ -56,7 +63,7 @@ def _working_hours(now: datetime, ago: int) -> tuple[datetime, datetime]:
     """Of the day so many days ago, in UTC; today they are the hours before now."""
     if ago == 0:
         midnight = datetime.combine(now.date(), time(0), now.tzinfo)
-        return max(midnight, now - timedelta(hours=8)), now - min(_LATEST, (now - midnight) / 2)
+        return max(midnight, now - timedelta(hours=8)), now - _LATEST
     day = (now - timedelta(days=ago)).date()
     return datetime.combine(day, _OPENS, now.tzinfo), datetime.combine(day, _CLOSES, now.tzinfo)
 
