@@ -27,6 +27,7 @@ def chat(console: Console) -> None:
     narrow_list(console)
     console.rows.filter(has_text=SHOWN).get_by_role("button").first.click()
     expect(console.page.locator("chatkeep-message table").last).to_be_visible()
+    console.page.mouse.move(WIDE["width"] - 1, 1)  # off the list
 
 
 def usage(console: Console) -> None:
