@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
+.PHONY: help setup run console screenshots token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ $(SETUP): tests/requirements.txt infra/local/setup.py infra/local/fetch.py infra
 
 run: $(SETUP) ## serve the API on this machine; PORT, CHATKEEP_DATA, WORKERS, DYNAMODB_ENDPOINT
 	@exec $(BIN)/python -m infra.local
+
+console: $(SETUP) ## the same, for the console at the printed address; DEMO=1 with a month of conversations
+	@exec $(BIN)/python -m infra.local$(if $(DEMO),.demo)
 
 # GROUPS is expanded here, as bash has a variable of its own under that name.
 token: $(SETUP) ## a bearer token: make -s token USER=alice [EXPIRES=seconds] [GROUPS=a,b]
@@ -92,6 +95,10 @@ test-browser: $(SETUP) .venv/browser/.ready .venv/console/.ready ## the console 
 	rm -rf .venv/browser
 	$(BIN)/uv pip install --quiet --require-hashes --target .venv/browser --requirement $<
 	@touch $@
+
+screenshots: $(SETUP) .venv/browser/.ready ## take the pictures of the console that the manuals show; ALL=folder takes every page there
+	$(BIN)/python -m tests.browser.chromium
+	PYTHONPATH=.venv/browser $(BIN)/python -m tests.browser.pictures $(ALL)
 
 console-packages: .venv/console/.ready ## bundle the packages of the console into infra/console
 	cd .venv/console && "$(CURDIR)/.venv/clients/bin/node" build.mjs "$(CURDIR)/infra/console"

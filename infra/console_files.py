@@ -16,7 +16,7 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 """The files that are served, by the ends of their names; others in the folder are for developers."""
-DEVELOPERS = ("jsconfig.json", "packages/")
+DEVELOPERS = ("jsconfig.json", "packages/", "pictures/")
 FIRST = "index.html"
 CONFIGURATION = "configuration.json"
 API = "/v1"

@@ -44,6 +44,7 @@ class Console extends LitElement {
       .skip { position: fixed; inset: 8px auto auto 8px; z-index: 3; }
       .skip:not(:focus) { clip-path: inset(50%); }
       .menu { display: none; }
+      chatkeep-usage::part(title), chatkeep-settings::part(title) { display: none; }
       main.door { grid-column: 1 / -1; display: grid; place-content: center; justify-items: center; gap: 12px; height: 100%; padding: 24px; text-align: center; }
       .door p { max-width: 46ch; margin: 0; }
       .door code { padding: 2px 6px; border-radius: 5px; background: var(--_raised); font: 14px var(--_mono); }

@@ -96,7 +96,7 @@ class Console:
 @contextmanager
 def person(browser: Browser, runner: Runner, name: str, **options: Any) -> Iterator[Person]:
     """Somebody with a browser of their own. Raises AssertionError where a page had an error or broke the policy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", **options)
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options)
     context.add_init_script(VIOLATIONS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     someone = Person(runner, context, name)

@@ -47,6 +47,28 @@ def test_a_conversation_is_renamed_in_its_place(someone: Person) -> None:
     expect(console.rows.first).to_contain_text("New name")
 
 
+def test_escape_leaves_the_name_as_it_is(someone: Person) -> None:
+    made(someone, "Old name")
+    console = someone.opens()
+    console.rows.first.hover()
+    console.page.get_by_role("button", name="Rename: Old name").click()
+    box = console.page.get_by_role("textbox", name="Title")
+    box.fill("New name")
+    box.press("Escape")
+    expect(box).to_have_count(0)
+    expect(console.rows.first).to_contain_text("Old name")
+
+
+def test_what_was_found_stays_in_the_list_when_it_is_opened(someone: Person) -> None:
+    made(someone, "A trip to Lisbon", "Groceries", "Lisbon again")
+    console = someone.opens()
+    console.page.get_by_role("searchbox").fill("lisbon")
+    expect(console.rows).to_have_count(2)
+    console.rows.last.get_by_role("button").first.click()
+    expect(console.page.locator("main > header")).to_contain_text("A trip to Lisbon")
+    expect(console.rows).to_have_count(2)
+
+
 def test_pinned_conversations_come_first(someone: Person) -> None:
     made(someone, "First", "Second")
     console = someone.opens()

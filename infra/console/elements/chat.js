@@ -13,6 +13,7 @@ import { listStyles } from "./virtual-list.js";
 
 const TALLEST = 220;
 const LONGEST = 100_000;
+const NONE = {};
 
 /**
  * `api` is the API's address, `token` a function that gives the user's token, and `session-id` the conversation; without
@@ -113,7 +114,7 @@ export class Chat extends Connected {
   render() {
     const conversation = this._conversation;
     const messages = this._shown();
-    this._results = Object.fromEntries(conversation?.messages.filter((one) => one.role === "tool").map((one) => [one.tool_call_id, one]) ?? []);
+    this._results = conversation?.results ?? {};
     const isRunning = conversation?.isRunning ?? false;
     return html`
       ${messages.length || conversation?.isLoading
@@ -150,7 +151,7 @@ export class Chat extends Connected {
     const isRunning = conversation.isRunning && (message.isPending ?? false) && message.role !== "user";
     return html`<chatkeep-message
       .message=${message}
-      .results=${this._results}
+      .results=${this._results[message.message_id] ?? NONE}
       ?isRunning=${isRunning}
       ?canChange=${!this.isReadOnly && !conversation.isRunning}
       @regenerate=${() => this._again(conversation, message.message_id)}

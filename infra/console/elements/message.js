@@ -50,6 +50,7 @@ export class Message extends LitElement {
       summary { display: flex; align-items: center; gap: 8px; padding: 6px 10px; cursor: pointer; color: var(--_quiet); font-size: 13.5px; }
       details > div { padding: 0 12px 10px; font-size: 13.5px; }
       pre { margin: 4px 0; max-height: 260px; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.5 var(--_mono); }
+      pre + pre { padding-top: 8px; border-top: 1px solid var(--_line); }
       .ending { margin: 6px 0 0; color: var(--_quiet); font-size: 13.5px; font-style: italic; }
       .typing { display: inline-flex; gap: 4px; padding: 10px 0; }
       .typing i { width: 7px; height: 7px; border-radius: 50%; background: var(--_quiet); animation: blink 1.2s infinite; }
@@ -86,7 +87,7 @@ export class Message extends LitElement {
       ${message.content ? html`<chatkeep-text .text=${message.content} ?isGrowing=${this.isRunning}></chatkeep-text>` : nothing}
       ${(message.tool_calls ?? []).map((/** @type {any} */ call) => this._call(call))}
       ${isWaiting ? html`<span class="typing" role="img" aria-label="The answer is on its way"><i></i><i></i><i></i></span>` : nothing}
-      ${this._ending()} ${this._isRating ? this._ratingForm() : nothing} ${this.isRunning || message.isPending ? nothing : this._footer()}
+      ${this._ending()} ${this._isRating ? this._ratingForm() : nothing} ${this.isRunning || message.isPending || !(message.content || message.usage) ? nothing : this._footer()}
     `;
   }
 
@@ -122,18 +123,16 @@ export class Message extends LitElement {
     const { message } = this;
     const rating = message.feedback?.rating;
     return html`<footer>
-      ${message.content || message.usage
-        ? html`<span class="actions">
-            <button type="button" class="plain icon" @click=${this._copy} title="Copy" aria-label="Copy the answer">${this._isCopied ? icons.check : icons.copy}</button>
-            ${message.usage && this.canChange
-              ? html`
-                  <button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>
-                  <button type="button" class="plain icon" aria-pressed=${rating === "thumbs_up"} @click=${() => this._rate("thumbs_up")} title="Good answer" aria-label="Good answer">${icons.thumbsUp}</button>
-                  <button type="button" class="plain icon bad" aria-pressed=${rating === "thumbs_down"} @click=${() => this._rate("thumbs_down")} title="Bad answer" aria-label="Bad answer">${icons.thumbsDown}</button>
-                `
-              : nothing}
-          </span>`
-        : nothing}
+      <span class="actions">
+        <button type="button" class="plain icon" @click=${this._copy} title="Copy" aria-label="Copy the answer">${this._isCopied ? icons.check : icons.copy}</button>
+        ${message.usage && this.canChange
+          ? html`
+              <button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>
+              <button type="button" class="plain icon" aria-pressed=${rating === "thumbs_up"} @click=${() => this._rate("thumbs_up")} title="Good answer" aria-label="Good answer">${icons.thumbsUp}</button>
+              <button type="button" class="plain icon bad" aria-pressed=${rating === "thumbs_down"} @click=${() => this._rate("thumbs_down")} title="Bad answer" aria-label="Bad answer">${icons.thumbsDown}</button>
+            `
+          : nothing}
+      </span>
       ${message.usage ? this._used() : nothing}
     </footer>`;
   }

@@ -72,12 +72,13 @@ export class Sessions extends Connected {
       .row form { flex: 1; }
       .row form input { width: 100%; }
       .row .actions { display: none; }
-      .row:hover .actions, .row:focus-within .actions { display: flex; }
+      .row:hover .actions, .row:has(:focus-visible) .actions { display: flex; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
       .bulk form { display: flex; flex: 1 1 100%; min-width: 0; gap: 6px; }
       .bulk form input { flex: 1; min-width: 0; }
       .bulk { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 8px 12px; border-top: 1px solid var(--_line); font-size: 13.5px; }
+      .bulk > .plain:only-child { margin-inline-start: -9px; }
       .empty { margin: auto; padding: 24px; text-align: center; color: var(--_quiet); }
       .note { margin: 0; padding: 8px 14px; font-size: 13.5px; }
     `,
@@ -148,7 +149,7 @@ export class Sessions extends Connected {
     await this._attempt(() => this._list?.reload());
   }
 
-  /** Show a session as it is now, at its place in the list. @param {any} session */
+  /** Show a session as it is now, at its place in the list; among those that were found it stays where it is. @param {any} session */
   put(session) {
     this._list?.put(session);
   }

@@ -22,14 +22,15 @@ export class Settings extends Connected {
     theme,
     css`
       :host { display: block; height: 100%; overflow-y: auto; padding: 20px max(16px, calc(50% - 340px)); }
-      h2 { margin: 0 0 16px; font-size: 1.3em; }
+      h2 { margin: 0 0 28px; font-size: 1.3em; }
       h3 { margin: 28px 0 8px; font-size: 1.05em; }
+      form > h3 { margin: 0; }
       form { display: grid; gap: 14px; }
       label { display: grid; gap: 4px; font-size: 14px; }
       label.line { display: flex; align-items: center; gap: 8px; }
       label small, p small { color: var(--_quiet); }
       textarea { min-height: 110px; resize: vertical; }
-      .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; }
+      .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); align-items: end; gap: 14px; }
       .line button { justify-self: start; }
       dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 14px; margin: 8px 0; font-variant-numeric: tabular-nums; }
       dt { color: var(--_quiet); } dd { margin: 0; }
@@ -65,7 +66,7 @@ export class Settings extends Connected {
 
   render() {
     return html`
-      <h2>Settings</h2>
+      <h2 part="title">Settings</h2>
       ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
       ${this._models.length ? this._offered(this._models) : nothing}
       <h3>Delete my data</h3>

@@ -28,7 +28,8 @@ export class Text extends LitElement {
       a { color: var(--_accent); }
       blockquote { padding-inline-start: 0.9em; border-inline-start: 3px solid var(--_line); color: var(--_quiet); }
       table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 0.94em; }
-      th, td { padding: 5px 10px; border: 1px solid var(--_line); text-align: start; }
+      th, td { padding: 5px 10px; border: 1px solid var(--_line); overflow-wrap: break-word; }
+      th:not([align]) { text-align: start; }
       code { padding: 0.1em 0.35em; border-radius: 5px; background: var(--_raised); font: 0.9em/1.5 var(--_mono); }
       .code { overflow: hidden; border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_raised); }
       .code header { display: flex; justify-content: space-between; align-items: center; padding: 2px 4px 2px 12px; color: var(--_quiet); font-size: 12.5px; }

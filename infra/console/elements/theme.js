@@ -18,6 +18,7 @@ export const theme = css`
     --_mono: var(--chatkeep-mono, ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace);
     --_radius: var(--chatkeep-radius, 10px);
     box-sizing: border-box;
+    accent-color: var(--_accent);
     color: var(--_text);
     background: var(--_surface);
     font: 15px/1.55 var(--_font);
@@ -42,6 +43,7 @@ export const theme = css`
   input, textarea, select {
     padding: 6px 10px; border: 1px solid var(--_line); border-radius: 8px; background: var(--_surface);
   }
+  ::placeholder { color: var(--_quiet); opacity: 1; }
   :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
   .quiet { color: var(--_quiet); }
   .small { font-size: 13px; }

@@ -9,6 +9,13 @@ import { theme } from "./theme.js";
 const DAY_MS = 86_400_000;
 const SPANS = [7, 30, 90];
 const HEIGHT = 180;
+/** Pixels of a character on an axis, about. */
+const CHARACTER = 7;
+const AXIS_OF_DAYS = 28;
+const dayOfMonth = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
+
+/** Steps of the axis of days, in seconds. */
+const WHOLE_DAYS = [1, 2, 3, 7, 14, 28].map((days) => (days * DAY_MS) / 1_000);
 
 /** @typedef {{ date: string, turns: number, messages: number, input_tokens: number, output_tokens: number, cost: number, avg_response_time_ms: number, by_model?: any[] }} Day */
 
@@ -31,16 +38,16 @@ export class Usage extends Connected {
     theme,
     unsafeCSS(uPlotStyles),
     css`
-      :host { display: block; height: 100%; overflow-y: auto; padding: 20px max(16px, calc(50% - 520px)); }
+      :host { display: block; height: 100%; overflow-y: auto; container-type: inline-size; padding: 20px max(16px, calc(50% - 520px)); }
       h2 { margin: 0; font-size: 1.3em; }
       .head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 10px; margin-bottom: 16px; }
-      .spans { display: flex; gap: 4px; }
+      .spans { display: flex; gap: 2px; padding: 2px; border: 1px solid var(--_line); border-radius: var(--_radius); }
+      .spans button { min-height: 28px; border-color: transparent; font-size: 13.5px; }
+      .spans button[aria-pressed="true"] { background: var(--_hover); color: inherit; font-weight: 600; }
       dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 0 0 20px; }
-      dl div { padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
+      dl div { padding: 10px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
       dt { color: var(--_quiet); font-size: 13px; }
-      dd { margin: 0; font-size: 1.5em; font-variant-numeric: tabular-nums; }
-      dd small { color: var(--_quiet); font-size: 13px; }
-      .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
+      .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); align-items: start; gap: 16px; }
       figure { min-width: 0; margin: 0; padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
       figcaption { display: flex; justify-content: space-between; margin-bottom: 6px; font-weight: 600; font-size: 14px; }
       figcaption output { color: var(--_quiet); font-weight: 400; }
@@ -53,9 +60,22 @@ export class Usage extends Connected {
       th:first-child, td:first-child { text-align: start; }
       section { margin-top: 24px; }
       h3 { margin: 0 0 8px; font-size: 1.05em; }
-      meter { width: 90px; height: 8px; }
+      meter { display: block; width: 90px; height: 8px; border: 0; border-radius: 4px; background: var(--_hover); }
+      meter::-webkit-meter-inner-element { display: block; }
+      meter::-webkit-meter-bar { height: 8px; border: 0; border-radius: 4px; background: var(--_hover); }
+      meter::-webkit-meter-optimum-value { border-radius: 4px; background: var(--_accent); }
+      meter::-moz-meter-bar { border-radius: 4px; background: var(--_accent); }
       .empty { padding: 60px 0; text-align: center; color: var(--_quiet); }
       .u-legend { display: none; }
+      @container (min-width: 760px) { dl { grid-template-columns: 1.4fr repeat(4, 1fr); } }
+      @container (max-width: 560px) {
+        dl div:first-child { grid-column: 1 / -1; }
+        section th, section td { padding: 4px; font-size: 12.5px; }
+        section th:first-child { min-width: 90px; overflow-wrap: anywhere; }
+        section :is(th, td):last-child { display: none; }
+      }
+      dd { margin: 0; font-size: 1.5em; font-variant-numeric: tabular-nums; }
+      dd small { display: block; min-height: 1.35em; color: var(--_quiet); font-size: 13px; line-height: 1.35; }
     `,
   ];
 
@@ -120,7 +140,7 @@ export class Usage extends Connected {
   render() {
     return html`
       <div class="head">
-        <h2>Usage</h2>
+        <h2 part="title">Usage</h2>
         <div class="spans" role="group" aria-label="Days shown">
           ${SPANS.map((span) => html`<button type="button" aria-pressed=${span === this._span} @click=${() => (this._span = span)}>${span} days</button>`)}
         </div>
@@ -232,8 +252,12 @@ export class Usage extends Connected {
         tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
         legend: { show: false },
         cursor: { y: false, points: { show: !isBar }, drag: { x: false, y: false } },
-        scales: { y: { range: fromZero } },
-        axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(write) }],
+        padding: /** @type {[number, number, number, number]} */ ([10, 16, 0, 0]),
+        scales: { x: { range: withMargins }, y: { range: fromZero } },
+        axes: [
+          { ...axis, grid: { show: false }, size: AXIS_OF_DAYS, space: 60, incrs: WHOLE_DAYS, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map((one) => dayOfMonth.format(one * 1_000)) },
+          { ...axis, size: asWide, values: (/** @type {any} */ _, /** @type {number[]} */ values) => values.map(write) },
+        ],
         series: [{}, isBar ? { fill: ink("--_accent"), stroke: ink("--_accent"), width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.7, 40] }) } : { stroke: ink("--_accent"), width: 2, spanGaps: true }],
         hooks: {
           setCursor: [
@@ -254,6 +278,16 @@ export class Usage extends Connected {
       plot.setSize({ width: Math.max(plot.root.parentElement.clientWidth, 200), height: HEIGHT });
     }
   }
+}
+
+/** Room for half a bar before the first day and after the last. @param {any} _ @param {number} first @param {number} last @returns {[number, number]} */
+function withMargins(_, first, last) {
+  return [first - DAY_MS / 2_000, last + DAY_MS / 2_000];
+}
+
+/** The width of an axis with these labels. @param {any} _ @param {string[] | null} labels */
+function asWide(_, labels) {
+  return Math.max(...(labels ?? [""]).map((one) => one.length)) * CHARACTER + 14;
 }
 
 /** @param {any} _ @param {number} __ @param {number} most @returns {[number, number]} */

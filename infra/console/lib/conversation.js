@@ -57,6 +57,24 @@ export class Conversation extends EventTarget {
     return this.state !== "idle" && this.state !== "broken";
   }
 
+  /**
+   * The results of each message's tool calls, by the message's id and the call's: a model may use the same ids again.
+   * @returns {Record<string, Record<string, Message>>}
+   */
+  get results() {
+    /** @type {Record<string, Record<string, Message>>} */
+    const found = {};
+    let caller = "";
+    for (const message of this.messages) {
+      if (message.role !== "tool") {
+        caller = message.message_id;
+      } else if (message.tool_call_id) {
+        (found[caller] ??= {})[message.tool_call_id] = message;
+      }
+    }
+    return found;
+  }
+
   /** Load the newest messages, and go on with a turn that runs or was on its way. Throws a Problem. */
   async open() {
     await this._load();
@@ -325,7 +343,7 @@ export class Conversation extends EventTarget {
 
   /** @param {any} data */
   _addResult({ tool_call_id, content, status }) {
-    this._put({ ...this._named(`result:${tool_call_id}`), role: "tool", tool_call_id, content, tool_status: status });
+    this._put({ ...this._named(`result:${this._turnId}:${tool_call_id}`), role: "tool", tool_call_id, content, tool_status: status });
   }
 
   /** The message, or a new one that is being said. @param {string} messageId @returns {Message} */

@@ -73,11 +73,13 @@ export class SessionList extends EventTarget {
     }
   }
 
-  /** Show a session as it is now, at its place in the list. @param {any} session */
+  /** Show a session as it is now, at its place in the list; among those that were found it stays where it is. @param {any} session */
   put(session) {
     const others = this.sessions.filter((one) => one.session_id !== session.session_id);
-    const isFound = !this.query && (!this.tag || session.tags.includes(this.tag));
-    if (session.status !== this.place || session.is_temporary || !isFound) {
+    const isHere = session.status === this.place && (!this.tag || session.tags.includes(this.tag));
+    if (isHere && this.query) {
+      this.sessions = this.sessions.map((one) => (one.session_id === session.session_id ? session : one));
+    } else if (!isHere || session.is_temporary) {
       this.sessions = others;
     } else {
       const at = others.findIndex((one) => isBefore(session, one));
