@@ -61,7 +61,7 @@ export class Sessions extends Connected {
       .tags button { min-height: 24px; max-width: 100%; padding: 1px 8px; overflow: hidden; border-radius: 999px; color: var(--_quiet); font-size: 12.5px; text-overflow: ellipsis; white-space: nowrap; }
       .tags button[aria-pressed="true"] { border-color: var(--_accent); background: var(--_hover); color: var(--_text); }
       chatkeep-list { flex: 1; min-height: 0; padding: 0 6px; }
-      .row { display: flex; align-items: center; gap: 4px; height: 58px; padding: 0 6px 0 10px; border-radius: 8px; }
+      .row { position: relative; display: flex; align-items: center; gap: 4px; height: 58px; padding: 0 6px 0 10px; border-radius: 8px; }
       .row:hover { background: var(--_raised); }
       .row.selected { background: var(--_hover); }
       .open { flex: 1; display: block; min-width: 0; padding: 6px 0; border: 0; background: none !important; text-align: start; cursor: pointer; }
@@ -71,8 +71,9 @@ export class Sessions extends Connected {
       .about { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--_quiet); font-size: 12.5px; }
       .row form { flex: 1; }
       .row form input { width: 100%; }
-      .row .actions { display: none; }
-      .row:hover .actions, .row:has(:focus-visible) .actions { display: flex; }
+      /* Out of sight they take no room, but the Tab key finds them. */
+      .row .actions { display: flex; position: absolute; inset-inline-end: 6px; opacity: 0; pointer-events: none; }
+      .row:hover .actions, .row:has(:focus-visible) .actions { position: static; opacity: 1; pointer-events: auto; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
       .bulk form { display: flex; flex: 1 1 100%; min-width: 0; gap: 6px; }

@@ -22,9 +22,9 @@ export class Settings extends Connected {
     theme,
     css`
       :host { display: block; height: 100%; overflow-y: auto; padding: 20px max(16px, calc(50% - 340px)); }
-      h2 { margin: 0 0 28px; font-size: 1.3em; }
-      h3 { margin: 28px 0 8px; font-size: 1.05em; }
-      form > h3 { margin: 0; }
+      h2[part] { margin: 0 0 28px; font-size: 1.3em; }
+      h2:not([part]) { margin: 28px 0 8px; font-size: 1.05em; }
+      form > h2:not([part]) { margin: 0; }
       form { display: grid; gap: 14px; }
       label { display: grid; gap: 4px; font-size: 14px; }
       label.line { display: flex; align-items: center; gap: 8px; }
@@ -69,7 +69,7 @@ export class Settings extends Connected {
       <h2 part="title">Settings</h2>
       ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
       ${this._models.length ? this._offered(this._models) : nothing}
-      <h3>Delete my data</h3>
+      <h2>Delete my data</h2>
       <p>All conversations with their messages and the assistant's memory of them, and these settings. This cannot be undone. What was used on which day is kept for the accounts.</p>
       ${this._receipt ? this._filling(this._receipt) : this._erasure()}
     `;
@@ -78,7 +78,7 @@ export class Settings extends Connected {
   /** @param {any} given */
   _form(given) {
     return html`<form @submit=${this._save} @input=${() => (this._isSaved = false)}>
-      <h3>New conversations</h3>
+      <h2>New conversations</h2>
       <label>Model<input name="default_model" required list="offered" .value=${given.default_model} spellcheck="false" /></label>
       <datalist id="offered">${this._models.map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
       <div class="two">
@@ -95,7 +95,7 @@ export class Settings extends Connected {
   /** What can be chosen, and what it costs. @param {any[]} models */
   _offered(models) {
     const able = (/** @type {boolean | null} */ is) => (is === null ? "?" : is ? "yes" : "no");
-    return html`<h3 id="models">Models</h3>
+    return html`<h2 id="models">Models</h2>
       <p><small>Prices are US dollars for a million tokens, by the provider's list; a question mark is what nobody has told.</small></p>
       <div class="table" tabindex="0" role="region" aria-labelledby="models">
         <table>

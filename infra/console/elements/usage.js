@@ -39,7 +39,7 @@ export class Usage extends Connected {
     unsafeCSS(uPlotStyles),
     css`
       :host { display: block; height: 100%; overflow-y: auto; container-type: inline-size; padding: 20px max(16px, calc(50% - 520px)); }
-      h2 { margin: 0; font-size: 1.3em; }
+      h2[part] { margin: 0; font-size: 1.3em; }
       .head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 10px; margin-bottom: 16px; }
       .spans { display: flex; gap: 2px; padding: 2px; border: 1px solid var(--_line); border-radius: var(--_radius); }
       .spans button { min-height: 28px; border-color: transparent; font-size: 13.5px; }
@@ -59,7 +59,7 @@ export class Usage extends Connected {
       th, td { padding: 4px 8px; border-bottom: 1px solid var(--_line); text-align: end; }
       th:first-child, td:first-child { text-align: start; }
       section { margin-top: 24px; }
-      h3 { margin: 0 0 8px; font-size: 1.05em; }
+      h2:not([part]) { margin: 0 0 8px; font-size: 1.05em; }
       meter { display: block; width: 90px; height: 8px; border: 0; border-radius: 4px; background: var(--_hover); }
       meter::-webkit-meter-inner-element { display: block; }
       meter::-webkit-meter-bar { height: 8px; border: 0; border-radius: 4px; background: var(--_hover); }
@@ -194,7 +194,7 @@ export class Usage extends Connected {
     const models = byModel(days);
     const most = Math.max(...models.map((one) => one.cost || one.input_tokens + one.output_tokens), 0);
     return html`<section>
-      <h3 id="models">By model</h3>
+      <h2 id="models">By model</h2>
       <div class="table" tabindex="0" role="region" aria-labelledby="models">
         <table>
           <thead>
