@@ -54,7 +54,7 @@ class Console extends LitElement {
       kbd { padding: 1px 6px; border: 1px solid var(--_line); border-radius: 5px; background: var(--_raised); font: 12.5px var(--_mono); }
       @media (max-width: 760px) {
         :host { grid-template-columns: minmax(0, 1fr); }
-        aside { position: fixed; inset: 0 auto 0 0; z-index: 2; width: min(320px, 88vw); box-shadow: 0 0 30px rgb(0 0 0 / 30%); }
+        aside { position: fixed; inset: 0 auto 0 0; z-index: 2; width: min(320px, 88vw); box-shadow: 0 0 0 100vmax rgb(0 0 0 / 35%); }
         aside:not(.open) { display: none; }
         .menu { display: inline-flex; }
         .about { display: none; }

@@ -57,8 +57,8 @@ export class Sessions extends Connected {
       nav { display: flex; gap: 2px; }
       nav button { flex: 1; min-height: 30px; padding: 2px 6px; border-color: transparent; font-size: 13.5px; color: var(--_quiet); background: none; }
       nav button[aria-current="true"] { background: var(--_hover); color: var(--_text); font-weight: 600; }
-      .tags { display: flex; flex-wrap: wrap; gap: 4px; max-height: 62px; overflow-y: auto; }
-      .tags button { min-height: 24px; max-width: 100%; padding: 1px 8px; overflow: hidden; border-radius: 999px; color: var(--_quiet); font-size: 12.5px; text-overflow: ellipsis; white-space: nowrap; }
+      .tags { display: flex; gap: 4px; margin: 0 -12px; padding: 2px 12px; overflow-x: auto; scrollbar-width: none; }
+      .tags button { flex: none; min-height: 24px; max-width: 100%; padding: 1px 8px; overflow: hidden; border-radius: 999px; color: var(--_quiet); font-size: 12.5px; text-overflow: ellipsis; white-space: nowrap; }
       .tags button[aria-pressed="true"] { border-color: var(--_accent); background: var(--_hover); color: var(--_text); }
       chatkeep-list { flex: 1; min-height: 0; padding: 0 6px; }
       .row { position: relative; display: flex; align-items: center; gap: 4px; height: 58px; padding: 0 6px 0 10px; border-radius: 8px; }

@@ -37,7 +37,7 @@ export class Settings extends Connected {
       .table { max-height: 320px; overflow: auto; border: 1px solid var(--_line); border-radius: var(--_radius); }
       table { width: 100%; border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
       th, td { padding: 5px 10px; border-bottom: 1px solid var(--_line); text-align: end; }
-      th:first-child { text-align: start; font-weight: 400; overflow-wrap: anywhere; }
+      th:first-child { min-width: 16ch; text-align: start; font-weight: 400; overflow-wrap: anywhere; }
       thead th, thead th:first-child { position: sticky; top: 0; background: var(--_raised); font-weight: 600; }
       .receipt { padding: 12px 14px; border: 1px solid var(--_line); border-radius: var(--_radius); }
     `,
@@ -48,8 +48,8 @@ export class Settings extends Connected {
     this.userId = "";
     /** @type {any} */
     this._preferences = null;
-    /** @type {any[]} */
-    this._models = [];
+    /** @type {any[] | null} */
+    this._models = null;
     this._isSaved = false;
     /** @type {any} */
     this._receipt = null;
@@ -60,7 +60,7 @@ export class Settings extends Connected {
     super.willUpdate(changed);
     if (changed.has("client") && this.client) {
       this._attempt(async () => (this._preferences = await this.client?.get("/preferences")));
-      this._attempt(async () => (this._models = (await this.client?.get("/models")) ?? []));
+      this._attempt(() => this.client?.get("/models")).then((found) => (this._models = found ?? []));
     }
   }
 
@@ -68,7 +68,7 @@ export class Settings extends Connected {
     return html`
       <h2 part="title">Settings</h2>
       ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
-      ${this._models.length ? this._offered(this._models) : nothing}
+      ${this._preferences ? this._offered(this._models) : nothing}
       <h2>Delete my data</h2>
       <p>All conversations with their messages and the assistant's memory of them, and these settings. This cannot be undone. What was used on which day is kept for the accounts.</p>
       ${this._receipt ? this._filling(this._receipt) : this._erasure()}
@@ -80,7 +80,7 @@ export class Settings extends Connected {
     return html`<form @submit=${this._save} @input=${() => (this._isSaved = false)}>
       <h2>New conversations</h2>
       <label>Model<input name="default_model" required list="offered" .value=${given.default_model} spellcheck="false" /></label>
-      <datalist id="offered">${this._models.map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
+      <datalist id="offered">${(this._models ?? []).map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
       <div class="two">
         <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="0.1" required .value=${String(given.default_temperature)} /></label>
         <label>Longest answer, in tokens<input name="default_max_tokens" type="number" min="1" max="200000" required .value=${String(given.default_max_tokens)} /></label>
@@ -92,30 +92,35 @@ export class Settings extends Connected {
     </form>`;
   }
 
-  /** What can be chosen, and what it costs. @param {any[]} models */
+  /** What can be chosen, and what it costs. @param {any[] | null} models */
   _offered(models) {
-    const able = (/** @type {boolean | null} */ is) => (is === null ? "?" : is ? "yes" : "no");
     return html`<h2 id="models">Models</h2>
       <p><small>Prices are US dollars for a million tokens, by the provider's list; a question mark is what nobody has told.</small></p>
-      <div class="table" tabindex="0" role="region" aria-labelledby="models">
-        <table>
-          <thead>
-            <tr><th scope="col">Model</th><th scope="col">Reads at most</th><th scope="col">Read</th><th scope="col">Written</th><th scope="col">Images</th><th scope="col">Tools</th></tr>
-          </thead>
-          <tbody>
-            ${models.map(
-              (one) => html`<tr>
-                <th scope="row">${one.model_name}</th>
-                <td>${one.context_tokens === null ? "?" : count(one.context_tokens)}</td>
-                <td>${one.input_price === null ? "?" : cost(one.input_price)}</td>
-                <td>${one.output_price === null ? "?" : cost(one.output_price)}</td>
-                <td>${able(one.vision)}</td>
-                <td>${able(one.tools)}</td>
-              </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>`;
+      ${models?.length ? this._priced(models) : html`<p class="quiet">${models ? "They could not be listed." : "Loading…"}</p>`}`;
+  }
+
+  /** @param {any[]} models */
+  _priced(models) {
+    const able = (/** @type {boolean | null} */ is) => (is === null ? "?" : is ? "yes" : "no");
+    return html`<div class="table" tabindex="0" role="region" aria-labelledby="models">
+      <table>
+        <thead>
+          <tr><th scope="col">Model</th><th scope="col">Reads at most</th><th scope="col">Read</th><th scope="col">Written</th><th scope="col">Images</th><th scope="col">Tools</th></tr>
+        </thead>
+        <tbody>
+          ${models.map(
+            (one) => html`<tr>
+              <th scope="row">${one.model_name}</th>
+              <td>${one.context_tokens === null ? "?" : count(one.context_tokens)}</td>
+              <td>${one.input_price === null ? "?" : cost(one.input_price)}</td>
+              <td>${one.output_price === null ? "?" : cost(one.output_price)}</td>
+              <td>${able(one.vision)}</td>
+              <td>${able(one.tools)}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
   }
 
   _erasure() {
