@@ -66,6 +66,7 @@ export class Usage extends Connected {
     this._totals = null;
     /** @type {Day[] | null} */
     this._days = null;
+    this._asked = 0;
     /** @type {any[]} */
     this._drawn = [];
     this._sizes = new ResizeObserver(() => this._fit());
@@ -110,8 +111,12 @@ export class Usage extends Connected {
     const from = new Date(to.getTime() - (this._span - 1) * DAY_MS);
     const query = { from: iso(from), to: iso(to) };
     const { client } = this;
+    const asked = (this._asked += 1);
     await this._attempt(async () => {
       const [totals, found] = await Promise.all([client.get("/stats"), client.get("/stats/daily", { query })]);
+      if (asked !== this._asked) {
+        return; // other days have been chosen meanwhile
+      }
       this._totals = totals;
       this._days = filled(found.days, from, this._span);
     });
