@@ -60,6 +60,7 @@ export class SessionList extends EventTarget {
   /** Read the first page again. What is asked for later comes before what was asked for earlier. Throws a Problem. */
   async reload() {
     this._asked += 1;
+    this._next = null; // what follows in the list of before does not follow in this one
     await this._load(({ sessions }) => (this.sessions = sessions));
   }
 
@@ -76,13 +77,19 @@ export class SessionList extends EventTarget {
   /** Show a session as it is now, at its place in the list. @param {any} session */
   put(session) {
     const others = this.sessions.filter((one) => one.session_id !== session.session_id);
-    const isFound = !this.query && (!this.tag || session.tags.includes(this.tag));
+    const isFound = (!this.query || others.length < this.sessions.length) && (!this.tag || session.tags.includes(this.tag)); // the words are for the server to find
     if (session.status !== this.place || session.is_temporary || !isFound) {
       this.sessions = others;
     } else {
       const at = others.findIndex((one) => isBefore(session, one));
       this.sessions = at < 0 ? (this.hasMore ? others : [...others, session]) : [...others.slice(0, at), session, ...others.slice(at)];
     }
+    this._changed();
+  }
+
+  /** A session that is not there any more. @param {string} sessionId */
+  drop(sessionId) {
+    this.sessions = this.sessions.filter((one) => one.session_id !== sessionId);
     this._changed();
   }
 
@@ -121,6 +128,9 @@ export class SessionList extends EventTarget {
     } else {
       this.sessions = this.sessions.filter((one) => !done.has(one.session_id));
       this._changed();
+      if (!this.sessions.length) {
+        await this.more();
+      }
     }
   }
 
