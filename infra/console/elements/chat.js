@@ -160,7 +160,7 @@ export class Chat extends Connected {
       ?isRunning=${isRunning}
       ?canChange=${!this.isReadOnly && !conversation?.isRunning}
       @regenerate=${() => conversation && this._again(conversation, message.message_id)}
-      @rate=${(/** @type {CustomEvent} */ { detail }) => this._attempt(() => conversation?.rate(message.message_id, detail.value))}
+      @rate=${(/** @type {CustomEvent} */ { detail }) => (detail.done = this._rate(conversation, message.message_id, detail.value))}
     ></chatkeep-message>`;
   }
 
@@ -374,6 +374,12 @@ export class Chat extends Connected {
   _again(conversation, messageId) {
     this.focus();
     conversation.regenerate(messageId);
+  }
+
+  /** Returns whether the rating is kept now. @param {Conversation | null} conversation @param {string} messageId @param {any} value */
+  async _rate(conversation, messageId, value) {
+    this._problem = null;
+    return (await this._attempt(() => conversation?.rate(messageId, value).then(() => true))) ?? false;
   }
 
   _toNewest() {

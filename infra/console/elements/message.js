@@ -177,13 +177,14 @@ export class Message extends LitElement {
     }
   }
 
-  /** @param {SubmitEvent} event */
-  _sendReason(event) {
+  /** What was written stays until it is kept. @param {SubmitEvent} event */
+  async _sendReason(event) {
     event.preventDefault();
     const given = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const comment = String(given.get("comment") ?? "").trim();
-    this._say("rate", { rating: "thumbs_down", reason: String(given.get("reason")), ...(comment ? { comment } : {}) });
-    this._open(false);
+    if (await this._say("rate", { rating: "thumbs_down", reason: String(given.get("reason")), ...(comment ? { comment } : {}) })) {
+      await this._open(false);
+    }
   }
 
   /** Open or close the form of a bad rating, with the focus in it or on the button that opens it. @param {boolean} isRating */
@@ -198,9 +199,11 @@ export class Message extends LitElement {
     setTimeout(() => (this._wasCopied = ""), 1_500);
   }
 
-  /** @param {string} name @param {unknown} [value] */
-  _say(name, value) {
-    this.dispatchEvent(new CustomEvent(name, { detail: { messageId: this.message.message_id, value } }));
+  /** Returns whether it has been done, where whoever hears of it says so in `detail.done`. @param {string} name @param {unknown} [value] @returns {Promise<boolean>} */
+  async _say(name, value) {
+    const detail = { messageId: this.message.message_id, value, done: false };
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+    return detail.done;
   }
 }
 
