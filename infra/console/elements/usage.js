@@ -47,7 +47,7 @@ export class Usage extends Connected {
       .plot { min-height: 180px; }
       details { margin-top: 6px; }
       summary { cursor: pointer; color: var(--_quiet); font-size: 13px; }
-      .table { max-height: 300px; overflow: auto; }
+      .table { position: relative; max-height: 300px; overflow: auto; }
       table { width: 100%; border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
       th, td { padding: 4px 8px; border-bottom: 1px solid var(--_line); text-align: end; }
       th:first-child, td:first-child { text-align: start; }
