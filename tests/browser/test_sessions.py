@@ -241,3 +241,15 @@ def test_a_title_that_is_being_written_survives_the_lists_changes(someone: Perso
     console.page.keyboard.type("name")
     console.page.keyboard.press("Enter")
     expect(console.rows.first).to_contain_text("Half a name")
+
+
+def test_a_chosen_conversation_that_is_gone_is_named_and_leaves_the_list(someone: Person) -> None:
+    ids = made(someone, "One", "Two", "Three")
+    console = someone.opens()
+    choose(console, "One", "Two")
+    with someone.runner.client(someone.name) as api:
+        api.delete(f"/sessions/{ids[0]}?permanent=true").raise_for_status()
+    console.page.get_by_role("button", name="Archive", exact=True).last.click()
+    problem = console.page.locator("chatkeep-sessions").get_by_role("alert")
+    expect(problem).to_contain_text("There is no such conversation any more.")
+    expect(console.rows).to_have_count(1)

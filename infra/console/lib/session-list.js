@@ -9,6 +9,8 @@ import { Problem } from "./problem.js";
 const PAGE = 100;
 /** Of one bulk request. */
 const MOST = 100;
+/** The status of a session that is not there any more, whatever was to be done to it. */
+const GONE = 404;
 /** So many tags are offered to choose by. */
 const MOST_TAGS = 12;
 
@@ -113,7 +115,7 @@ export class SessionList extends EventTarget {
         results.push(...done.results);
       }
     } finally {
-      await this._follow(action, new Set(results.filter((one) => one.status < 400).map((one) => one.session_id)));
+      await this._follow(action, new Set(results.filter(({ status }) => status < 400 || status === GONE).map((one) => one.session_id)));
     }
     const refused = results.filter((one) => one.status >= 400);
     if (refused.length) {
