@@ -274,3 +274,27 @@ def test_a_keyboard_that_writes_signs_with_alt_has_the_keys_too(someone: Person)
     expect(console.page.get_by_role("searchbox")).to_be_focused()
     console.page.evaluate(PRESS, ["Dead", "KeyN"])
     expect(console.box).to_be_focused()
+
+
+@pytest.mark.parametrize("act", ["Archive", "Delete"])
+def test_a_conversation_that_is_put_away_in_mid_stream_comes_to_rest(someone: Person, act: str) -> None:
+    console = someone.opens(f"chat/{slow(someone)}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    console.rows.first.hover()
+    console.page.get_by_role("button", name=f"{act}: Slow").click()
+    expect(console.box).to_be_hidden()
+    expect(console.page.get_by_text("to go on.")).to_be_visible()
+    expect(console.page.locator("chatkeep-chat [role=status]").last).not_to_have_text("The answer is on its way.")
+
+
+def test_an_answer_that_is_not_made_again_stays(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.page.route("**/messages/stream", lambda route: route.fulfill(status=500, json={"code": "internal_error"}))
+    console.page.get_by_role("button", name="Answer again").click()
+    expect(console.page.get_by_role("alert")).to_contain_text("Something broke on the server.")
+    expect(console.answers).to_have_count(0)
+    console.page.get_by_role("button", name="Close").click()
+    console.expect_answer("echo: hello")

@@ -252,3 +252,17 @@ def test_a_question_that_the_model_failed_at_is_not_lost(someone: Person) -> Non
     console.say("a long thought")
     expect(console.page.get_by_role("alert")).to_contain_text("The model does not answer just now.")
     expect(console.box).to_have_value("a long thought")
+
+
+def test_a_question_at_the_end_of_a_sign_in_is_asked_after_the_next(someone: Person) -> None:
+    session_id = slow(someone)
+    console = someone.opens(f"chat/{session_id}")
+    console.page.route("**/messages/stream", lambda route: route.fulfill(**refusal("unauthorized", 401)))
+    console.say("only once")
+    expect(console.page.get_by_text("You are signed out.")).to_be_visible()
+    console.page.unroute("**/messages/stream")
+    console.page.goto(f"{someone.site}/#token={someone.runner.token(someone.name)}")
+    expect(console.box).to_be_visible()
+    console.page.goto(f"{someone.site}/#/chat/{session_id}")
+    console.expect_answer("echo: only once")
+    assert stored(someone, session_id) == [("user", "only once"), ("assistant", "echo: only once")]
