@@ -88,7 +88,7 @@ class Console extends LitElement {
 
   async connectedCallback() {
     super.connectedCallback();
-    addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._read()));
+    addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._moved()));
     addEventListener("keydown", (event) => this._key(event));
     await this._begin();
     this._read();
@@ -223,11 +223,16 @@ class Console extends LitElement {
     </dialog>`;
   }
 
+  /** Somewhere else, what went wrong before is no matter any more. */
+  _moved() {
+    this._problem = null;
+    this._read();
+  }
+
   /** Follow the address. */
   _read() {
     const [, place, id = ""] = /^#\/(\w+)(?:\/(.*))?$/.exec(location.hash) ?? [];
     this._place = PLACES.includes(place) ? place : "chat";
-    this._problem = null;
     if (this._place === "chat") {
       const sessionId = decoded(id);
       if (sessionId !== this._sessionId) {
