@@ -372,3 +372,15 @@ def test_an_enter_that_is_for_the_input_method_sends_nothing(someone: Person) ->
     console.page.wait_for_timeout(500)
     expect(console.box).to_have_value("にほ")
     expect(console.page.locator("chatkeep-message")).to_have_count(0)
+
+
+def test_a_broken_connection_is_told_of_only_until_it_goes_on(someone: Person) -> None:
+    console = someone.opens(f"chat/{slow(someone)}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    console.page.evaluate(CUT)
+    broken = console.page.get_by_text("The connection broke.")
+    expect(broken).to_be_visible()
+    expect(broken).to_be_hidden()
+    expect(console.page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    console.expect_answer("word20")
