@@ -40,7 +40,8 @@ class Console extends LitElement {
       main { display: flex; flex-direction: column; min-width: 0; min-height: 0; }
       main > header { display: flex; align-items: center; gap: 8px; min-height: 52px; padding: 8px 16px; border-bottom: 1px solid var(--_line); }
       main > header h1 { flex: 1; min-width: 0; margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 15px; unicode-bidi: plaintext; }
-      main > :not(header) { flex: 1; min-height: 0; }
+      main > :not(header, p) { flex: 1; min-height: 0; }
+      main > p { margin: 0; padding: 8px 16px; }
       .skip { position: fixed; inset: 8px auto auto 8px; z-index: 3; }
       .skip:not(:focus) { clip-path: inset(50%); }
       .menu { display: none; }
@@ -88,7 +89,7 @@ class Console extends LitElement {
 
   async connectedCallback() {
     super.connectedCallback();
-    addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._read()));
+    addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? location.reload() : this._moved()));
     addEventListener("keydown", (event) => this._key(event));
     await this._begin();
     this._read();
@@ -167,8 +168,14 @@ class Console extends LitElement {
         ${this._place === "chat" ? this._about() : html`<h1>${this._place === "usage" ? "Usage" : "Settings"}</h1>`}
         <button type="button" class="plain small" @click=${this._leave}>Sign out</button>
       </header>
-      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._page()}
+      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._awayNote()} ${this._page()}
     </main>`;
+  }
+
+  /** Why one cannot write here. */
+  _awayNote() {
+    const code = { archived: "session_archived", deleted: "session_deleted" }[/** @type {string} */ (this._session?.status)];
+    return code && this._place === "chat" ? html`<p class="note quiet" role="status">${sentence({ code })}</p>` : nothing;
   }
 
   _about() {
@@ -195,8 +202,8 @@ class Console extends LitElement {
       .client=${this._client}
       session-id=${this._sessionId}
       ?read-only=${this._session ? this._session.status !== "active" : false}
-      @session-created=${(/** @type {CustomEvent} */ { detail }) => this._created(detail.session)}
-      @turn-ended=${() => this._look()}
+      @session-created=${(/** @type {CustomEvent} */ { detail }) => this._created(detail)}
+      @session-read=${(/** @type {CustomEvent} */ { detail }) => this._show(detail.session)}
     ></chatkeep-chat>`;
   }
 
@@ -217,12 +224,18 @@ class Console extends LitElement {
     </dialog>`;
   }
 
+  /** Somewhere else, what went wrong before is no matter any more. */
+  _moved() {
+    this._problem = null;
+    this._read();
+  }
+
   /** Follow the address. */
   _read() {
     const [, place, id = ""] = /^#\/(\w+)(?:\/(.*))?$/.exec(location.hash) ?? [];
     this._place = PLACES.includes(place) ? place : "chat";
     if (this._place === "chat") {
-      const sessionId = decodeURIComponent(id);
+      const sessionId = decoded(id);
       if (sessionId !== this._sessionId) {
         this._sessionId = sessionId;
         this._session = null;
@@ -237,26 +250,31 @@ class Console extends LitElement {
     location.hash = `#/${place}${id ? `/${encodeURIComponent(id)}` : ""}`;
   }
 
-  /** Read the session that is shown as it is now. */
+  /** Read the session that is shown as it is now. Where that fails, the chat says why. */
   async _look() {
     const id = this._sessionId;
-    if (!id || !this._isSignedIn) {
-      return;
+    if (id && this._isSignedIn) {
+      const session = await this._client?.get(path`/sessions/${id}`).catch(() => null);
+      session && this._show(session);
     }
-    await this._attempt(async () => {
-      const session = await this._client?.get(path`/sessions/${id}`);
-      this._sessions.value?.put(session);
-      if (id === this._sessionId) {
-        this._session = session;
-      }
-    });
   }
 
   /** @param {any} session */
-  _created(session) {
+  _show(session) {
+    this._sessions.value?.put(session);
+    if (session.session_id === this._sessionId) {
+      this._session = session;
+    }
+  }
+
+  /** @param {{ session: any, isHere: boolean }} detail `isHere` unless the user has gone on to something else */
+  _created({ session, isHere }) {
+    this._sessions.value?.put(session);
+    if (!isHere) {
+      return;
+    }
     this._sessionId = session.session_id;
     this._session = session;
-    this._sessions.value?.put(session);
     history.replaceState(null, "", `#/chat/${encodeURIComponent(session.session_id)}`);
   }
 
@@ -289,14 +307,15 @@ class Console extends LitElement {
   _key(event) {
     const isWriting = event.composedPath().some((one) => one instanceof HTMLElement && /^(?:INPUT|TEXTAREA|SELECT)$/.test(one.tagName));
     const keys = { n: () => this._new(), k: () => this._search(), ArrowDown: () => this._sessions.value?.step(1), ArrowUp: () => this._sessions.value?.step(-1) };
-    const act = event.altKey && !event.ctrlKey && !event.metaKey ? /** @type {any} */ (keys)[event.key] : undefined;
+    const key = /^Key[A-Z]$/.test(event.code) && !/^[a-z]$/i.test(event.key) ? event.code.slice(3) : event.key; // on a Mac, Alt makes signs of letters
+    const act = event.altKey && !event.ctrlKey && !event.metaKey ? /** @type {any} */ (keys)[key.length === 1 ? key.toLowerCase() : key] : undefined;
     if (act) {
       event.preventDefault();
       act();
     } else if (event.key === "Escape" && this._isOpen) {
       this._isOpen = false;
       /** @type {HTMLElement | null} */ (this.renderRoot.querySelector("button.menu"))?.focus();
-    } else if (event.key === "Escape" && !isWriting) {
+    } else if (event.key === "Escape" && !isWriting && !this._dialog.value?.open) {
       this._chat.value?.stop();
     } else if (event.key === "?" && !isWriting) {
       this._dialog.value?.showModal();
@@ -345,6 +364,15 @@ class Console extends LitElement {
       }
       this._problem = error;
     }
+  }
+}
+
+/** An id out of the address, which somebody may have written by hand. @param {string} id */
+function decoded(id) {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
   }
 }
 

@@ -51,6 +51,8 @@ OUTLINED = """
 """
 """Whether it can be seen where the focus is."""
 
+SIZE = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong on a page, all its rules of WCAG 2.2 AA and good practice."""
@@ -297,3 +299,18 @@ def test_one_key_goes_past_the_list(someone: Person) -> None:
     console.page.keyboard.press("Tab")
     console.page.keyboard.press("Enter")
     expect(console.box).to_be_focused()
+
+
+def test_nothing_is_wider_or_longer_than_a_small_window(someone: Person) -> None:
+    (session_id,) = made(someone, "T" * 200, tags=["z" * 50])
+    with someone.runner.client(someone.name) as api:
+        for words in ("W" * 300, *("line\n" * 30 for _ in range(3))):
+            api.post(f"/sessions/{session_id}/messages", json={"content": words}).raise_for_status()
+    console = someone.opens(f"chat/{session_id}")
+    console.expect_answer("line")
+    console.page.set_viewport_size({"width": 320, "height": 480})
+    for place in ("chat", "usage", "settings"):
+        console.page.evaluate("place => (location.hash = `#/${place}`)", f"{place}/{session_id}")
+        expect(console.page.locator(f"chatkeep-{place}")).to_be_visible()
+        console.page.wait_for_timeout(500)
+        assert console.page.evaluate(SIZE) == [320, 480], place

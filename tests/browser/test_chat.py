@@ -4,7 +4,7 @@ import re
 import time
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.long import NODES, transcript
 from tests.browser.pages import Console, Person
@@ -317,3 +317,70 @@ def test_an_answer_that_comes_does_not_pull_at_somebody_who_reads_above_it(someo
         console.page.wait_for_timeout(50)
     assert len(places) > 10
     assert [one for one in places if one != before] == []
+
+
+def test_feedback_that_cannot_be_kept_keeps_its_words(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.page.route("**/feedback", lambda route: route.fulfill(status=500, json={"code": "internal_error"}))
+    console.page.get_by_role("button", name="Bad answer").click()
+    console.page.get_by_label("Not helpful").check()
+    words = console.page.get_by_label("In your words")
+    words.fill("a long complaint")
+    console.page.get_by_role("button", name="Send feedback").click()
+    expect(console.page.get_by_role("alert")).to_contain_text("Something broke on the server.")
+    expect(words).to_have_value("a long complaint")
+    console.page.unroute("**/feedback")
+    console.page.get_by_role("button", name="Send feedback").click()
+    expect(words).to_be_hidden()
+    expect(console.page.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
+    expect(console.page.get_by_role("alert")).to_be_hidden()
+
+
+def cut(route: Route) -> None:
+    """A page of messages that has room for ten characters of each answer."""
+    page = route.fetch().json()
+    for one in page["messages"]:
+        one["truncated"] = one["role"] == "assistant"
+        one["content"] = one["content"][:10] if one["truncated"] else one["content"]
+    route.fulfill(json=page)
+
+
+def test_an_answer_that_a_page_has_no_room_for_is_saved_whole(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello to 👩‍👩‍👧‍👦 who reads this")
+    console.expect_answer("who reads this")
+    console.page.route("**/messages?*", cut)
+    with console.page.expect_download() as saving:
+        console.page.get_by_role("button", name="Save the conversation as Markdown").click()
+    assert "\n\necho: hello to 👩‍👩‍👧‍👦 who reads this\n" in saving.value.path().read_text(encoding="utf-8")
+
+
+ENTER = """
+(box) => {
+  for (const how of [{ isComposing: true }, { keyCode: 229 }])
+    box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, composed: true, ...how }));
+}
+"""
+
+
+def test_an_enter_that_is_for_the_input_method_sends_nothing(someone: Person) -> None:
+    console = someone.opens()
+    console.box.fill("にほ")
+    console.box.evaluate(ENTER)
+    console.page.wait_for_timeout(500)
+    expect(console.box).to_have_value("にほ")
+    expect(console.page.locator("chatkeep-message")).to_have_count(0)
+
+
+def test_a_broken_connection_is_told_of_only_until_it_goes_on(someone: Person) -> None:
+    console = someone.opens(f"chat/{slow(someone)}")
+    console.say(WORDS)
+    expect(console.answers.last).to_contain_text("word2")
+    console.page.evaluate(CUT)
+    broken = console.page.get_by_text("The connection broke.")
+    expect(broken).to_be_visible()
+    expect(broken).to_be_hidden()
+    expect(console.page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    console.expect_answer("word20")

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.pages import Person
+from tests.browser.test_chat import WORDS, slow
 from tests.runner import ROOT
 
 CONSOLE = ROOT / "infra" / "console"
@@ -27,6 +28,16 @@ OTHERS = """<!doctype html>
     element.client = client;
   }
 </script>
+"""
+TWICE = """
+([api, token, sessionId]) => {
+  document.body.innerHTML = "";
+  for (const id of ["one", "other"]) {
+    const chat = Object.assign(document.createElement("chatkeep-chat"), { id, api, sessionId, token: () => token });
+    chat.style.height = "300px";
+    document.body.append(chat);
+  }
+}
 """
 STYLES = "chatkeep-chat { height: 90vh; --chatkeep-accent: rgb(180, 0, 90); --chatkeep-surface: rgb(250, 245, 240); }"
 
@@ -95,3 +106,29 @@ def test_an_element_without_a_token_says_so_and_tells_the_page(someone: Person, 
     expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
     assert page.evaluate("globalThis.told") == "unauthorized"
     expect(box).to_have_value("hello")
+
+
+def test_two_chats_of_one_conversation_and_another_address_at_run_time(someone: Person) -> None:
+    session_id = slow(someone)
+    page = someone.opens().page
+    page.evaluate(TWICE, ["/v1", someone.runner.token(someone.name), session_id])
+    one, other = page.locator("#one"), page.locator("#other")
+    one.get_by_role("textbox").fill(WORDS)
+    one.get_by_role("textbox").press("Enter")
+    for chat in (one, other):
+        expect(chat.locator("chatkeep-text")).to_contain_text("word20")
+    one.evaluate("chat => chat.remove()")
+    other.evaluate("chat => { chat.api = `${location.origin}/v1/`; }")
+    expect(other.locator("chatkeep-text")).to_contain_text("word20")
+    other.evaluate("chat => { chat.sessionId = ''; }")
+    expect(page.get_by_text("What is on your mind?")).to_be_visible()
+
+
+def test_a_token_that_cannot_be_had_is_a_sign_in_that_is_missing(someone: Person, site: str) -> None:
+    page = someone.context.new_page()
+    page.goto(site)
+    chat = page.locator("chatkeep-chat")
+    chat.evaluate("chat => { chat.token = () => { throw new Error('nobody is signed in'); }; }")
+    page.get_by_role("textbox", name="Message").fill("hello")
+    page.get_by_role("textbox", name="Message").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")

@@ -9,6 +9,15 @@ from playwright.sync_api import expect
 from tests.browser.long import SESSIONS, sessions
 from tests.browser.pages import Console, Person
 
+CHOOSE_ALL = """
+(element) => {
+  element._isChoosing = true;
+  element._chosen = new Set(element._list.sessions.map((one) => one.session_id));
+}
+"""
+TELL = "(id) => new BroadcastChannel('chatkeep').postMessage({ sessionId: id, hasChanged: true })"
+"""What another tab says of a conversation."""
+
 
 def made(someone: Person, *titles: str, **more: Any) -> list[str]:
     with someone.runner.client(someone.name) as api:
@@ -194,3 +203,75 @@ def test_a_narrow_screen_shows_the_list_when_it_is_asked_for(someone: Person, sc
     console.rows.first.get_by_role("button").first.click()
     expect(console.rows.first).to_be_hidden()
     expect(console.box).to_be_in_viewport()
+
+
+def test_words_with_a_pause_between_them_are_searched_as_typed(someone: Person) -> None:
+    made(someone, "A trip to Lisbon", "A trip")
+    console = someone.opens()
+    expect(console.rows).to_have_count(2)
+    console.page.get_by_role("searchbox").press_sequentially("trip to", delay=400)
+    expect(console.page.get_by_role("searchbox")).to_have_value("trip to")
+    expect(console.rows).to_have_count(1)
+
+
+def test_the_second_click_of_two_does_nothing_to_the_next_conversation(someone: Person) -> None:
+    made(someone, "First", "Second", "Third")
+    console = someone.opens()
+    console.rows.first.hover()
+    place = console.page.get_by_role("button", name="Delete: Third").bounding_box()
+    assert place
+    console.page.mouse.dblclick(place["x"] + 10, place["y"] + 10, delay=150)
+    expect(console.rows).to_have_count(2)
+    console.page.wait_for_timeout(1_000)
+    expect(console.rows).to_have_count(2)
+
+
+def test_a_conversation_that_was_found_stays_when_it_is_renamed(someone: Person) -> None:
+    made(someone, "Lisbon", "Oslo")
+    console = someone.opens()
+    console.page.get_by_role("searchbox").fill("lisbon")
+    expect(console.rows).to_have_count(1)
+    console.rows.first.hover()
+    console.page.get_by_role("button", name="Rename: Lisbon").click()
+    console.page.keyboard.type("Lisbon in May")
+    console.page.keyboard.press("Enter")
+    expect(console.rows.first).to_contain_text("Lisbon in May")
+
+
+def test_more_follow_when_a_whole_page_is_put_away(someone: Person) -> None:
+    made(someone, *(f"Number {at}" for at in range(103)))
+    console = someone.opens()
+    expect(console.rows.first).to_contain_text("Number 102")
+    console.page.locator("chatkeep-sessions").evaluate(CHOOSE_ALL)
+    expect(console.page.get_by_text("100 chosen")).to_be_visible()
+    console.page.get_by_role("button", name="Archive", exact=True).last.click()
+    expect(console.rows).to_have_count(3)
+
+
+def test_a_title_that_is_being_written_survives_the_lists_changes(someone: Person) -> None:
+    made(someone, "First", "Second")
+    console = someone.opens()
+    console.rows.last.hover()
+    console.page.get_by_role("button", name="Rename: First").click()
+    console.page.keyboard.type("Half a ")
+    with someone.runner.client(someone.name) as api:
+        session_id = api.get("/sessions").json()["sessions"][1]["session_id"]
+        api.post(f"/sessions/{session_id}/messages", json={"content": "x"}).raise_for_status()
+    console.page.evaluate(TELL, session_id)
+    expect(console.rows.first.get_by_role("textbox", name="Title")).to_be_visible()
+    expect(console.page.get_by_role("textbox", name="Title")).to_be_focused()
+    console.page.keyboard.type("name")
+    console.page.keyboard.press("Enter")
+    expect(console.rows.first).to_contain_text("Half a name")
+
+
+def test_a_chosen_conversation_that_is_gone_is_named_and_leaves_the_list(someone: Person) -> None:
+    ids = made(someone, "One", "Two", "Three")
+    console = someone.opens()
+    choose(console, "One", "Two")
+    with someone.runner.client(someone.name) as api:
+        api.delete(f"/sessions/{ids[0]}?permanent=true").raise_for_status()
+    console.page.get_by_role("button", name="Archive", exact=True).last.click()
+    problem = console.page.locator("chatkeep-sessions").get_by_role("alert")
+    expect(problem).to_contain_text("There is no such conversation any more.")
+    expect(console.rows).to_have_count(1)

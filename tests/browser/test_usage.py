@@ -67,3 +67,50 @@ def test_all_data_is_deleted_and_the_receipt_fills(someone: Person) -> None:
     expect(receipt.locator("dt:text-is('messages') + dd")).to_have_text("2")
     with someone.runner.client(someone.name) as api:
         assert api.get("/sessions").json()["sessions"] == []
+
+
+def test_any_temperature_that_the_api_takes_can_be_saved(someone: Person) -> None:
+    with someone.runner.client(someone.name) as api:
+        preferences = api.get("/preferences").json()
+        api.put("/preferences", json={**preferences, "default_temperature": 0.25}).raise_for_status()
+    console = someone.opens("settings")
+    expect(console.page.get_by_label("Temperature")).to_have_value("0.25")
+    console.page.get_by_label("Longest answer, in tokens").fill("321")
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_text("Saved.")).to_be_visible()
+
+
+def test_settings_that_could_not_be_read_are_read_on_request(someone: Person) -> None:
+    console = someone.opens()
+    console.page.route("**/preferences", lambda route: route.fulfill(status=500, json={"code": "internal_error"}))
+    console.go("Settings")
+    expect(console.page.locator("chatkeep-settings").get_by_role("alert")).to_contain_text("Something broke")
+    console.page.unroute("**/preferences")
+    console.page.locator("chatkeep-settings").get_by_role("button", name="Try again").click()
+    expect(console.page.get_by_label("Temperature")).to_be_visible()
+
+
+def test_the_receipt_is_there_for_those_who_come_back_and_two_clicks_ask_once(someone: Person) -> None:
+    console = someone.opens()
+    console.say("hello")
+    console.expect_answer("echo: hello")
+    console.go("Settings")
+    asked: list[str] = []
+    console.page.on("request", lambda one: asked.append(one.method) if one.url.endswith("/me") else None)
+    console.page.get_by_label("To delete everything").fill(someone.name)
+    console.page.get_by_role("button", name="Delete everything").dblclick()
+    expect(console.page.locator(".receipt")).to_be_visible()
+    assert asked.count("DELETE") == 1
+    console.go("Chat")
+    console.go("Settings")
+    expect(console.page.locator(".receipt")).to_contain_text("Done", timeout=30_000)
+
+
+def test_a_receipt_fills_on_over_a_failing_look(someone: Person) -> None:
+    console = someone.opens("settings")
+    console.page.route("**/deletions/*", lambda route: route.fulfill(status=500, json={"code": "internal_error"}))
+    console.page.get_by_label("To delete everything").fill(someone.name)
+    console.page.get_by_role("button", name="Delete everything").click()
+    expect(console.page.locator("chatkeep-settings").get_by_role("alert")).to_contain_text("Something broke")
+    console.page.unroute("**/deletions/*")
+    expect(console.page.locator(".receipt")).to_contain_text("Done", timeout=30_000)

@@ -2,9 +2,10 @@
 
 import { createRef, css, html, nothing, ref } from "../vendor.js";
 import { Conversation } from "../lib/conversation.js";
-import { BROKEN, OFFLINE } from "../lib/problem.js";
+import { BROKEN, BUSY, OFFLINE } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
 import { OF_DRAFTS as DRAFT } from "../lib/sign-in.js";
+import { local } from "../lib/storage.js";
 import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import "./message.js";
@@ -14,12 +15,15 @@ import { listStyles } from "./virtual-list.js";
 const TALLEST = 220;
 const LONGEST = 100_000;
 const NONE = {};
+/** What stands for an answer until its first word. */
+const WAITING = { message_id: "waiting", role: "assistant", content: "", isPending: true };
 
 /**
  * `api` is the API's address, `token` a function that gives the user's token, and `session-id` the conversation; without
  * one, the first message begins a new one.
  *
  * @fires session-created `detail.session` is the new one
+ * @fires session-read `detail.session` is the shown one, each time that it has been read
  * @fires turn-ended `detail.sessionId` is the one whose turn has ended
  * @fires problem `detail` is the Problem
  */
@@ -29,6 +33,7 @@ export class Chat extends Connected {
     isReadOnly: { type: Boolean, attribute: "read-only" },
     _isAway: { state: true },
     _said: { state: true },
+    _first: { state: true },
   };
 
   static styles = [
@@ -64,7 +69,12 @@ export class Chat extends Connected {
     /** @type {import("lit/directives/ref.js").Ref<import("./virtual-list.js").VirtualList>} */
     this._list = createRef();
     this._wasRunning = false;
-    this._isCreating = false;
+    /** The first question of a conversation that is being made. */
+    this._first = "";
+    /** @type {import("../lib/problem.js").Problem | null} the problem that the page was told of */
+    this._told = null;
+    /** @type {any} */
+    this._session = null;
     /** @type {Record<string, any>} */
     this._results = {};
   }
@@ -92,12 +102,8 @@ export class Chat extends Connected {
 
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
-    if (changed.has("sessionId")) {
-      const box = this._box.value;
-      if (box) {
-        box.value = localStorage.getItem(DRAFT + this.sessionId) ?? "";
-        this._fit();
-      }
+    if (changed.has("sessionId") || changed.has("isReadOnly")) {
+      this._write(local.getItem(DRAFT + this.sessionId) ?? "");
     }
   }
 
@@ -117,7 +123,7 @@ export class Chat extends Connected {
     this._results = conversation?.results ?? {};
     const isRunning = conversation?.isRunning ?? false;
     return html`
-      ${messages.length || conversation?.isLoading
+      ${messages.length || (conversation && (conversation.isLoading || !conversation.isRead))
         ? html`<chatkeep-list
             ${ref(this._list)}
             role="log"
@@ -142,20 +148,20 @@ export class Chat extends Connected {
   }
 
   _empty() {
-    return html`<div class="empty"><h2>What is on your mind?</h2><p>Write below. The conversation is kept, and goes on after a reload.</p></div>`;
+    return this.isReadOnly ? html`<div class="empty"><p>Nothing has been said here.</p></div>` : html`<div class="empty"><h2>What is on your mind?</h2><p>Write below. The conversation is kept, and goes on after a reload.</p></div>`;
   }
 
   /** @param {any} message */
   _message(message) {
-    const conversation = /** @type {Conversation} */ (this._conversation);
-    const isRunning = conversation.isRunning && (message.isPending ?? false) && message.role !== "user";
+    const conversation = this._conversation;
+    const isRunning = (conversation?.isRunning ?? true) && (message.isPending ?? false) && message.role !== "user";
     return html`<chatkeep-message
       .message=${message}
       .results=${this._results[message.message_id] ?? NONE}
       ?isRunning=${isRunning}
-      ?canChange=${!this.isReadOnly && !conversation.isRunning}
-      @regenerate=${() => this._again(conversation, message.message_id)}
-      @rate=${(/** @type {CustomEvent} */ { detail }) => this._attempt(() => conversation.rate(message.message_id, detail.value))}
+      ?canChange=${!this.isReadOnly && !conversation?.isRunning}
+      @regenerate=${() => conversation && this._again(conversation, message.message_id)}
+      @rate=${(/** @type {CustomEvent} */ { detail }) => (detail.done = this._rate(conversation, message.message_id, detail.value))}
     ></chatkeep-message>`;
   }
 
@@ -169,11 +175,13 @@ export class Chat extends Connected {
     if (!problem) {
       return nothing;
     }
-    const canRetry = conversation?.state === "broken";
+    const canRetry = conversation?.state === "broken" || (conversation && !conversation.isRead);
     return html`<div class="banner" role="alert">
       <p class="problem">${sentence(problem)}</p>
-      ${canRetry ? html`<button type="button" @click=${() => conversation && this._retry(conversation)}>Try again</button><button type="button" class="plain" @click=${this._giveUp}>Edit</button>` : nothing}
-      ${!canRetry ? html`<button type="button" class="plain icon" aria-label="Close" @click=${this._dismiss}>${icons.close}</button>` : nothing}
+      ${canRetry ? html`<button type="button" @click=${() => this._retry(conversation)}>Try again</button>` : nothing}
+      ${canRetry && conversation.hasQuestion
+        ? html`<button type="button" class="plain" @click=${this._giveUp}>Edit</button>`
+        : html`<button type="button" class="plain icon" aria-label="Close" @click=${this._giveUp}>${icons.close}</button>`}
     </div>`;
   }
 
@@ -199,11 +207,11 @@ export class Chat extends Connected {
   _shown() {
     const conversation = this._conversation;
     if (!conversation) {
-      return [];
+      return this._first ? [{ message_id: "asked", role: "user", content: this._first, isPending: true }, WAITING] : [];
     }
     const shown = conversation.messages.filter((one) => one.role !== "tool");
     const isWaiting = conversation.isRunning && !shown.some((one) => one.isPending && one.role === "assistant");
-    return isWaiting ? [...shown, { message_id: "waiting", role: "assistant", content: "", isPending: true }] : shown;
+    return isWaiting ? [...shown, WAITING] : shown;
   }
 
   _open() {
@@ -215,13 +223,25 @@ export class Chat extends Connected {
     this._conversation = null;
     this._problem = null;
     this._isAway = false;
-    if (!this.client || !this.sessionId) {
-      return;
+    this._wasRunning = false;
+    this._said = "";
+    if (this.client && this.sessionId) {
+      this._conversation = this._shows(new Conversation(this.client, this.sessionId));
+      this._conversation.open();
     }
-    const conversation = new Conversation(this.client, this.sessionId);
-    this._conversation = conversation;
-    conversation.addEventListener("change", () => this._draw());
-    this._opening = this._attempt(() => conversation.open());
+  }
+
+  /** Draw what changes in a conversation, and keep the words that it returns. @param {Conversation} conversation */
+  _shows(conversation) {
+    conversation.addEventListener("change", () => conversation === this._conversation && this._draw());
+    conversation.addEventListener("returned", (event) => {
+      const { words, problem } = /** @type {CustomEvent} */ (event).detail;
+      this._takeBack(conversation.sessionId, words);
+      if (problem && conversation === this._conversation) {
+        this._problem = problem;
+      }
+    });
+    return conversation;
   }
 
   /** Draw at most once per frame: tokens come faster. */
@@ -243,11 +263,20 @@ export class Chat extends Connected {
 
   /** Say in words, for those who do not see it, that an answer comes and is there. */
   _tell() {
-    const isRunning = this._conversation?.isRunning ?? false;
+    const { isRunning, problem, state, session } = this._conversation ?? { isRunning: false, problem: null, state: "idle", session: null };
+    if (session && session !== this._session) {
+      this._session = session;
+      this.dispatchEvent(new CustomEvent("session-read", { detail: { session }, bubbles: true, composed: true }));
+    }
+    if (problem !== this._told && state !== "reconnecting") {
+      this._told = problem;
+      problem && this._failed(problem);
+    }
     if (isRunning !== this._wasRunning) {
       this._wasRunning = isRunning;
-      this._said = isRunning ? "The answer is on its way." : "The answer is there.";
-      if (!isRunning) {
+      this._said = isRunning ? "The answer is on its way." : problem ? "" : "The answer is there.";
+      if (state === "idle") {
+        this._problem = this._problem?.code === BUSY ? null : this._problem;
         this.dispatchEvent(new CustomEvent("turn-ended", { detail: { sessionId: this.sessionId }, bubbles: true, composed: true }));
       }
     }
@@ -274,47 +303,62 @@ export class Chat extends Connected {
     event.preventDefault();
     const box = /** @type {HTMLTextAreaElement} */ (this._box.value);
     const content = box.value.trim();
-    if (!content || this._conversation?.isRunning) {
+    if (!content || this._conversation?.isRunning || (!this._conversation && this._first)) {
       return;
     }
-    if (this._isCreating || (!this._conversation && !(await this._create()))) {
-      return;
-    }
-    box.value = "";
-    localStorage.removeItem(DRAFT + this.sessionId);
-    this._fit();
     this._problem = null;
-    this._list.value?.toEnd();
-    await this._attempt(() => this._conversation?.send(content));
-  }
-
-  /** Begin a conversation. Returns whether there is one now. */
-  async _create() {
-    this._isCreating = true;
-    const session = await this._attempt(() => this.client?.post("/sessions", {}));
-    this._isCreating = false;
-    if (!session) {
-      return false;
-    }
-    localStorage.removeItem(DRAFT);
-    this.sessionId = session.session_id;
-    this.dispatchEvent(new CustomEvent("session-created", { detail: { session }, bubbles: true, composed: true }));
-    this._open();
-    await this._opening;
-    return true;
-  }
-
-  _giveUp() {
-    const box = /** @type {HTMLTextAreaElement} */ (this._box.value);
-    box.value = this._conversation?.giveUp() ?? "";
-    this._dismiss();
-    this._fit();
-  }
-
-  _dismiss() {
-    this._problem = null;
+    this._write("");
     if (this._conversation) {
-      this._conversation.problem = null;
+      local.removeItem(DRAFT + this.sessionId);
+      this._list.value?.toEnd();
+      this._conversation.send(content);
+    } else {
+      await this._begin(/** @type {import("../lib/client.js").Client} */ (this.client), content);
+    }
+  }
+
+  /** Begin a conversation. Whoever has gone to another one meanwhile stays there; the question is asked all the same. @param {import("../lib/client.js").Client} client @param {string} content */
+  async _begin(client, content) {
+    this._first = content;
+    const session = await this._attempt(() => client.post("/sessions", {}));
+    this._first = "";
+    if (!session) {
+      this._takeBack("", content);
+      return;
+    }
+    const conversation = this._shows(new Conversation(client, session.session_id));
+    const isHere = this.isConnected && this.client === client && !this.sessionId;
+    if (isHere) {
+      local.setItem(DRAFT + session.session_id, this._box.value?.value ?? "");
+      this.sessionId = session.session_id;
+      this._conversation = conversation;
+    } else {
+      conversation.addEventListener("change", () => conversation.isRunning || conversation.close());
+    }
+    local.removeItem(DRAFT);
+    this.dispatchEvent(new CustomEvent("session-created", { detail: { session, isHere }, bubbles: true, composed: true }));
+    await conversation.begin(content);
+  }
+
+  /** Words that were not taken go before what has been written since. @param {string} sessionId @param {string} content */
+  _takeBack(sessionId, content) {
+    const name = DRAFT + sessionId;
+    const since = sessionId === this.sessionId && this._box.value ? this._box.value.value : local.getItem(name);
+    const words = [content, since].filter(Boolean).join("\n\n");
+    local.setItem(name, words);
+    if (sessionId === this.sessionId) {
+      this._write(words);
+    }
+  }
+
+  /** Let go of a problem, and of the question that it is about: its words come back. */
+  _giveUp() {
+    const conversation = this._conversation;
+    this._problem = null;
+    if (conversation?.state === "broken") {
+      conversation.giveUp();
+    } else if (conversation) {
+      conversation.problem = null;
     }
     this.requestUpdate();
     this.focus();
@@ -323,7 +367,8 @@ export class Chat extends Connected {
   /** @param {Conversation} conversation */
   _retry(conversation) {
     this.focus();
-    conversation.retry();
+    this._problem = null;
+    conversation.isRead ? conversation.retry() : conversation.open();
   }
 
   /** @param {Conversation} conversation @param {string} messageId */
@@ -332,14 +377,28 @@ export class Chat extends Connected {
     conversation.regenerate(messageId);
   }
 
+  /** Returns whether the rating is kept now. @param {Conversation | null} conversation @param {string} messageId @param {any} value */
+  async _rate(conversation, messageId, value) {
+    this._problem = null;
+    return (await this._attempt(() => conversation?.rate(messageId, value).then(() => true))) ?? false;
+  }
+
   _toNewest() {
     this._list.value?.toEnd();
     this.focus();
   }
 
   _typed() {
-    localStorage.setItem(DRAFT + this.sessionId, /** @type {HTMLTextAreaElement} */ (this._box.value).value);
+    local.setItem(DRAFT + this.sessionId, /** @type {HTMLTextAreaElement} */ (this._box.value).value);
     this._fit();
+  }
+
+  /** @param {string} words */
+  _write(words) {
+    if (this._box.value) {
+      this._box.value.value = words;
+      this._fit();
+    }
   }
 
   /** Make the box as tall as its words. */
@@ -353,10 +412,10 @@ export class Chat extends Connected {
 
   /** @param {KeyboardEvent} event */
   _key(event) {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Enter" && !event.shiftKey && !isComposing(event)) {
       event.preventDefault();
       /** @type {HTMLFormElement} */ (this.renderRoot.querySelector("form")).requestSubmit();
-    } else if (event.key === "Escape") {
+    } else if (event.key === "Escape" && !isComposing(event)) {
       this.stop();
     }
   }
@@ -365,6 +424,11 @@ export class Chat extends Connected {
   _failed(problem) {
     this.dispatchEvent(new CustomEvent("problem", { detail: problem, bubbles: true, composed: true }));
   }
+}
+
+/** Whether a key is for an input method; 229 is how Safari says it of the last one. @param {KeyboardEvent} event */
+function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
 }
 
 customElements.define("chatkeep-chat", Chat);

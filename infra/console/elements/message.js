@@ -1,6 +1,7 @@
 /** A message: a question, an answer with what it cost and what one can do with it, or a tool's result. */
 
 import { LitElement, classMap, css, html, nothing } from "../vendor.js";
+import { copied } from "../lib/clipboard.js";
 import { cost, count, duration, exact, timeOfDay } from "../lib/format.js";
 import { icons } from "./icons.js";
 import "./text.js";
@@ -31,7 +32,7 @@ export class Message extends LitElement {
     isRunning: { type: Boolean },
     canChange: { type: Boolean },
     _isRating: { state: true },
-    _isCopied: { state: true },
+    _wasCopied: { state: true },
   };
 
   static styles = [
@@ -71,7 +72,8 @@ export class Message extends LitElement {
     this.isRunning = false;
     this.canChange = false;
     this._isRating = false;
-    this._isCopied = false;
+    /** @type {"" | "done" | "refused"} */
+    this._wasCopied = "";
   }
 
   render() {
@@ -124,7 +126,7 @@ export class Message extends LitElement {
     const rating = message.feedback?.rating;
     return html`<footer>
       <span class="actions">
-        <button type="button" class="plain icon" @click=${this._copy} title="Copy" aria-label="Copy the answer">${this._isCopied ? icons.check : icons.copy}</button>
+        <button type="button" class="plain icon" @click=${this._copy} title="Copy" aria-label="Copy the answer">${this._wasCopied === "done" ? icons.check : icons.copy}</button>
         ${message.usage && this.canChange
           ? html`
               <button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>
@@ -133,6 +135,7 @@ export class Message extends LitElement {
             `
           : nothing}
       </span>
+      ${this._wasCopied === "refused" ? html`<span role="status">Not copied: the browser does not allow it.</span>` : nothing}
       ${message.usage ? this._used() : nothing}
     </footer>`;
   }
@@ -173,13 +176,14 @@ export class Message extends LitElement {
     }
   }
 
-  /** @param {SubmitEvent} event */
-  _sendReason(event) {
+  /** What was written stays until it is kept. @param {SubmitEvent} event */
+  async _sendReason(event) {
     event.preventDefault();
     const given = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const comment = String(given.get("comment") ?? "").trim();
-    this._say("rate", { rating: "thumbs_down", reason: String(given.get("reason")), ...(comment ? { comment } : {}) });
-    this._open(false);
+    if (await this._say("rate", { rating: "thumbs_down", reason: String(given.get("reason")), ...(comment ? { comment } : {}) })) {
+      await this._open(false);
+    }
   }
 
   /** Open or close the form of a bad rating, with the focus in it or on the button that opens it. @param {boolean} isRating */
@@ -190,14 +194,15 @@ export class Message extends LitElement {
   }
 
   async _copy() {
-    await navigator.clipboard.writeText(this.message.content);
-    this._isCopied = true;
-    setTimeout(() => (this._isCopied = false), 1_500);
+    this._wasCopied = (await copied(this.message.content)) ? "done" : "refused";
+    setTimeout(() => (this._wasCopied = ""), 1_500);
   }
 
-  /** @param {string} name @param {unknown} [value] */
-  _say(name, value) {
-    this.dispatchEvent(new CustomEvent(name, { detail: { messageId: this.message.message_id, value } }));
+  /** Returns whether it has been done, where whoever hears of it says so in `detail.done`. @param {string} name @param {unknown} [value] @returns {Promise<boolean>} */
+  async _say(name, value) {
+    const detail = { messageId: this.message.message_id, value, done: false };
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+    return detail.done;
   }
 }
 

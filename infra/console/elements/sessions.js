@@ -2,6 +2,7 @@
 
 import { classMap, createRef, css, html, live, nothing, ref } from "../vendor.js";
 import { path } from "../lib/client.js";
+import { Problem } from "../lib/problem.js";
 import { ago, exact, plural } from "../lib/format.js";
 import { sentence } from "../lib/sentences.js";
 import { SessionList } from "../lib/session-list.js";
@@ -13,6 +14,8 @@ import { listStyles } from "./virtual-list.js";
 
 const TYPING_MS = 180;
 const HEIGHT = 58;
+/** More changed conversations than this are not read one by one. */
+const MANY = 10;
 /** @type {[place: import("../lib/session-list.js").Place, words: string][]} */
 const PLACES = [
   ["active", "Conversations"],
@@ -99,6 +102,8 @@ export class Sessions extends Connected {
     this._said = "";
     /** The session whose row the Tab key comes to; arrows go on from there. */
     this._stop = "";
+    /** What stands in the search box. */
+    this._words = "";
     this._timer = 0;
     /** @type {import("lit/directives/ref.js").Ref<HTMLInputElement>} */
     this._search = createRef();
@@ -111,12 +116,13 @@ export class Sessions extends Connected {
   connectedCallback() {
     super.connectedCallback();
     this._channel = new BroadcastChannel(CHANNEL);
-    this._channel.addEventListener("message", ({ data }) => data.hasChanged && this._renew(data.sessionId));
+    this._channel.addEventListener("message", ({ data }) => data.hasChanged && this._renew(data));
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     this._channel?.close();
+    clearTimeout(this._timer);
   }
 
   /** @param {Map<string, unknown>} changed */
@@ -125,6 +131,7 @@ export class Sessions extends Connected {
     if (changed.has("client") && this.client) {
       this._list = new SessionList(this.client);
       this._list.addEventListener("change", () => this.requestUpdate());
+      this._words = "";
       this.reload();
     }
   }
@@ -147,6 +154,7 @@ export class Sessions extends Connected {
 
   /** Read the first page again. */
   async reload() {
+    this._problem = null;
     await this._attempt(() => this._list?.reload());
   }
 
@@ -164,7 +172,7 @@ export class Sessions extends Connected {
       <header>
         <label class="search">
           <span class="visually-hidden">Search conversations</span>${icons.search}
-          <input ${ref(this._search)} type="search" placeholder="Search" .value=${live(list.query)} @input=${this._typed} />
+          <input ${ref(this._search)} type="search" placeholder="Search" .value=${live(this._words)} @input=${this._typed} />
         </label>
         <nav aria-label="Which conversations">
           ${PLACES.map(([place, words]) => html`<button type="button" aria-current=${place === list.place} @click=${() => this._go(place)}>${words}</button>`)}
@@ -246,7 +254,7 @@ export class Sessions extends Connected {
       deleted: [["Restore", icons.restore, () => this._act("restore", [id])]],
     };
     return html`<span class="actions">
-      ${actions[place].map(([words, icon, act]) => html`<button type="button" class="plain icon" tabindex=${stop} title=${words} aria-label=${`${words}: ${session.title}`} @click=${act}>${icon}</button>`)}
+      ${actions[place].map(([words, icon, act]) => html`<button type="button" class="plain icon" tabindex=${stop} title=${words} aria-label=${`${words}: ${session.title}`} @click=${once(act)}>${icon}</button>`)}
     </span>`;
   }
 
@@ -257,17 +265,17 @@ export class Sessions extends Connected {
     }
     const amount = this._chosen.size;
     if (this._asks === "delete_permanently") {
-      return html`<div class="bulk" role="alertdialog" aria-label="Delete for good?">
+      return html`<div class="bulk" role="alertdialog" aria-label="Delete for good?" @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this._keep(event)}>
         <span>Delete ${plural(amount, "conversation")} for good? This cannot be undone.</span>
-        <button type="button" class="danger" @click=${() => this._act("delete_permanently", [...this._chosen])}>Delete for good</button>
-        <button type="button" class="keep" @click=${() => this._ask("", "[data-action=delete_permanently]")}>Keep</button>
+        <button type="button" class="danger" @click=${once(() => this._act("delete_permanently", [...this._chosen]))}>Delete for good</button>
+        <button type="button" class="keep" @click=${this._keep}>Keep</button>
       </div>`;
     }
     return html`<div class="bulk">
       <span>${amount} chosen</span>
       ${ACTIONS[list.place].map(
         ([action, words]) =>
-          html`<button type="button" data-action=${action} class=${action.startsWith("delete") ? "danger" : ""} ?disabled=${amount === 0} @click=${() => this._actOnChosen(action)}>${words}</button>`,
+          html`<button type="button" data-action=${action} class=${action.startsWith("delete") ? "danger" : ""} ?disabled=${amount === 0} @click=${once(() => this._actOnChosen(action))}>${words}</button>`,
       )}
       <button type="button" class="plain" @click=${() => this._endChoosing(".choose")}>Done</button>
       ${this._asks === "tag" ? this._tagForm() : nothing}
@@ -285,13 +293,15 @@ export class Sessions extends Connected {
   async _go(place) {
     this._endChoosing();
     this._stop = "";
+    this._problem = null;
     await this._attempt(() => this._list?.go(place));
   }
 
   /** @param {InputEvent} event */
   _typed(event) {
     const list = /** @type {SessionList} */ (this._list);
-    list.query = /** @type {HTMLInputElement} */ (event.target).value.trim();
+    this._words = /** @type {HTMLInputElement} */ (event.target).value;
+    list.query = this._words.trim();
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._find(list), TYPING_MS);
   }
@@ -311,11 +321,25 @@ export class Sessions extends Connected {
     }
   }
 
-  /** A conversation that another tab has changed. @param {string} sessionId */
-  async _renew(sessionId) {
-    const session = await this.client?.get(path`/sessions/${sessionId}`).catch(() => null); // it has no news, then
-    if (session) {
-      this.put(session);
+  /** Conversations that another tab, or the chat, has changed. @param {{ sessionId?: string, sessionIds?: string[] }} data */
+  async _renew({ sessionId = "", sessionIds = [sessionId] }) {
+    if (sessionIds.length > MANY) {
+      await this.reload();
+    } else {
+      await Promise.all(sessionIds.map((id) => this._read(id)));
+    }
+    this._dispatchChanged(sessionIds);
+  }
+
+  /** @param {string} sessionId */
+  async _read(sessionId) {
+    try {
+      const session = await this.client?.get(path`/sessions/${sessionId}`);
+      session && this.put(session);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) {
+        this._list?.drop(sessionId);
+      } // else there is no news
     }
   }
 
@@ -400,6 +424,12 @@ export class Sessions extends Connected {
     }
   }
 
+  /** @param {Event} event */
+  _keep(event) {
+    event.stopPropagation(); // Escape stops answers, elsewhere
+    this._ask("", "[data-action=delete_permanently]");
+  }
+
   /** @param {string} action */
   _actOnChosen(action) {
     if (action === "tag") {
@@ -469,10 +499,25 @@ export class Sessions extends Connected {
     }
   }
 
-  /** @param {string[]} sessionIds */
+  /** Tell the page, and the other tabs. @param {string[]} sessionIds */
   _tell(sessionIds) {
+    this._channel?.postMessage({ sessionIds, hasChanged: true });
+    this._dispatchChanged(sessionIds);
+  }
+
+  /** @param {string[]} sessionIds */
+  _dispatchChanged(sessionIds) {
     this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds }, bubbles: true, composed: true }));
   }
+}
+
+/** The second click of two finds something else in the place of what was clicked: it does nothing. @param {() => void} act */
+function once(act) {
+  return (/** @type {MouseEvent} */ event) => {
+    if (event.detail <= 1) {
+      act();
+    }
+  };
 }
 
 customElements.define("chatkeep-sessions", Sessions);

@@ -8,6 +8,10 @@ import { Connected } from "./connected.js";
 import { theme } from "./theme.js";
 
 const LOOK_MS = 1_500;
+/** So long a receipt that is full is shown. */
+const SHOWN_MS = 86_400_000;
+
+/** @typedef {import("../lib/client.js").Client} Client */
 
 export class Settings extends Connected {
   static properties = {
@@ -16,6 +20,7 @@ export class Settings extends Connected {
     _models: { state: true },
     _isSaved: { state: true },
     _receipt: { state: true },
+    _isErasing: { state: true },
   };
 
   static styles = [
@@ -53,25 +58,38 @@ export class Settings extends Connected {
     this._isSaved = false;
     /** @type {any} */
     this._receipt = null;
+    this._isErasing = false;
   }
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
     super.willUpdate(changed);
     if (changed.has("client") && this.client) {
-      this._attempt(async () => (this._preferences = await this.client?.get("/preferences")));
+      this._readAll(this.client);
+      // The function that knows the models may have to start: nothing else waits for it.
       this._attempt(() => this.client?.get("/models")).then((found) => (this._models = found ?? []));
     }
+  }
+
+  /** @param {Client} client */
+  async _readAll(client) {
+    await this._attempt(async () => {
+      const [preferences, { deletions }] = await Promise.all([client.get("/preferences"), client.get("/deletions")]);
+      this._preferences = preferences;
+      this._receipt ??= deletions.find(isRecent) ?? null;
+    });
+    await this._follow(client);
   }
 
   render() {
     return html`
       <h2 part="title">Settings</h2>
-      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)}</p>` : nothing} ${this._preferences ? this._form(this._preferences) : nothing}
+      ${this._problem ? html`<p class="problem" role="alert">${sentence(this._problem)} ${this._preferences ? nothing : html`<button type="button" @click=${() => this.client && this._readAll(this.client)}>Try again</button>`}</p>` : nothing}
+      ${this._preferences || this._problem ? nothing : html`<p class="quiet">Loading…</p>`} ${this._preferences ? this._form(this._preferences) : nothing}
       ${this._preferences ? this._offered(this._models) : nothing}
       <h2>Delete my data</h2>
       <p>All conversations with their messages and the assistant's memory of them, and these settings. This cannot be undone. What was used on which day is kept for the accounts.</p>
-      ${this._receipt ? this._filling(this._receipt) : this._erasure()}
+      ${this._receipt ? this._filling(this._receipt) : nothing} ${this._receipt && !hasEnded(this._receipt) ? nothing : this._erasure()}
     `;
   }
 
@@ -82,7 +100,7 @@ export class Settings extends Connected {
       <label>Model<input name="default_model" required list="offered" .value=${given.default_model} spellcheck="false" /></label>
       <datalist id="offered">${(this._models ?? []).map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
       <div class="two">
-        <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="0.1" required .value=${String(given.default_temperature)} /></label>
+        <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="any" required .value=${String(given.default_temperature)} /></label>
         <label>Longest answer, in tokens<input name="default_max_tokens" type="number" min="1" max="200000" required .value=${String(given.default_max_tokens)} /></label>
         <label>Delete after days without a change<input name="default_expire_after_days" type="number" min="1" placeholder="never" .value=${String(given.default_expire_after_days ?? "")} /></label>
       </div>
@@ -126,7 +144,7 @@ export class Settings extends Connected {
   _erasure() {
     return html`<form @submit=${this._erase}>
       <label>To delete everything, type your user name: ${this.userId}<input name="confirm" required autocomplete="off" pattern=${escapedPattern(this.userId)} /></label>
-      <div class="line"><button class="danger">Delete everything</button></div>
+      <div class="line"><button class="danger" ?disabled=${this._isErasing}>Delete everything</button></div>
     </form>`;
   }
 
@@ -167,14 +185,27 @@ export class Settings extends Connected {
   async _erase(event) {
     event.preventDefault();
     const confirm = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("confirm"));
-    await this._attempt(async () => {
-      this._receipt = await this.client?.delete("/me", { body: { confirm } });
+    const client = /** @type {Client} */ (this.client);
+    this._isErasing = true;
+    const receipt = await this._attempt(() => client.delete("/me", { body: { confirm } }));
+    this._isErasing = false;
+    if (receipt) {
+      this._receipt = receipt;
       this.dispatchEvent(new CustomEvent("erased", { bubbles: true, composed: true }));
-      while (this.isConnected && !["done", "failed"].includes(this._receipt.status)) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-        this._receipt = await this.client?.get(path`/deletions/${this._receipt.deletion_id}`);
+      await this._follow(client);
+    }
+  }
+
+  /** Look at the receipt until it is full, over looks that fail. @param {Client} client */
+  async _follow(client) {
+    while (this._receipt && !hasEnded(this._receipt)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (!this.isConnected || client !== this.client || [401, 404].includes(this._problem?.status ?? 0)) {
+        return;
       }
-    });
+      const { deletion_id: id } = this._receipt;
+      this._receipt = (await this._attempt(() => client.get(path`/deletions/${id}`))) ?? this._receipt;
+    }
   }
 
   /** @template T @param {() => T | Promise<T>} work */
@@ -182,6 +213,16 @@ export class Settings extends Connected {
     this._problem = null;
     return super._attempt(work);
   }
+}
+
+/** Whether a receipt fills no more. @param {any} receipt */
+function hasEnded({ status }) {
+  return status === "done" || status === "failed";
+}
+
+/** Whether a receipt is of everything, and its user may still want to see it. @param {any} receipt */
+function isRecent(receipt) {
+  return receipt.kind === "user" && (!hasEnded(receipt) || Date.now() - Date.parse(receipt.requested_at) < SHOWN_MS);
 }
 
 /** A pattern that this text alone matches. @param {string} text */

@@ -1,6 +1,7 @@
 /** A model's words: markdown that grows, code with its language and a button to copy it. */
 
 import { LitElement, css, html } from "../vendor.js";
+import { copied } from "../lib/clipboard.js";
 import { blocks } from "../lib/markdown.js";
 import { theme } from "./theme.js";
 
@@ -119,8 +120,7 @@ export class Text extends LitElement {
     header.append(Object.assign(document.createElement("span"), { textContent: language || "text" }), copy);
     Object.assign(copy, { type: "button", className: "plain small", textContent: "Copy" });
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent ?? "");
-      copy.textContent = "Copied";
+      copy.textContent = (await copied(code.textContent ?? "")) ? "Copied" : "Not copied";
       setTimeout(() => (copy.textContent = "Copy"), 1_500);
     });
     pre.tabIndex = 0; // so that a keyboard can scroll it
@@ -133,9 +133,9 @@ export class Text extends LitElement {
 
   /** @param {HTMLElement} code @param {string} language */
   async _colour(code, language) {
-    highlighting ??= import("../vendor/highlight.js");
-    const { highlight } = await highlighting;
-    if (highlight.getLanguage(language)) {
+    highlighting ??= import("../vendor/highlight.js").catch(() => (highlighting = undefined)); // without a network, code has no colours
+    const { highlight } = (await highlighting) ?? {};
+    if (highlight?.getLanguage(language)) {
       code.innerHTML = highlight.highlight(code.textContent ?? "", { language, ignoreIllegals: true }).value; // escaped by it
     }
   }

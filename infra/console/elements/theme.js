@@ -17,6 +17,7 @@ export const theme = css`
     --_font: var(--chatkeep-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif);
     --_mono: var(--chatkeep-mono, ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace);
     --_radius: var(--chatkeep-radius, 10px);
+    position: relative; /* words that are not seen stay where they scroll */
     box-sizing: border-box;
     accent-color: var(--_accent);
     color: var(--_text);

@@ -54,7 +54,7 @@ export class Usage extends Connected {
       .plot { min-height: 180px; }
       details { margin-top: 6px; }
       summary { cursor: pointer; color: var(--_quiet); font-size: 13px; }
-      .table { max-height: 300px; overflow: auto; }
+      .table { position: relative; max-height: 300px; overflow: auto; }
       table { width: 100%; border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
       th, td { padding: 4px 8px; border-bottom: 1px solid var(--_line); text-align: end; }
       th:first-child, td:first-child { text-align: start; }
@@ -86,6 +86,7 @@ export class Usage extends Connected {
     this._totals = null;
     /** @type {Day[] | null} */
     this._days = null;
+    this._asked = 0;
     /** @type {any[]} */
     this._drawn = [];
     this._sizes = new ResizeObserver(() => this._fit());
@@ -130,8 +131,12 @@ export class Usage extends Connected {
     const from = new Date(to.getTime() - (this._span - 1) * DAY_MS);
     const query = { from: iso(from), to: iso(to) };
     const { client } = this;
+    const asked = (this._asked += 1);
     await this._attempt(async () => {
       const [totals, found] = await Promise.all([client.get("/stats"), client.get("/stats/daily", { query })]);
+      if (asked !== this._asked) {
+        return; // other days have been chosen meanwhile
+      }
       this._totals = totals;
       this._days = filled(found.days, from, this._span);
     });

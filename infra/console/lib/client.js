@@ -1,7 +1,7 @@
 /** The API over HTTP: requests that are repeated where that changes nothing, and streams of events. */
 
 import { createParser } from "../vendor.js";
-import { BROKEN, Problem, ofNetwork, problemOf } from "./problem.js";
+import { BROKEN, FOREIGN, Problem, UNAUTHORIZED, ofNetwork, problemOf } from "./problem.js";
 
 /** @typedef {{ id: number, name: string, data: any }} StreamEvent */
 /** @typedef {{ query?: Record<string, string | string[] | number | undefined>, body?: unknown, key?: string, signal?: AbortSignal }} Options */
@@ -9,6 +9,10 @@ import { BROKEN, Problem, ofNetwork, problemOf } from "./problem.js";
 const TRIES = 4;
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8_000;
+/** A server that asks for a longer pause is told of, not waited for. */
+const LONGEST_WAIT_SECONDS = 10;
+/** So long an answer may take, all tries together: API Gateway gives up after 29 seconds. */
+const PATIENCE_MS = 30_000;
 /** A stream says something every 15 seconds, if only that it lives. */
 const SILENCE_MS = 25_000;
 
@@ -67,13 +71,13 @@ export class Client {
     heard();
     try {
       const answer = await this._fetch(method, path, { ...options, signal: ended }, after ? { "Last-Event-ID": String(after) } : {});
-      if (!answer.ok || !answer.body) {
+      if (!answer.ok || !answer.body || !answer.headers.get("Content-Type")?.startsWith("text/event-stream")) {
         throw await problemOf(answer);
       }
       /** @type {StreamEvent[]} */
       let events = [];
       const parser = createParser({
-        onEvent: ({ id, event, data }) => events.push({ id: Number(id), name: event ?? "", data: JSON.parse(data) }),
+        onEvent: ({ id, event, data }) => events.push({ id: Number(id), name: event ?? "", data: parsed(data) }),
       });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       try {
@@ -100,27 +104,34 @@ export class Client {
 
   /** @param {string} method @param {string} path @param {Options} [options] @returns {Promise<any>} */
   async _answered(method, path, options = {}) {
+    const begun = Date.now();
     for (let tried = 1; ; tried += 1) {
+      const silence = new AbortController();
+      const timer = setTimeout(() => silence.abort(new Problem({ code: BROKEN })), PATIENCE_MS);
+      const signal = options.signal ? AbortSignal.any([options.signal, silence.signal]) : silence.signal;
       try {
-        const answer = await this._fetch(method, path, options);
+        const answer = await this._fetch(method, path, { ...options, signal });
         if (!answer.ok) {
           throw await problemOf(answer);
         }
         const text = await answer.text();
-        return text ? JSON.parse(text) : null;
+        return text ? parsed(text) : null;
       } catch (error) {
         const problem = ofNetwork(error);
-        if (tried === TRIES || !problem.passes || options.signal?.aborted) {
+        const isLate = Date.now() - begun >= PATIENCE_MS || (problem.retryAfter ?? 0) > LONGEST_WAIT_SECONDS;
+        if (tried === TRIES || !problem.passes || isLate || options.signal?.aborted) {
           throw problem;
         }
         await pause(tried, problem.retryAfter, options.signal);
+      } finally {
+        clearTimeout(timer);
       }
     }
   }
 
   /** @param {string} method @param {string} path @param {Options} options @param {Record<string, string>} [more] */
   async _fetch(method, path, { query = {}, body, key, signal }, more = {}) {
-    const url = new URL(this.baseUrl + path);
+    const url = new URL(this.baseUrl + path, globalThis.location?.href);
     for (const [name, value] of Object.entries(query)) {
       for (const one of Array.isArray(value) ? value : [value]) {
         if (one !== undefined && one !== "") {
@@ -129,7 +140,7 @@ export class Client {
       }
     }
     /** @type {Record<string, string>} */
-    const headers = { Authorization: `Bearer ${await this._token()}`, ...more };
+    const headers = { Authorization: `Bearer ${await this._bearer()}`, ...more };
     if (body !== undefined) {
       headers["Content-Type"] = "application/json";
     }
@@ -141,6 +152,24 @@ export class Client {
       this._refused();
     }
     return answer;
+  }
+
+  /** Whoever gives no token has signed out, whatever they say of it; a network that failed is not that. */
+  async _bearer() {
+    try {
+      return await this._token();
+    } catch (error) {
+      throw error instanceof Problem || error instanceof TypeError ? error : new Problem({ code: UNAUTHORIZED });
+    }
+  }
+}
+
+/** What this API says is JSON: anything else was said by something in between. @param {string} text */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem({ code: FOREIGN });
   }
 }
 
@@ -154,11 +183,15 @@ export function pause(tried, seconds, signal) {
   const most = Math.min(FIRST_PAUSE_MS * 2 ** (tried - 1), LONGEST_PAUSE_MS);
   const wait = Math.max((seconds ?? 0) * 1_000, most / 2 + (Math.random() * most) / 2);
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, wait);
-    signal?.addEventListener("abort", () => {
+    const leave = () => {
       clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", leave);
+      resolve(undefined);
+    }, wait);
+    signal?.addEventListener("abort", leave, { once: true });
   });
 }
 

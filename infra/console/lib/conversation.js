@@ -2,27 +2,34 @@
 
 import { Awake } from "./awake.js";
 import { path, pause } from "./client.js";
-import { CLOSED, OFFLINE, Problem } from "./problem.js";
+import { BROKEN, BUSY, CLOSED, OFFLINE, Problem } from "./problem.js";
+import { session as ofTab } from "./storage.js";
 import { CHANNEL } from "./tabs.js";
 
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./client.js").StreamEvent} StreamEvent */
 /** @typedef {{ message_id: string, role: string, content: string, [name: string]: any }} Message */
-/** @typedef {{ key: string, content?: string, regenerate?: string }} Asked what was asked and its idempotency key */
+/** @typedef {{ key: string, content?: string, regenerate?: string, turnId?: string }} Asked what was asked, its idempotency key, and its turn once that has begun */
 /** @typedef {"idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "broken"} State */
 
 const PAGE = 50;
 const TRIES = 8;
+/** A server that asks for a longer pause is told of, and asked again by whoever waits for the answer. */
+const LONGEST_WAIT_SECONDS = 60;
 /** The first of these that a conversation has is what it shows while a question is on its way. */
 const PENDING = "pending:";
 
+/**
+ * @fires change
+ * @fires returned `detail` are the `words` of a question that was not taken, for whoever wrote them, and the `problem`
+ */
 export class Conversation extends EventTarget {
   /**
    * @param {Client} client
    * @param {string} sessionId
-   * @param {Storage} [storage] keeps a question that is on its way, and drafts, over a reload
+   * @param {import("./storage.js").Kept} [storage] keeps a question that is on its way over a reload
    */
-  constructor(client, sessionId, storage = globalThis.sessionStorage) {
+  constructor(client, sessionId, storage = ofTab) {
     super();
     this.client = client;
     this.sessionId = sessionId;
@@ -35,7 +42,9 @@ export class Conversation extends EventTarget {
     /** @type {Problem | null} what ended the last turn, or keeps this one from going on */
     this.problem = null;
     this.hasOlder = false;
-    this.isLoading = true;
+    this.isLoading = false;
+    /** Whether its messages have been read. */
+    this.isRead = false;
     this._isLoadingOlder = false;
     this._storage = storage;
     /** @type {string | null} */
@@ -48,6 +57,8 @@ export class Conversation extends EventTarget {
     this._closed = new AbortController();
     /** @type {AbortController | null} */
     this._connection = null;
+    /** @type {AbortController | null} of all connections to one turn */
+    this._hearing = null;
     this._channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(CHANNEL) : null;
     this._channel?.addEventListener("message", ({ data }) => this._hearOtherTab(data));
     this._awake = new Awake(() => this._wake());
@@ -75,14 +86,24 @@ export class Conversation extends EventTarget {
     return found;
   }
 
-  /** Load the newest messages, and go on with a turn that runs or was on its way. Throws a Problem. */
+  /** Whether there are words to write anew where a question could not be sent. */
+  get hasQuestion() {
+    return this._asked?.content !== undefined;
+  }
+
+  /** Load the newest messages, and go on with a turn that was on its way or runs. What keeps it from that is its `problem`. */
   async open() {
-    await this._load();
+    try {
+      await this._load();
+    } catch (error) {
+      this._refuse(error);
+      return;
+    }
     const asked = this._kept();
-    if (this.session?.running_turn_id) {
-      this._follow(this.session.running_turn_id);
-    } else if (asked) {
+    if (asked && !asked.turnId) {
       this._ask(asked);
+    } else {
+      this._follow(asked?.turnId ?? this.session?.running_turn_id);
     }
   }
 
@@ -93,11 +114,15 @@ export class Conversation extends EventTarget {
     }
     this._isLoadingOlder = true;
     try {
-      const page = await this._page(this._older);
-      this.messages = [...page.messages.reverse(), ...this.messages];
-      this._older = page.next_cursor;
-      this.hasOlder = Boolean(this._older);
-      this._changed();
+      const cursor = this._older;
+      const page = await this._page(cursor);
+      if (cursor === this._older) {
+        const known = new Set(this.messages.map((one) => one.message_id));
+        this.messages = [...page.messages.reverse().filter((/** @type {Message} */ one) => !known.has(one.message_id)), ...this.messages];
+        this._older = page.next_cursor;
+        this.hasOlder = Boolean(this._older);
+        this._changed();
+      }
     } finally {
       this._isLoadingOlder = false;
     }
@@ -108,6 +133,12 @@ export class Conversation extends EventTarget {
     return this._ask({ key: crypto.randomUUID(), content });
   }
 
+  /** Ask the first question of a conversation that has just been made: there is nothing to read. @param {string} content */
+  begin(content) {
+    this.isRead = true;
+    return this.send(content);
+  }
+
   /** Have an answer made again. @param {string} messageId */
   regenerate(messageId) {
     return this._ask({ key: crypto.randomUUID(), regenerate: messageId });
@@ -115,27 +146,37 @@ export class Conversation extends EventTarget {
 
   /** Send what is on its way once more, under the same key: it is answered once. */
   retry() {
-    return this._asked ? this._ask(this._asked) : undefined;
+    return this._asked ? this._ask(this._asked) : this._follow(this._turnId);
   }
 
-  /** Let go of a question that could not be sent. Returns its words. */
+  /** Let go of a question that could not be sent; its words are returned. */
   giveUp() {
-    const content = this._asked?.content ?? "";
-    this._settle();
+    this._return();
     this.messages = this.messages.filter((one) => !one.isPending);
-    this._changed();
-    return content;
+    this.problem = null;
+    this._become("idle");
+    return this._reloadTail(); // an answer that was to be made again is there still
   }
 
-  /** Stop the turn that runs; what was said is kept. */
+  /** Stop the turn that runs; what was said is kept. A question that has not arrived is not sent any more. */
   async stop() {
+    if (this.state === "reconnecting" && !this._turnId) {
+      this._hearing?.abort(new Problem({ code: CLOSED }));
+      this._hearing = null;
+      await this.giveUp();
+      return;
+    }
     this._become("stopping");
     try {
-      await this.client.post(path`/sessions/${this.sessionId}/cancel`, undefined);
+      await this.client.post(path`/sessions/${this.sessionId}/cancel`, undefined, { signal: this._closed.signal });
     } catch (error) {
-      if (!(error instanceof Problem) || error.code !== "no_turn_running") {
-        this._fail(/** @type {Problem} */ (error));
+      if (error instanceof Problem && error.code === "no_turn_running") {
+        return; // it has ended, or is stopped as soon as it begins
       }
+      if (this.state === "stopping") {
+        this.state = this._turnId ? "streaming" : "sending";
+      }
+      this._refuse(error);
     }
   }
 
@@ -147,8 +188,10 @@ export class Conversation extends EventTarget {
   async rate(messageId, feedback) {
     const at = path`/sessions/${this.sessionId}/messages/${messageId}/feedback`;
     const message = feedback ? await this.client.put(at, feedback) : await this.client.delete(at);
-    this._put({ ...this._named(messageId), feedback: message?.feedback ?? (feedback && { ...feedback }) });
-    this._changed();
+    if (this.messages.some((one) => one.message_id === messageId)) {
+      this._put({ ...this._named(messageId), feedback: message?.feedback ?? (feedback && { ...feedback }) });
+      this._changed();
+    }
   }
 
   /** End all connections; the turn itself goes on. */
@@ -166,7 +209,7 @@ export class Conversation extends EventTarget {
     } else if (this.state === "broken" && this.problem?.passes) {
       this.retry();
     } else if (this.state === "idle" && !this.isLoading) {
-      this._renewAndFollow();
+      this.isRead ? this._renewAndFollow() : this.open();
     }
   }
 
@@ -180,16 +223,28 @@ export class Conversation extends EventTarget {
       ]);
       this.session = session;
       this._renew(page.messages.reverse(), page.next_cursor);
+      if (!this.isRead) {
+        this.isRead = true;
+        this.problem = null;
+      }
     } finally {
       this.isLoading = false;
       this._changed();
     }
   }
 
-  /** Show the newest messages as they are stored, after older ones that have been read. @param {Message[]} newest @param {string | null} cursor */
+  /**
+   * Show the newest messages as they are stored, after older ones that have been read, and before those of a turn that is
+   * being heard. Older ones stay where these go on from them.
+   * @param {Message[]} newest
+   * @param {string | null} cursor
+   */
   _renew(newest, cursor) {
-    const older = newest.length ? this.messages.filter((one) => !one.isPending && one.message_id < newest[0].message_id) : [];
-    this.messages = [...older, ...newest];
+    const at = this.messages.findIndex((one) => one.message_id === newest[0]?.message_id);
+    const older = this.messages.slice(0, Math.max(at, 0)).filter((one) => !one.isPending);
+    const isHeard = (/** @type {Message} */ one) => Boolean(one.isPending) || (this._turnId !== null && one.turn_id === this._turnId);
+    const heard = this._asked || this._hearing ? this.messages.filter(isHeard) : [];
+    this.messages = [...older, ...newest.filter((one) => !heard.length || !isHeard(one)), ...heard];
     if (!older.length) {
       this._older = cursor;
     }
@@ -207,6 +262,9 @@ export class Conversation extends EventTarget {
     if (this.isRunning) {
       return;
     }
+    if ((this._asked ?? this._kept() ?? asked).key !== asked.key) {
+      this._return(); // one that could not be sent before
+    }
     this._asked = asked;
     this._keep(asked);
     this._turnId = null;
@@ -217,10 +275,14 @@ export class Conversation extends EventTarget {
     await this._hear();
   }
 
-  /** Hear a turn that somebody else has begun. @param {string} turnId */
+  /** Hear a turn that has begun, here or elsewhere. @param {string | null | undefined} turnId */
   async _follow(turnId) {
-    if (this.isRunning) {
+    if (this.isRunning || !turnId) {
       return;
+    }
+    const asked = this._kept();
+    if (asked && asked.turnId !== turnId) {
+      this._return();
     }
     this._asked = this._kept();
     this._turnId = turnId;
@@ -231,21 +293,24 @@ export class Conversation extends EventTarget {
   }
 
   async _hear() {
-    for (let tried = 1; tried <= TRIES && !this._closed.signal.aborted; tried += 1) {
+    this._hearing = new AbortController();
+    const gone = AbortSignal.any([this._closed.signal, this._hearing.signal]);
+    for (let tried = 1; tried <= TRIES && !gone.aborted; tried += 1) {
       const before = this._lastEvent;
       try {
-        if (await this._hearOnce()) {
+        if (await this._hearOnce(gone)) {
           return;
         }
+        this.problem = new Problem({ code: BROKEN });
       } catch (error) {
         const problem = /** @type {Problem} */ (error);
-        if (this._closed.signal.aborted) {
+        if (gone.aborted) {
           return;
         }
         if (!(problem instanceof Problem)) {
           throw error;
         }
-        if (!problem.passes && !(await this._hasEnded(problem))) {
+        if (!problem.passes && !this._goesOn(problem)) {
           return;
         }
         this.problem = problem;
@@ -253,24 +318,31 @@ export class Conversation extends EventTarget {
       if (this._lastEvent !== before) {
         tried = 1;
       }
+      if ((this.problem.retryAfter ?? 0) > LONGEST_WAIT_SECONDS) {
+        break;
+      }
       this._become("reconnecting");
-      await pause(tried, this.problem?.retryAfter, this._closed.signal).catch(() => {});
+      await pause(tried, this.problem.retryAfter, gone).catch(() => {});
     }
-    if (!this._closed.signal.aborted) {
+    if (!gone.aborted) {
+      this._hearing = null;
       this._become("broken");
     }
   }
 
-  /** One connection. Returns whether the turn has ended. Throws a Problem. */
-  async _hearOnce() {
+  /** One connection. Returns whether the turn has ended. Throws a Problem. @param {AbortSignal} gone */
+  async _hearOnce(gone) {
     this._connection = new AbortController();
-    const signal = AbortSignal.any([this._closed.signal, this._connection.signal]);
+    const signal = AbortSignal.any([gone, this._connection.signal]);
     const events = this._turnId
       ? this.client.stream("GET", path`/sessions/${this.sessionId}/turns/${this._turnId}/stream`, { after: this._lastEvent, signal })
       : this.client.stream("POST", path`/sessions/${this.sessionId}/messages/stream`, this._post(signal));
     for await (const event of events) {
       this._lastEvent = event.id;
-      this.problem = null;
+      if (this.state === "reconnecting") {
+        this.problem = null;
+        this.state = "streaming";
+      }
       if (await this._take(event)) {
         return true;
       }
@@ -306,7 +378,7 @@ export class Conversation extends EventTarget {
         this._put({ ...this._named(data.message_id), ...data, isPending: false });
         break;
       case "done":
-        await this._finish();
+        await this._end();
         return true;
       case "error":
         await this._end(new Problem(data));
@@ -325,8 +397,15 @@ export class Conversation extends EventTarget {
     } else {
       this._cutAfter(user_message.message_id);
     }
-    this._channel?.postMessage({ sessionId: this.sessionId, turnId: turn_id });
-    this._become("streaming");
+    if (this._asked) {
+      this._keep(Object.assign(this._asked, { turnId: turn_id }));
+    }
+    this._announce({ turnId: turn_id });
+    if (this.state === "stopping") {
+      this.stop(); // the first one came too early
+    } else {
+      this._become("streaming");
+    }
   }
 
   /** Add to the answer that is being said. @param {string} messageId @param {"content" | "reasoning"} field @param {string} text */
@@ -365,39 +444,47 @@ export class Conversation extends EventTarget {
     this.messages = at < 0 ? [...this.messages, message] : this.messages.with(at, message);
   }
 
-  async _finish() {
-    this._settle();
-    this._channel?.postMessage({ sessionId: this.sessionId, hasChanged: true });
-    await this._reloadTail();
-    this._become("idle");
-  }
-
-  /** @param {Problem} problem */
+  /** The turn has ended; a question that it left no trace of is returned. @param {Problem} [problem] why it came to nothing */
   async _end(problem) {
+    const asked = this._asked;
     this._settle();
-    this._channel?.postMessage({ sessionId: this.sessionId, hasChanged: true });
+    this._hearing = null;
+    this._announce({ hasChanged: true });
     await this._reloadTail();
-    this.problem = problem;
+    this.problem = problem ?? this.problem;
     this._become("idle");
+    if (problem && asked && !this.messages.some((one) => one.role === "user" && one.turn_id === this._turnId)) {
+      this._giveBack(asked);
+    }
+    if (this.session?.running_turn_id !== this._turnId) {
+      this._follow(this.session?.running_turn_id);
+    }
   }
 
-  /** A refusal that repeating does not change. Returns whether to go on all the same. @param {Problem} problem */
-  async _hasEnded(problem) {
-    if (problem.code === "turn_in_progress" && problem.turnId && problem.turnId !== this._turnId) {
-      this._settle();
+  /** A refusal that repeating does not change. Returns whether there is a turn to hear all the same. @param {Problem} problem */
+  _goesOn(problem) {
+    if (problem.code === BUSY && problem.turnId && problem.turnId !== this._turnId) {
+      this._return(problem);
       this.messages = this.messages.filter((one) => !one.isPending);
       this._turnId = problem.turnId;
       this._lastEvent = 0;
       return true;
     }
-    this._fail(problem);
+    this.problem = problem;
+    this._hearing = null;
+    this._become(this._asked ? "broken" : "idle");
     return false;
   }
 
-  /** @param {Problem} problem */
-  _fail(problem) {
-    this.problem = problem;
-    this._become(this._asked ? "broken" : "idle");
+  /** Show a problem, without any other consequence. What is no problem is thrown on. @param {unknown} error */
+  _refuse(error) {
+    if (!(error instanceof Problem)) {
+      throw error;
+    }
+    if (error.code !== CLOSED) {
+      this.problem = error;
+      this._changed();
+    }
   }
 
   /** The messages as they are stored, after a turn has ended. */
@@ -414,9 +501,7 @@ export class Conversation extends EventTarget {
   /** Show what others have said meanwhile, and hear what is being said. */
   async _renewAndFollow() {
     await this._reloadTail();
-    if (this.session?.running_turn_id) {
-      this._follow(this.session.running_turn_id);
-    }
+    this._follow(this.session?.running_turn_id);
   }
 
   /** @param {Asked} asked */
@@ -435,9 +520,9 @@ export class Conversation extends EventTarget {
     this.messages = this.messages.slice(0, this.messages.findIndex((one) => one.message_id === messageId) + 1);
   }
 
-  /** @param {{ sessionId: string, turnId?: string, hasChanged?: boolean }} said */
-  _hearOtherTab({ sessionId, turnId, hasChanged }) {
-    if (sessionId !== this.sessionId || this.isRunning) {
+  /** @param {{ sessionId?: string, sessionIds?: string[], turnId?: string, hasChanged?: boolean }} said */
+  _hearOtherTab({ sessionId = "", sessionIds = [sessionId], turnId, hasChanged }) {
+    if (!sessionIds.includes(this.sessionId) || this.isRunning) {
       return;
     }
     if (turnId) {
@@ -455,6 +540,29 @@ export class Conversation extends EventTarget {
   /** @param {Asked} asked */
   _keep(asked) {
     this._storage.setItem(PENDING + this.sessionId, JSON.stringify(asked));
+  }
+
+  /** Let go of what was asked, and return its words. @param {Problem} [problem] */
+  _return(problem) {
+    const asked = this._asked ?? this._kept();
+    this._settle();
+    if (asked) {
+      this._giveBack(asked, problem);
+    }
+  }
+
+  /** @param {Asked} asked @param {Problem} [problem] why, where that is not shown anyway */
+  _giveBack({ content: words }, problem) {
+    if (words) {
+      this.dispatchEvent(new CustomEvent("returned", { detail: { words, problem } }));
+    }
+  }
+
+  /** Tell the other tabs. @param {{ turnId?: string, hasChanged?: boolean }} what */
+  _announce(what) {
+    if (!this._closed.signal.aborted) {
+      this._channel?.postMessage({ sessionId: this.sessionId, ...what });
+    }
   }
 
   _settle() {

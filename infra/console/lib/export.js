@@ -4,6 +4,8 @@ import { path } from "./client.js";
 import { exact } from "./format.js";
 
 const PAGE = 200;
+/** Code points of a long message that are read at once. */
+const RANGE = 500_000;
 /** @type {Record<string, string>} */
 const SPEAKERS = { user: "You", assistant: "Assistant", tool: "Result of a tool" };
 
@@ -16,8 +18,23 @@ export async function exported(client, session) {
     messages.push(...page.messages);
     cursor = page.next_cursor;
   } while (cursor);
-  const parts = messages.map((one) => `## ${SPEAKERS[one.role]}, ${exact(one.created_at)}\n\n${one.content}\n`);
+  const parts = [];
+  for (const one of messages) {
+    const content = one.truncated ? await whole(client, session.session_id, one) : one.content;
+    parts.push(`## ${SPEAKERS[one.role]}, ${exact(one.created_at)}\n\n${content}\n`);
+  }
   save(`${session.title.replace(/[^\p{L}\p{N} _-]+/gu, " ").trim() || "conversation"}.md`, `# ${session.title}\n\n${parts.join("\n")}`);
+}
+
+/** The content of a message that its page had no room for. @param {import("./client.js").Client} client @param {string} sessionId @param {any} message */
+async function whole(client, sessionId, { message_id: id, content_characters: length }) {
+  const texts = [];
+  for (let from = 0; from < length; ) {
+    const { content } = await client.get(path`/sessions/${sessionId}/messages/${id}`, { query: { from, to: Math.min(from + RANGE, length) } });
+    texts.push(content);
+    from += [...content].length || RANGE; // an answer has as many as fit into it
+  }
+  return texts.join("");
 }
 
 /** @param {string} name @param {string} text */

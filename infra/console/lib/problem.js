@@ -31,6 +31,8 @@ export const OFFLINE = "offline";
 export const BROKEN = "connection_broken";
 /** The token is missing, expired or refused. */
 export const UNAUTHORIZED = "unauthorized";
+/** Another turn runs in the conversation. */
+export const BUSY = "turn_in_progress";
 /** An answer that is not of this API: the address is wrong, or something in between has answered. */
 export const FOREIGN = "not_chatkeep";
 

@@ -9,6 +9,8 @@ import { Problem } from "./problem.js";
 const PAGE = 100;
 /** Of one bulk request. */
 const MOST = 100;
+/** The status of a session that is not there any more, whatever was to be done to it. */
+const GONE = 404;
 /** So many tags are offered to choose by. */
 const MOST_TAGS = 12;
 
@@ -60,6 +62,7 @@ export class SessionList extends EventTarget {
   /** Read the first page again. What is asked for later comes before what was asked for earlier. Throws a Problem. */
   async reload() {
     this._asked += 1;
+    this._next = null; // what follows in the list of before does not follow in this one
     await this._load(({ sessions }) => (this.sessions = sessions));
   }
 
@@ -88,6 +91,12 @@ export class SessionList extends EventTarget {
     this._changed();
   }
 
+  /** A session that is not there any more. @param {string} sessionId */
+  drop(sessionId) {
+    this.sessions = this.sessions.filter((one) => one.session_id !== sessionId);
+    this._changed();
+  }
+
   /** @param {string} sessionId @param {string} title */
   async rename(sessionId, title) {
     this.put(await this.client.patch(path`/sessions/${sessionId}`, { title }));
@@ -108,7 +117,7 @@ export class SessionList extends EventTarget {
         results.push(...done.results);
       }
     } finally {
-      await this._follow(action, new Set(results.filter((one) => one.status < 400).map((one) => one.session_id)));
+      await this._follow(action, new Set(results.filter(({ status }) => status < 400 || status === GONE).map((one) => one.session_id)));
     }
     const refused = results.filter((one) => one.status >= 400);
     if (refused.length) {
@@ -123,6 +132,9 @@ export class SessionList extends EventTarget {
     } else {
       this.sessions = this.sessions.filter((one) => !done.has(one.session_id));
       this._changed();
+      if (!this.sessions.length) {
+        await this.more();
+      }
     }
   }
 

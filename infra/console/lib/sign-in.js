@@ -1,6 +1,7 @@
 /** Who is signed in: a token from the address, or from the deployment's sign-in page by code and PKCE. */
 
 import { BROKEN, OFFLINE, Problem } from "./problem.js";
+import { local, session } from "./storage.js";
 
 const TOKEN = "chatkeep:token";
 const SIGN_IN = "chatkeep:sign-in";
@@ -29,8 +30,8 @@ export const ENDED = "sign_in_ended";
 /** @typedef {{ access: string, refresh?: string, endsAt?: number }} Kept `endsAt` is in milliseconds, by this machine's clock */
 
 export class SignIn {
-  /** @param {Configuration} configuration @param {Storage} [storage] */
-  constructor(configuration, storage = sessionStorage) {
+  /** @param {Configuration} configuration @param {import("./storage.js").Kept} [storage] */
+  constructor(configuration, storage = session) {
     this._page = configuration.signIn;
     this._storage = storage;
     /** @type {Promise<string> | undefined} */
@@ -110,7 +111,7 @@ export class SignIn {
   signOut() {
     const refresh = this._kept()?.refresh;
     this._storage.clear();
-    localStorage.removeItem(LAST_USER);
+    local.removeItem(LAST_USER);
     forgetDrafts();
     if (this._page) {
       const { clientId, endpoints } = this._page;
@@ -168,9 +169,9 @@ export class SignIn {
   /** Drafts outlive a sign-in that ended, so that another user on this machine must not find them. @param {Kept} kept */
   _admit(kept) {
     const user = subject(kept.access);
-    if (user !== localStorage.getItem(LAST_USER)) {
+    if (user !== local.getItem(LAST_USER)) {
       forgetDrafts();
-      localStorage.setItem(LAST_USER, user);
+      local.setItem(LAST_USER, user);
     }
     this._keep(kept);
   }
@@ -192,8 +193,8 @@ function keptOf({ id_token, refresh_token, expires_in }) {
 }
 
 function forgetDrafts() {
-  for (const name of Object.keys(localStorage).filter((one) => one.startsWith(OF_DRAFTS))) {
-    localStorage.removeItem(name);
+  for (const name of local.names().filter((one) => one.startsWith(OF_DRAFTS))) {
+    local.removeItem(name);
   }
 }
 
