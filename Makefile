@@ -89,7 +89,7 @@ test-frontends: .venv/clients/.ready .venv/frontends/.ready ## conversations by 
 # environment's: nobody else needs them.
 test-browser: $(SETUP) .venv/browser/.ready .venv/console/.ready ## the console in Chromium, with the runner; ARGS for pytest
 	$(BIN)/python -m tests.browser.chromium
-	PYTHONPATH=.venv/browser $(BIN)/python -m pytest tests/browser $(ARGS)
+	PYTHONPATH=.venv/browser $(BIN)/python -m pytest -n 3 --dist worksteal tests/browser $(ARGS)
 
 .venv/browser/.ready: tests/browser/requirements.txt $(SETUP)
 	rm -rf .venv/browser

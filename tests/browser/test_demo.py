@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from infra.local.demo import story
 from tests.browser.pages import Console, Person, person
 from tests.runner import Runner, running
+from tests.waiting import wait_until
 
 PIXELS = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -57,6 +58,7 @@ def formatted(console: Console, write: str, value: object) -> str:
 
 
 def test_the_printed_address_signs_in_the_user_of_the_demonstration(browser: Browser, demo: Runner) -> None:
+    wait_until(lambda: any("#token=" in one for one in demo.said))
     line = next(one for one in demo.said if "#token=" in one)
     page = browser.new_page()
     page.goto(line.rpartition(" at ")[2].strip())
