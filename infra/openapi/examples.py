@@ -133,6 +133,8 @@ def _message() -> dict[str, Any]:
         "finish_reason": None,
         "response_time_ms": None,
         "time_to_first_token_ms": None,
+        "context_tokens": None,
+        "context_limit": None,
         "feedback": None,
         "trace_id": None,
     }
@@ -157,6 +159,8 @@ def _answer() -> dict[str, Any]:
         "finish_reason": "stop",
         "response_time_ms": 1375,
         "time_to_first_token_ms": 410,
+        "context_tokens": 60,
+        "context_limit": 200_000,
         "trace_id": TRACE,
     }
 

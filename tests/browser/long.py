@@ -67,6 +67,8 @@ def _message(number: int) -> dict[str, Any]:
         "finish_reason": None if is_question else "stop",
         "response_time_ms": None if is_question else 1_234,
         "time_to_first_token_ms": None if is_question else 321,
+        "context_tokens": None if is_question else 1_020,
+        "context_limit": None if is_question else 200_000,
         "feedback": None,
         "trace_id": None,
     }

@@ -190,6 +190,7 @@ def test_an_agent_with_tools_stores_their_messages_and_records_each_call_by_its_
     shown = api.get(f"/sessions/{session_id}/messages").json["messages"]
     assert shown[2]["tool_call_id"] == shown[1]["tool_calls"][0]["id"]
     assert [one["tool_status"] for one in shown] == [None, None, "success", None]
+    assert [one["context_tokens"] for one in shown] == [None, None, None, 15]  # of the second call alone
     assert [call["kind"] for call in _calls(now.turns[answer["turn_id"]])] == ["tool", "message"]
 
 

@@ -48,6 +48,32 @@ def test_everything_on_offer_is_allowed_and_of_the_region(monkeypatch: pytest.Mo
     assert under_profiles.isdisjoint(name.partition(":")[2] for name in found)
 
 
+@pytest.mark.parametrize(
+    ("model_name", "limit"),
+    [
+        (HAIKU, 200_000),
+        ("openai:gpt-4o", 128_000),
+        ("anthropic:claude-sonnet-4-5", 200_000),
+        ("local:smollm2", None),
+        ("scripted:echo", None),
+        ("bedrock:no.such-model", None),
+        ("nobody:knows", None),
+        ("", None),
+        (":", None),
+    ],
+)
+def test_what_a_model_reads_at_most_is_known_or_null(
+    monkeypatch: pytest.MonkeyPatch, model_name: str, limit: int | None
+) -> None:
+    with deployment(monkeypatch, ON_AWS):
+        assert catalogue.context_limit(model_name) == limit
+
+
+def test_what_another_endpoint_reads_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    with deployment(monkeypatch, {**ON_AWS, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}):
+        assert catalogue.context_limit("openai:gpt-4o") is None
+
+
 def test_prices_are_those_that_turns_are_charged(monkeypatch: pytest.MonkeyPatch) -> None:
     with deployment(monkeypatch, {**ON_AWS, "ALLOWED_MODELS": "bedrock:*"}):
         offers = catalogue.offers()

@@ -45,6 +45,11 @@ def offers() -> list[Offer]:
     return [_offer(name) for name in dict.fromkeys([*named, *known]) if name.partition(":")[0] in MADE_HERE]
 
 
+def context_limit(model_name: str) -> int | None:
+    """Tokens that the model reads at most; None where the lists do not know it, or its endpoint is another one."""
+    return _offer(model_name).context_tokens
+
+
 def _known(provider: str) -> Iterator[str]:
     """The names of the provider's models that answer with text and can be called from here."""
     if not _is_reached(provider):
@@ -78,7 +83,7 @@ def _answers(model_name: str, profile: dict[str, Any]) -> bool:
 
 def _offer(model_name: str) -> Offer:
     provider, _, model = model_name.partition(":")
-    profile = _profiles(provider).get(model, {}) if prices.are_listed(model_name) else {}
+    profile = _profiles(provider).get(model, {}) if provider in PROVIDERS and prices.are_listed(model_name) else {}
     listed = prices.listed(model_name)
     return Offer(
         model_name,

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from chatkeep.agent import graph, prices, providers, turn_metrics
+from chatkeep.agent import catalogue, graph, prices, providers, turn_metrics
 from chatkeep.agent.models import failures
 from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.settings import settings
@@ -35,6 +35,7 @@ def tools() -> Tools:
         prepare=prepare,
         explain=explain,
         meter=turn_metrics.count_usage,
+        context_limit=catalogue.context_limit,
     )
 
 

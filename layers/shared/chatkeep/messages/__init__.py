@@ -78,6 +78,10 @@ class MessageView(BaseModel):
     time_to_first_token_ms: int | None = Field(
         description="Milliseconds until the first piece of an answer came; null on all but the turn's answer"
     )
+    context_tokens: int | None = Field(
+        description="Tokens of the context after the turn, as its last call has them; null on all but its answer"
+    )
+    context_limit: int | None = Field(description="Tokens that the model reads at most; null when unknown")
     feedback: FeedbackView | None = Field(description="The user's rating of this answer; null without one")
     trace_id: str | None = Field(
         description="Leads the operator from an answer to its trace and its log lines; null on other and older messages"
@@ -137,6 +141,8 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         finish_reason=cast("Any", message.finish_reason),
         response_time_ms=None if message.response_time_ms is None else int(message.response_time_ms),
         time_to_first_token_ms=None if message.first_token_ms is None else int(message.first_token_ms),
+        context_tokens=None if message.context_tokens is None else int(message.context_tokens),
+        context_limit=None if message.context_limit is None else int(message.context_limit),
         feedback=feedback,
         trace_id=message.trace_id,
     )

@@ -43,6 +43,8 @@ class Message(SessionsTable):
     tool_call_id = UnicodeAttribute(null=True)
     tool_status = UnicodeAttribute(null=True)
     first_token_ms = NumberAttribute(null=True)
+    context_tokens = NumberAttribute(null=True)
+    context_limit = NumberAttribute(null=True)
     parts = NumberAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
     input_tokens = NumberAttribute(null=True)

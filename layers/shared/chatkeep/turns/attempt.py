@@ -104,6 +104,8 @@ class Attempt:
         answer.first_token_ms = self.run.first_token_ms()
         whole = repetition.of_attempts(self.failed, turn)
         record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
+        answer.context_tokens = self.run.recorder.context_tokens()
+        answer.context_limit = self.run.tools.context_limit(str(answer.model_name))
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         size = self._commit(turn, messages, addition)
         return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn)

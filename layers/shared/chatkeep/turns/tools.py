@@ -28,7 +28,8 @@ class Tools:
 
     At most `turns_per_user` of a user's requests run or wait at once. `prepare` imports what the graph of a session
     needs, which may take seconds; `explain` makes a model's error the problem of whoever sent the turn to the model of
-    that name; `meter` is told the usage of a turn that has no answer to tell it. Graphs run on `loop`.
+    that name; `meter` is told the usage of a turn that has no answer to tell it; `context_limit` gives the tokens that
+    the model of a name reads at most, None where that is not known. Graphs run on `loop`.
     """
 
     saver: DynamoDBSaver
@@ -38,4 +39,5 @@ class Tools:
     prepare: Callable[[Session], None] = lambda _: None
     explain: Explain = no_answer
     meter: Callable[[Turn], None] = lambda _: None
+    context_limit: Callable[[str], int | None] = lambda _: None
     loop: Loop = OF_THREAD
