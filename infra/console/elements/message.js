@@ -142,6 +142,7 @@ export class Message extends LitElement {
 
   _used() {
     const { usage, model_name: model, response_time_ms: time, time_to_first_token_ms: first, created_at: at } = this.message;
+    const { context_tokens: full, context_limit: limit } = this.message;
     const tokens = `${count(usage.input_tokens)} tokens read, ${count(usage.output_tokens)} written${usage.estimated ? " (estimated)" : ""}`;
     const times = first === null || first === undefined ? "" : `first word after ${duration(first)}`;
     return html`
@@ -150,6 +151,7 @@ export class Message extends LitElement {
       <span title=${tokens}>${count(usage.total_tokens)} tokens</span>
       <span>${cost(usage.cost)}</span>
       <span title=${times}>${duration(time)}</span>
+      ${full && limit ? html`<span title=${`${count(full)} of the ${count(limit)} tokens that the model reads at most`}>${Math.ceil((100 * full) / limit)} % of the context</span>` : nothing}
     `;
   }
 
