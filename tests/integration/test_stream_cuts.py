@@ -17,7 +17,7 @@ STEPS = (
 )
 FRAMES = 13
 """Of a stream of these steps."""
-LONGEST = 3_000
+LONGEST = 3_500
 """Bytes of a shorter one."""
 
 

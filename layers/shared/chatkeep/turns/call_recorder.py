@@ -131,7 +131,7 @@ class CallRecorder(BaseCallbackHandler):
     def context_tokens(self) -> int | None:
         """What the last call that is part of the answer read and wrote: the next question comes on top of it."""
         last = next((one for one in reversed(self.so_far()) if one.kind not in ASIDE), None)
-        return last and last.input_tokens + last.output_tokens
+        return None if last is None else last.input_tokens + last.output_tokens
 
     def answering_model(self) -> str | None:
         """The model that the last call which is part of the answer was made to, if that is known."""
