@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import checkpoint_report, cold_report, turn_cpu
+from tests.bench.console import report as console_report
 from tests.bench.stream import report as stream_report
 
 ROOT = Path(__file__).parents[2]
@@ -64,3 +65,9 @@ def test_the_costs_of_streams_are_those_of_the_benchmark_and_within_their_target
     assert stream_report.one_stream(found) in " ".join(STREAMS.split())
     assert stream_report.writes(found) in STREAMS
     assert stream_report.over(found) == []
+
+
+def test_the_costs_of_the_console_are_those_of_the_benchmark_and_within_their_targets() -> None:
+    found = json.loads((ROOT / "tests/bench/console.json").read_text())
+    assert console_report.table(found) in (ROOT / "infra" / "console" / "README.md").read_text(encoding="utf-8")
+    assert console_report.over(found) == []
