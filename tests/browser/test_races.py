@@ -18,7 +18,8 @@ SLOWLY = """
 }
 """
 SUBMIT = """
-document.querySelector("chatkeep-console").renderRoot.querySelector("chatkeep-chat").renderRoot.querySelector("form")
+document.querySelector("chatkeep-console").renderRoot.querySelector("chatkeep-chat").renderRoot
+  .querySelector("chatkeep-composer").renderRoot.querySelector("form")
   .requestSubmit();
 """
 LIVE = """

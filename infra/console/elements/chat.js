@@ -6,14 +6,13 @@ import { BROKEN, BUSY, OFFLINE } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
 import { OF_DRAFTS as DRAFT } from "../lib/sign-in.js";
 import { local } from "../lib/storage.js";
+import "./composer.js";
 import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import "./message.js";
 import { theme } from "./theme.js";
 import { listStyles } from "./virtual-list.js";
 
-const TALLEST = 220;
-const LONGEST = 100_000;
 const NONE = {};
 /** What stands for an answer until its first word. */
 const WAITING = { message_id: "waiting", role: "assistant", content: "", isPending: true };
@@ -48,11 +47,6 @@ export class Chat extends Connected {
       .banner p { flex: 1; margin: 0; min-width: 200px; }
       .away { position: relative; height: 0; text-align: center; }
       .away button { position: relative; bottom: 44px; border-radius: 999px; box-shadow: 0 1px 6px rgb(0 0 0 / 18%); }
-      form { margin: 0 max(16px, calc(50% - 400px)) 14px; display: flex; align-items: flex-end; gap: 8px; padding: 6px; border: 1px solid var(--_line); border-radius: 16px; background: var(--_surface); }
-      form:focus-within { border-color: var(--_accent); }
-      textarea { flex: 1; min-height: 38px; padding: 8px 10px; border: 0; background: none; resize: none; }
-      textarea:focus-visible { outline: 0; }
-      form button { width: 38px; height: 38px; padding: 0; border-radius: 50%; }
     `,
   ];
 
@@ -64,7 +58,7 @@ export class Chat extends Connected {
     this._said = "";
     /** @type {Conversation | null} */
     this._conversation = null;
-    /** @type {import("lit/directives/ref.js").Ref<HTMLTextAreaElement>} */
+    /** @type {import("lit/directives/ref.js").Ref<import("./composer.js").Composer>} */
     this._box = createRef();
     /** @type {import("lit/directives/ref.js").Ref<import("./virtual-list.js").VirtualList>} */
     this._list = createRef();
@@ -100,13 +94,6 @@ export class Chat extends Connected {
     }
   }
 
-  /** @param {Map<string, unknown>} changed */
-  updated(changed) {
-    if (changed.has("sessionId") || changed.has("isReadOnly")) {
-      this._write(local.getItem(DRAFT + this.sessionId) ?? "");
-    }
-  }
-
   /** Put the cursor where one writes. */
   focus() {
     this._box.value?.focus();
@@ -121,7 +108,6 @@ export class Chat extends Connected {
     const conversation = this._conversation;
     const messages = this._shown();
     this._results = conversation?.results ?? {};
-    const isRunning = conversation?.isRunning ?? false;
     return html`
       ${messages.length || (conversation && (conversation.isLoading || !conversation.isRead))
         ? html`<chatkeep-list
@@ -142,7 +128,7 @@ export class Chat extends Connected {
       ${this._isAway && messages.length
         ? html`<div class="away"><button type="button" class="icon" @click=${this._toNewest} aria-label="To the newest message">${icons.down}</button></div>`
         : nothing}
-      ${this._banner()} ${this.isReadOnly ? nothing : this._composer(isRunning)}
+      ${this._banner()} ${this.isReadOnly ? nothing : this._composer()}
       <div class="visually-hidden" role="status">${this._said}</div>
     `;
   }
@@ -185,22 +171,14 @@ export class Chat extends Connected {
     </div>`;
   }
 
-  /** @param {boolean} isRunning */
-  _composer(isRunning) {
-    return html`<form @submit=${this._submit}>
-      <textarea
-        ${ref(this._box)}
-        rows="1"
-        maxlength=${LONGEST}
-        placeholder="Write a message"
-        aria-label="Message"
-        @input=${this._typed}
-        @keydown=${this._key}
-      ></textarea>
-      <button class=${isRunning ? "" : "primary"} aria-label=${isRunning ? "Stop the answer" : "Send"} title=${isRunning ? "Stop (Esc)" : "Send (Enter)"} @click=${this._press}>
-        ${isRunning ? icons.stop : icons.send}
-      </button>
-    </form>`;
+  _composer() {
+    return html`<chatkeep-composer
+      ${ref(this._box)}
+      .draft=${DRAFT + this.sessionId}
+      ?isRunning=${this._conversation?.isRunning ?? false}
+      @send=${(/** @type {CustomEvent} */ { detail }) => this._send(detail.words)}
+      @stop=${this.stop}
+    ></chatkeep-composer>`;
   }
 
   /** The messages that have a place of their own: a tool's result stands with its call. */
@@ -288,32 +266,19 @@ export class Chat extends Connected {
     }
   }
 
-  /** One button, so that it keeps the focus: it sends, or stops what was sent. The second click of two is for neither. @param {MouseEvent} event */
-  _press(event) {
-    if (event.detail > 1 || this._conversation?.isRunning) {
-      event.preventDefault();
-    }
-    if (event.detail <= 1) {
-      this.stop();
-    }
-  }
-
-  /** @param {SubmitEvent} event */
-  async _submit(event) {
-    event.preventDefault();
-    const box = /** @type {HTMLTextAreaElement} */ (this._box.value);
-    const content = box.value.trim();
-    if (!content || this._conversation?.isRunning || (!this._conversation && this._first)) {
-      return;
+  /** @param {string} words */
+  async _send(words) {
+    if (!this._conversation && this._first) {
+      return; // one is being made
     }
     this._problem = null;
-    this._write("");
+    this._box.value?.write("");
     if (this._conversation) {
       local.removeItem(DRAFT + this.sessionId);
       this._list.value?.toEnd();
-      this._conversation.send(content);
+      this._conversation.send(words);
     } else {
-      await this._begin(/** @type {import("../lib/client.js").Client} */ (this.client), content);
+      await this._begin(/** @type {import("../lib/client.js").Client} */ (this.client), words);
     }
   }
 
@@ -329,7 +294,7 @@ export class Chat extends Connected {
     const conversation = this._shows(new Conversation(client, session.session_id));
     const isHere = this.isConnected && this.client === client && !this.sessionId;
     if (isHere) {
-      local.setItem(DRAFT + session.session_id, this._box.value?.value ?? "");
+      local.setItem(DRAFT + session.session_id, this._box.value?.words ?? "");
       this.sessionId = session.session_id;
       this._conversation = conversation;
     } else {
@@ -343,11 +308,11 @@ export class Chat extends Connected {
   /** Words that were not taken go before what has been written since. @param {string} sessionId @param {string} content */
   _takeBack(sessionId, content) {
     const name = DRAFT + sessionId;
-    const since = sessionId === this.sessionId && this._box.value ? this._box.value.value : local.getItem(name);
+    const since = sessionId === this.sessionId && this._box.value ? this._box.value.words : local.getItem(name);
     const words = [content, since].filter(Boolean).join("\n\n");
     local.setItem(name, words);
     if (sessionId === this.sessionId) {
-      this._write(words);
+      this._box.value?.write(words);
     }
   }
 
@@ -388,47 +353,10 @@ export class Chat extends Connected {
     this.focus();
   }
 
-  _typed() {
-    local.setItem(DRAFT + this.sessionId, /** @type {HTMLTextAreaElement} */ (this._box.value).value);
-    this._fit();
-  }
-
-  /** @param {string} words */
-  _write(words) {
-    if (this._box.value) {
-      this._box.value.value = words;
-      this._fit();
-    }
-  }
-
-  /** Make the box as tall as its words. */
-  _fit() {
-    const box = this._box.value;
-    if (box) {
-      box.style.height = "auto";
-      box.style.height = `${Math.min(box.scrollHeight, TALLEST)}px`;
-    }
-  }
-
-  /** @param {KeyboardEvent} event */
-  _key(event) {
-    if (event.key === "Enter" && !event.shiftKey && !isComposing(event)) {
-      event.preventDefault();
-      /** @type {HTMLFormElement} */ (this.renderRoot.querySelector("form")).requestSubmit();
-    } else if (event.key === "Escape" && !isComposing(event)) {
-      this.stop();
-    }
-  }
-
   /** @param {import("../lib/problem.js").Problem} problem */
   _failed(problem) {
     this.dispatchEvent(new CustomEvent("problem", { detail: problem, bubbles: true, composed: true }));
   }
-}
-
-/** Whether a key is for an input method; 229 is how Safari says it of the last one. @param {KeyboardEvent} event */
-function isComposing(event) {
-  return event.isComposing || event.keyCode === 229;
 }
 
 customElements.define("chatkeep-chat", Chat);

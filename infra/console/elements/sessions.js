@@ -7,6 +7,8 @@ import { ago, exact, plural } from "../lib/format.js";
 import { sentence } from "../lib/sentences.js";
 import { SessionList } from "../lib/session-list.js";
 import { CHANNEL } from "../lib/tabs.js";
+import "./bulk.js";
+import { once } from "./clicks.js";
 import { Connected } from "./connected.js";
 import { icons } from "./icons.js";
 import { theme } from "./theme.js";
@@ -22,12 +24,6 @@ const PLACES = [
   ["archived", "Archive"],
   ["deleted", "Trash"],
 ];
-/** What can be done with the chosen ones, by where they are. @type {Record<string, [action: string, words: string][]>} */
-const ACTIONS = {
-  active: [["pin", "Pin"], ["unpin", "Unpin"], ["tag", "Tag"], ["archive", "Archive"], ["delete", "Delete"]],
-  archived: [["unarchive", "Take out"], ["delete", "Delete"]],
-  deleted: [["restore", "Restore"], ["delete_permanently", "Delete for good"]],
-};
 const EMPTY = { active: "No conversations yet.", archived: "The archive is empty.", deleted: "The trash is empty." };
 /** Keys that go through the list, and how far. @type {Record<string, number>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
@@ -43,7 +39,6 @@ export class Sessions extends Connected {
     _chosen: { state: true },
     _isChoosing: { state: true },
     _renamed: { state: true },
-    _asks: { state: true },
     _said: { state: true },
     _stop: { state: true },
   };
@@ -79,10 +74,6 @@ export class Sessions extends Connected {
       .row:hover .actions, .row:has(:focus-visible) .actions { position: static; opacity: 1; pointer-events: auto; }
       .row .icon { width: 28px; min-height: 28px; }
       .row input[type="checkbox"] { width: 18px; height: 18px; margin-inline-end: 8px; }
-      .bulk form { display: flex; flex: 1 1 100%; min-width: 0; gap: 6px; }
-      .bulk form input { flex: 1; min-width: 0; }
-      .bulk { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 8px 12px; border-top: 1px solid var(--_line); font-size: 13.5px; }
-      .bulk > .plain:only-child { margin-inline-start: -9px; }
       .empty { margin: auto; padding: 24px; text-align: center; color: var(--_quiet); }
       .note { margin: 0; padding: 8px 14px; font-size: 13.5px; }
     `,
@@ -97,8 +88,6 @@ export class Sessions extends Connected {
     this._chosen = new Set();
     this._isChoosing = false;
     this._renamed = "";
-    /** What is asked before it is done to the chosen ones: a tag, or whether for good. @type {"" | "tag" | "delete_permanently"} */
-    this._asks = "";
     this._said = "";
     /** The session whose row the Tab key comes to; arrows go on from there. */
     this._stop = "";
@@ -109,6 +98,8 @@ export class Sessions extends Connected {
     this._search = createRef();
     /** @type {import("lit/directives/ref.js").Ref<import("./virtual-list.js").VirtualList>} */
     this._rows = createRef();
+    /** @type {import("lit/directives/ref.js").Ref<import("./bulk.js").Bulk>} */
+    this._bar = createRef();
     /** @type {BroadcastChannel | null} */
     this._channel = null;
   }
@@ -193,7 +184,7 @@ export class Sessions extends Connected {
             @keydown=${this._key}
           ></chatkeep-list>`
         : this._empty(list)}
-      ${this._bulk(list)}
+      ${list.sessions.length || this._isChoosing ? this._bulk(list) : nothing}
       <div class="visually-hidden" role="status">${this._said}</div>
     `;
   }
@@ -259,34 +250,16 @@ export class Sessions extends Connected {
   }
 
   /** @param {SessionList} list */
-  _bulk(list) {
-    if (!this._isChoosing) {
-      return list.sessions.length ? html`<div class="bulk"><button type="button" class="plain choose" @click=${this._beginChoosing}>Choose several</button></div>` : nothing;
-    }
-    const amount = this._chosen.size;
-    if (this._asks === "delete_permanently") {
-      return html`<div class="bulk" role="alertdialog" aria-label="Delete for good?" @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this._keep(event)}>
-        <span>Delete ${plural(amount, "conversation")} for good? This cannot be undone.</span>
-        <button type="button" class="danger" @click=${once(() => this._act("delete_permanently", [...this._chosen]))}>Delete for good</button>
-        <button type="button" class="keep" @click=${this._keep}>Keep</button>
-      </div>`;
-    }
-    return html`<div class="bulk">
-      <span>${amount} chosen</span>
-      ${ACTIONS[list.place].map(
-        ([action, words]) =>
-          html`<button type="button" data-action=${action} class=${action.startsWith("delete") ? "danger" : ""} ?disabled=${amount === 0} @click=${once(() => this._actOnChosen(action))}>${words}</button>`,
-      )}
-      <button type="button" class="plain" @click=${() => this._endChoosing(".choose")}>Done</button>
-      ${this._asks === "tag" ? this._tagForm() : nothing}
-    </div>`;
-  }
-
-  _tagForm() {
-    return html`<form @submit=${this._tag}>
-      <input name="tag" aria-label="Tag" placeholder="Tag" maxlength="50" required autocomplete="off" />
-      <button name="action" value="tag">Add</button><button name="action" value="untag">Remove</button>
-    </form>`;
+  _bulk({ place }) {
+    return html`<chatkeep-bulk
+      ${ref(this._bar)}
+      place=${place}
+      amount=${this._chosen.size}
+      ?isChoosing=${this._isChoosing}
+      @choose=${this._beginChoosing}
+      @act=${(/** @type {CustomEvent} */ { detail }) => this._act(detail.action, [...this._chosen], detail.tag)}
+      @end=${this._leaveChoosing}
+    ></chatkeep-bulk>`;
   }
 
   /** @param {import("../lib/session-list.js").Place} place */
@@ -407,47 +380,16 @@ export class Sessions extends Connected {
     await this._toRow(Math.max(this._list?.at(this._stop) ?? 0, 0));
   }
 
-  /** @param {string} [focused] what has the focus then */
-  _endChoosing(focused) {
+  _endChoosing() {
     this._isChoosing = false;
     this._chosen = new Set();
     this._latest = undefined;
-    this._ask("", focused);
   }
 
-  /** @param {Sessions["_asks"]} asks @param {string} [focused] what has the focus then */
-  async _ask(asks, focused) {
-    this._asks = asks;
-    if (focused) {
-      await this.updateComplete;
-      /** @type {HTMLElement | null} */ (this.renderRoot.querySelector(focused))?.focus();
-    }
-  }
-
-  /** @param {Event} event */
-  _keep(event) {
-    event.stopPropagation(); // Escape stops answers, elsewhere
-    this._ask("", "[data-action=delete_permanently]");
-  }
-
-  /** @param {string} action */
-  _actOnChosen(action) {
-    if (action === "tag") {
-      this._ask("tag", "input[name=tag]");
-    } else if (action === "delete_permanently") {
-      this._ask("delete_permanently", ".keep");
-    } else {
-      this._act(action, [...this._chosen]);
-    }
-  }
-
-  /** @param {SubmitEvent} event */
-  _tag(event) {
-    event.preventDefault();
-    const tag = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("tag")).trim();
-    if (tag) {
-      this._act(/** @type {HTMLButtonElement | null} */ (event.submitter)?.value ?? "tag", [...this._chosen], tag);
-    }
+  async _leaveChoosing() {
+    this._endChoosing();
+    await this.updateComplete;
+    this._bar.value?.focus();
   }
 
   /** @param {string} id */
@@ -488,7 +430,7 @@ export class Sessions extends Connected {
   async _act(action, ids, tag) {
     const list = /** @type {SessionList} */ (this._list);
     const at = list.at(ids[0]);
-    const wasHere = this.renderRoot.querySelector(":focus") !== null;
+    const wasHere = /** @type {ShadowRoot} */ (this.renderRoot).activeElement !== null;
     this._problem = null;
     await this._attempt(() => list.act(action, ids, tag));
     this._endChoosing();
@@ -509,15 +451,6 @@ export class Sessions extends Connected {
   _dispatchChanged(sessionIds) {
     this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds }, bubbles: true, composed: true }));
   }
-}
-
-/** The second click of two finds something else in the place of what was clicked: it does nothing. @param {() => void} act */
-function once(act) {
-  return (/** @type {MouseEvent} */ event) => {
-    if (event.detail <= 1) {
-      act();
-    }
-  };
 }
 
 customElements.define("chatkeep-sessions", Sessions);

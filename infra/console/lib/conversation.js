@@ -5,10 +5,11 @@ import { path, pause } from "./client.js";
 import { BROKEN, BUSY, CLOSED, OFFLINE, Problem } from "./problem.js";
 import { session as ofTab } from "./storage.js";
 import { CHANNEL } from "./tabs.js";
+import { Transcript } from "./transcript.js";
 
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./client.js").StreamEvent} StreamEvent */
-/** @typedef {{ message_id: string, role: string, content: string, [name: string]: any }} Message */
+/** @typedef {import("./transcript.js").Message} Message */
 /** @typedef {{ key: string, content?: string, regenerate?: string, turnId?: string }} Asked what was asked, its idempotency key, and its turn once that has begun */
 /** @typedef {"idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "broken"} State */
 
@@ -35,8 +36,7 @@ export class Conversation extends EventTarget {
     this.sessionId = sessionId;
     /** @type {any} */
     this.session = null;
-    /** @type {Message[]} */
-    this.messages = [];
+    this._transcript = new Transcript();
     /** @type {State} */
     this.state = "idle";
     /** @type {Problem | null} what ended the last turn, or keeps this one from going on */
@@ -68,22 +68,13 @@ export class Conversation extends EventTarget {
     return this.state !== "idle" && this.state !== "broken";
   }
 
-  /**
-   * The results of each message's tool calls, by the message's id and the call's: a model may use the same ids again.
-   * @returns {Record<string, Record<string, Message>>}
-   */
+  get messages() {
+    return this._transcript.messages;
+  }
+
+  /** The results of each message's tool calls, by the message's id and the call's. */
   get results() {
-    /** @type {Record<string, Record<string, Message>>} */
-    const found = {};
-    let caller = "";
-    for (const message of this.messages) {
-      if (message.role !== "tool") {
-        caller = message.message_id;
-      } else if (message.tool_call_id) {
-        (found[caller] ??= {})[message.tool_call_id] = message;
-      }
-    }
-    return found;
+    return this._transcript.results;
   }
 
   /** Whether there are words to write anew where a question could not be sent. */
@@ -117,8 +108,7 @@ export class Conversation extends EventTarget {
       const cursor = this._older;
       const page = await this._page(cursor);
       if (cursor === this._older) {
-        const known = new Set(this.messages.map((one) => one.message_id));
-        this.messages = [...page.messages.reverse().filter((/** @type {Message} */ one) => !known.has(one.message_id)), ...this.messages];
+        this._transcript.prepend(page.messages.reverse());
         this._older = page.next_cursor;
         this.hasOlder = Boolean(this._older);
         this._changed();
@@ -152,7 +142,7 @@ export class Conversation extends EventTarget {
   /** Let go of a question that could not be sent; its words are returned. */
   giveUp() {
     this._return();
-    this.messages = this.messages.filter((one) => !one.isPending);
+    this._transcript.dropPending();
     this.problem = null;
     this._become("idle");
     return this._reloadTail(); // an answer that was to be made again is there still
@@ -188,8 +178,7 @@ export class Conversation extends EventTarget {
   async rate(messageId, feedback) {
     const at = path`/sessions/${this.sessionId}/messages/${messageId}/feedback`;
     const message = feedback ? await this.client.put(at, feedback) : await this.client.delete(at);
-    if (this.messages.some((one) => one.message_id === messageId)) {
-      this._put({ ...this._named(messageId), feedback: message?.feedback ?? (feedback && { ...feedback }) });
+    if (this._transcript.change(messageId, { feedback: message?.feedback ?? (feedback && { ...feedback }) })) {
       this._changed();
     }
   }
@@ -233,19 +222,9 @@ export class Conversation extends EventTarget {
     }
   }
 
-  /**
-   * Show the newest messages as they are stored, after older ones that have been read, and before those of a turn that is
-   * being heard. Older ones stay where these go on from them.
-   * @param {Message[]} newest
-   * @param {string | null} cursor
-   */
+  /** Show the newest messages as they are stored. @param {Message[]} newest @param {string | null} cursor */
   _renew(newest, cursor) {
-    const at = this.messages.findIndex((one) => one.message_id === newest[0]?.message_id);
-    const older = this.messages.slice(0, Math.max(at, 0)).filter((one) => !one.isPending);
-    const isHeard = (/** @type {Message} */ one) => Boolean(one.isPending) || (this._turnId !== null && one.turn_id === this._turnId);
-    const heard = this._asked || this._hearing ? this.messages.filter(isHeard) : [];
-    this.messages = [...older, ...newest.filter((one) => !heard.length || !isHeard(one)), ...heard];
-    if (!older.length) {
+    if (!this._transcript.renew(newest, Boolean(this._asked || this._hearing), this._turnId)) {
       this._older = cursor;
     }
     this.hasOlder = Boolean(this._older);
@@ -270,7 +249,7 @@ export class Conversation extends EventTarget {
     this._turnId = null;
     this._lastEvent = 0;
     this.problem = null;
-    this._showAsked(asked);
+    this._transcript.ask(asked);
     this._become("sending");
     await this._hear();
   }
@@ -363,19 +342,19 @@ export class Conversation extends EventTarget {
         this._begin(data);
         break;
       case "token":
-        this._grow(data.message_id, "content", data.text);
+        this._transcript.grow(data.message_id, this._turnId, "content", data.text);
         break;
       case "reasoning":
-        this._grow(data.message_id, "reasoning", data.text);
+        this._transcript.grow(data.message_id, this._turnId, "reasoning", data.text);
         break;
       case "tool_call":
-        this._addCall(data);
+        this._transcript.addCall(this._turnId, data);
         break;
       case "tool_result":
-        this._addResult(data);
+        this._transcript.addResult(this._turnId, data);
         break;
       case "message":
-        this._put({ ...this._named(data.message_id), ...data, isPending: false });
+        this._transcript.complete(this._turnId, data);
         break;
       case "done":
         await this._end();
@@ -391,12 +370,7 @@ export class Conversation extends EventTarget {
   /** @param {any} data */
   _begin({ turn_id, user_message }) {
     this._turnId = turn_id;
-    this.messages = this.messages.filter((one) => !one.isPending && one.turn_id !== turn_id);
-    if (!this.messages.some((one) => one.message_id === user_message.message_id)) {
-      this.messages = [...this.messages, user_message];
-    } else {
-      this._cutAfter(user_message.message_id);
-    }
+    this._transcript.begin(turn_id, user_message);
     if (this._asked) {
       this._keep(Object.assign(this._asked, { turnId: turn_id }));
     }
@@ -408,42 +382,6 @@ export class Conversation extends EventTarget {
     }
   }
 
-  /** Add to the answer that is being said. @param {string} messageId @param {"content" | "reasoning"} field @param {string} text */
-  _grow(messageId, field, text) {
-    const message = this._named(messageId);
-    this._put({ ...message, [field]: (message[field] ?? "") + text });
-  }
-
-  /** @param {any} data */
-  _addCall({ message_id, tool_call_id, name, arguments: given }) {
-    const message = this._named(message_id);
-    this._put({ ...message, tool_calls: [...(message.tool_calls ?? []), { id: tool_call_id, name, args: given }] });
-  }
-
-  /** @param {any} data */
-  _addResult({ tool_call_id, content, status }) {
-    this._put({ ...this._named(`result:${this._turnId}:${tool_call_id}`), role: "tool", tool_call_id, content, tool_status: status });
-  }
-
-  /** The message, or a new one that is being said. @param {string} messageId @returns {Message} */
-  _named(messageId) {
-    return (
-      this.messages.find((one) => one.message_id === messageId) ?? {
-        message_id: messageId,
-        turn_id: this._turnId,
-        role: "assistant",
-        content: "",
-        isPending: true,
-      }
-    );
-  }
-
-  /** @param {Message} message */
-  _put(message) {
-    const at = this.messages.findIndex((one) => one.message_id === message.message_id);
-    this.messages = at < 0 ? [...this.messages, message] : this.messages.with(at, message);
-  }
-
   /** The turn has ended; a question that it left no trace of is returned. @param {Problem} [problem] why it came to nothing */
   async _end(problem) {
     const asked = this._asked;
@@ -453,7 +391,7 @@ export class Conversation extends EventTarget {
     await this._reloadTail();
     this.problem = problem ?? this.problem;
     this._become("idle");
-    if (problem && asked && !this.messages.some((one) => one.role === "user" && one.turn_id === this._turnId)) {
+    if (problem && asked && !this._transcript.hasQuestionOf(this._turnId)) {
       this._giveBack(asked);
     }
     if (this.session?.running_turn_id !== this._turnId) {
@@ -465,7 +403,7 @@ export class Conversation extends EventTarget {
   _goesOn(problem) {
     if (problem.code === BUSY && problem.turnId && problem.turnId !== this._turnId) {
       this._return(problem);
-      this.messages = this.messages.filter((one) => !one.isPending);
+      this._transcript.dropPending();
       this._turnId = problem.turnId;
       this._lastEvent = 0;
       return true;
@@ -502,22 +440,6 @@ export class Conversation extends EventTarget {
   async _renewAndFollow() {
     await this._reloadTail();
     this._follow(this.session?.running_turn_id);
-  }
-
-  /** @param {Asked} asked */
-  _showAsked({ content, regenerate }) {
-    this.messages = this.messages.filter((one) => !one.isPending);
-    if (content !== undefined) {
-      this._put({ message_id: "asked", role: "user", content, isPending: true });
-    } else if (regenerate) {
-      const at = this.messages.findIndex((one) => one.message_id === regenerate);
-      this.messages = at < 0 ? this.messages : this.messages.slice(0, at);
-    }
-  }
-
-  /** @param {string} messageId */
-  _cutAfter(messageId) {
-    this.messages = this.messages.slice(0, this.messages.findIndex((one) => one.message_id === messageId) + 1);
   }
 
   /** @param {{ sessionId?: string, sessionIds?: string[], turnId?: string, hasChanged?: boolean }} said */
