@@ -2,6 +2,7 @@
 
 import { Awake } from "./awake.js";
 import { path, pause } from "./client.js";
+import { Pending } from "./pending.js";
 import { BROKEN, BUSY, CLOSED, OFFLINE, Problem } from "./problem.js";
 import { session as ofTab } from "./storage.js";
 import { CHANNEL } from "./tabs.js";
@@ -10,15 +11,13 @@ import { Transcript } from "./transcript.js";
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./client.js").StreamEvent} StreamEvent */
 /** @typedef {import("./transcript.js").Message} Message */
-/** @typedef {{ key: string, content?: string, regenerate?: string, turnId?: string }} Asked what was asked, its idempotency key, and its turn once that has begun */
+/** @typedef {import("./pending.js").Asked} Asked */
 /** @typedef {"idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "broken"} State */
 
 const PAGE = 50;
 const TRIES = 8;
 /** A server that asks for a longer pause is told of, and asked again by whoever waits for the answer. */
 const LONGEST_WAIT_SECONDS = 60;
-/** The first of these that a conversation has is what it shows while a question is on its way. */
-const PENDING = "pending:";
 
 /**
  * @fires change
@@ -46,7 +45,7 @@ export class Conversation extends EventTarget {
     /** Whether its messages have been read. */
     this.isRead = false;
     this._isLoadingOlder = false;
-    this._storage = storage;
+    this._pending = new Pending(sessionId, storage);
     /** @type {string | null} */
     this._older = null;
     /** @type {Asked | null} */
@@ -90,7 +89,7 @@ export class Conversation extends EventTarget {
       this._refuse(error);
       return;
     }
-    const asked = this._kept();
+    const asked = this._pending.asked;
     if (asked && !asked.turnId) {
       this._ask(asked);
     } else {
@@ -241,11 +240,11 @@ export class Conversation extends EventTarget {
     if (this.isRunning) {
       return;
     }
-    if ((this._asked ?? this._kept() ?? asked).key !== asked.key) {
+    if ((this._asked ?? this._pending.asked ?? asked).key !== asked.key) {
       this._return(); // one that could not be sent before
     }
     this._asked = asked;
-    this._keep(asked);
+    this._pending.keep(asked);
     this._turnId = null;
     this._lastEvent = 0;
     this.problem = null;
@@ -259,11 +258,11 @@ export class Conversation extends EventTarget {
     if (this.isRunning || !turnId) {
       return;
     }
-    const asked = this._kept();
+    const asked = this._pending.asked;
     if (asked && asked.turnId !== turnId) {
       this._return();
     }
-    this._asked = this._kept();
+    this._asked = this._pending.asked;
     this._turnId = turnId;
     this._lastEvent = 0;
     this.problem = null;
@@ -372,7 +371,7 @@ export class Conversation extends EventTarget {
     this._turnId = turn_id;
     this._transcript.begin(turn_id, user_message);
     if (this._asked) {
-      this._keep(Object.assign(this._asked, { turnId: turn_id }));
+      this._pending.keep(Object.assign(this._asked, { turnId: turn_id }));
     }
     this._announce({ turnId: turn_id });
     if (this.state === "stopping") {
@@ -454,19 +453,9 @@ export class Conversation extends EventTarget {
     }
   }
 
-  /** @returns {Asked | null} */
-  _kept() {
-    return JSON.parse(this._storage.getItem(PENDING + this.sessionId) ?? "null");
-  }
-
-  /** @param {Asked} asked */
-  _keep(asked) {
-    this._storage.setItem(PENDING + this.sessionId, JSON.stringify(asked));
-  }
-
   /** Let go of what was asked, and return its words. @param {Problem} [problem] */
   _return(problem) {
-    const asked = this._asked ?? this._kept();
+    const asked = this._asked ?? this._pending.asked;
     this._settle();
     if (asked) {
       this._giveBack(asked, problem);
@@ -489,7 +478,7 @@ export class Conversation extends EventTarget {
 
   _settle() {
     this._asked = null;
-    this._storage.removeItem(PENDING + this.sessionId);
+    this._pending.forget();
   }
 
   /** @param {State} state */
