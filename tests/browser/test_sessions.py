@@ -56,6 +56,17 @@ def test_a_conversation_is_renamed_in_its_place(someone: Person) -> None:
     expect(console.rows.first).to_contain_text("New name")
 
 
+def test_a_new_name_is_kept_by_whoever_goes_on_to_something_else(someone: Person) -> None:
+    made(someone, "Old name")
+    console = someone.opens()
+    console.rows.first.hover()
+    console.page.get_by_role("button", name="Rename: Old name").click()
+    console.page.get_by_role("textbox", name="Title").fill("New name")
+    console.box.click()
+    expect(console.rows.first).to_contain_text("New name")
+    expect(console.box).to_be_focused()
+
+
 def test_escape_leaves_the_name_as_it_is(someone: Person) -> None:
     made(someone, "Old name")
     console = someone.opens()

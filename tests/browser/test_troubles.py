@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.browser.conftest import DEPLOYMENT
@@ -266,3 +267,22 @@ def test_a_question_at_the_end_of_a_sign_in_is_asked_after_the_next(someone: Per
     console.page.goto(f"{someone.site}/#/chat/{session_id}")
     console.expect_answer("echo: only once")
     assert stored(someone, session_id) == [("user", "only once"), ("assistant", "echo: only once")]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (502, "<h1>Bad gateway</h1>", "The server cannot answer just now."),
+        (500, '{"message": null}', "The server cannot answer just now."),
+        (504, '{"message": "Endpoint request timed out"}', "The answer took too long."),
+        (429, '{"message": "Too Many Requests"}', "That was a lot at once."),
+        (404, "<h1>Not found</h1>", "This address does not answer as Chatkeep does."),
+    ],
+)
+def test_an_answer_of_whatever_stands_before_the_server_comes_to_a_sentence(
+    someone: Person, status: int, body: str, sentence: str
+) -> None:
+    console = someone.opens()
+    console.page.route("**/v1/stats", lambda route: route.fulfill(status=status, body=body))
+    console.go("Usage")
+    expect(console.page.locator("chatkeep-usage").get_by_role("alert")).to_contain_text(sentence)

@@ -59,11 +59,13 @@ def test_all_data_is_deleted_and_the_receipt_fills(someone: Person) -> None:
     console = someone.opens()
     console.say("hello")
     console.expect_answer("echo: hello")
+    console.box.fill("a draft")
     console.go("Settings")
     console.page.get_by_label("To delete everything").fill(someone.name)
     console.page.get_by_role("button", name="Delete everything").click()
     receipt = console.page.locator(".receipt")
     expect(receipt).to_contain_text("Done", timeout=30_000)
+    assert console.page.evaluate("Object.values(localStorage)") == [someone.name]  # whom the page was for last
     expect(receipt.locator("dt:text-is('messages') + dd")).to_have_text("2")
     with someone.runner.client(someone.name) as api:
         assert api.get("/sessions").json()["sessions"] == []

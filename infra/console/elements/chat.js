@@ -2,9 +2,9 @@
 
 import { createRef, css, html, nothing, ref } from "../vendor.js";
 import { Conversation } from "../lib/conversation.js";
+import { draftOf } from "../lib/drafts.js";
 import { BROKEN, BUSY, OFFLINE } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
-import { OF_DRAFTS as DRAFT } from "../lib/sign-in.js";
 import { local } from "../lib/storage.js";
 import "./composer.js";
 import { Connected } from "./connected.js";
@@ -174,7 +174,7 @@ export class Chat extends Connected {
   _composer() {
     return html`<chatkeep-composer
       ${ref(this._box)}
-      .draft=${DRAFT + this.sessionId}
+      .draft=${draftOf(this.sessionId)}
       ?isRunning=${this._conversation?.isRunning ?? false}
       @send=${(/** @type {CustomEvent} */ { detail }) => this._send(detail.words)}
       @stop=${this.stop}
@@ -274,7 +274,7 @@ export class Chat extends Connected {
     this._problem = null;
     this._box.value?.write("");
     if (this._conversation) {
-      local.removeItem(DRAFT + this.sessionId);
+      local.removeItem(draftOf(this.sessionId));
       this._list.value?.toEnd();
       this._conversation.send(words);
     } else {
@@ -294,20 +294,20 @@ export class Chat extends Connected {
     const conversation = this._shows(new Conversation(client, session.session_id));
     const isHere = this.isConnected && this.client === client && !this.sessionId;
     if (isHere) {
-      local.setItem(DRAFT + session.session_id, this._box.value?.words ?? "");
+      local.setItem(draftOf(session.session_id), this._box.value?.words ?? "");
       this.sessionId = session.session_id;
       this._conversation = conversation;
     } else {
       conversation.addEventListener("change", () => conversation.isRunning || conversation.close());
     }
-    local.removeItem(DRAFT);
+    local.removeItem(draftOf(""));
     this.dispatchEvent(new CustomEvent("session-created", { detail: { session, isHere }, bubbles: true, composed: true }));
     await conversation.begin(content);
   }
 
   /** Words that were not taken go before what has been written since. @param {string} sessionId @param {string} content */
   _takeBack(sessionId, content) {
-    const name = DRAFT + sessionId;
+    const name = draftOf(sessionId);
     const since = sessionId === this.sessionId && this._box.value ? this._box.value.words : local.getItem(name);
     const words = [content, since].filter(Boolean).join("\n\n");
     local.setItem(name, words);

@@ -209,8 +209,8 @@ export class Sessions extends Connected {
     const id = session.session_id;
     const list = /** @type {SessionList} */ (this._list);
     if (this._renamed === id) {
-      return html`<div class="row"><form @submit=${(/** @type {Event} */ event) => this._rename(event, session)}>
-        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${() => (this._renamed = "")} />
+      return html`<div class="row"><form @submit=${(/** @type {SubmitEvent} */ event) => this._renameByKey(event, session)}>
+        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${(/** @type {Event} */ { target }) => this._renamed === id && this._rename(/** @type {HTMLInputElement} */ (target).value, session)} />
       </form></div>`;
     }
     const about = [ago(session.updated_at), plural(session.message_count, "message"), ...session.tags.map((/** @type {string} */ tag) => `#${tag}`)];
@@ -410,20 +410,23 @@ export class Sessions extends Connected {
     }
   }
 
-  /** @param {Event} event @param {any} session */
-  async _rename(event, session) {
+  /** @param {SubmitEvent} event @param {any} session */
+  async _renameByKey(event, session) {
     event.preventDefault();
-    const title = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("title")).trim();
+    await this._rename(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("title")), session);
+    await this._toRow(this._list?.at(session.session_id) ?? 0);
+  }
+
+  /** Give a session the title that was written, whether it was sent or the focus has gone elsewhere. @param {string} written @param {any} session */
+  async _rename(written, { session_id: id, title }) {
     const list = /** @type {SessionList} */ (this._list);
-    const id = session.session_id;
     this._renamed = "";
-    if (title && title !== session.title) {
+    if (written.trim() && written.trim() !== title) {
       await this._attempt(async () => {
-        await list.rename(id, title);
+        await list.rename(id, written.trim());
         this._tell([id]);
       });
     }
-    await this._toRow(list.at(id));
   }
 
   /** Do the same with these. The focus goes to the row that has taken the place of the first. @param {string} action @param {string[]} ids @param {string} [tag] */

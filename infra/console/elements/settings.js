@@ -2,6 +2,7 @@
 
 import { css, html, nothing } from "../vendor.js";
 import { path } from "../lib/client.js";
+import { forgetDrafts } from "../lib/drafts.js";
 import { cost, count, exact } from "../lib/format.js";
 import { sentence } from "../lib/sentences.js";
 import { Connected } from "./connected.js";
@@ -191,6 +192,7 @@ export class Settings extends Connected {
     this._isErasing = false;
     if (receipt) {
       this._receipt = receipt;
+      forgetDrafts();
       this.dispatchEvent(new CustomEvent("erased", { bubbles: true, composed: true }));
       await this._follow(client);
     }

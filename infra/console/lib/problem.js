@@ -50,10 +50,21 @@ export async function problemOf(answer) {
       return new Problem({ ...body, ...given });
     }
     // API Gateway's own answers have a message alone.
-    return new Problem({ ...given, code: answer.status === 401 || answer.status === 403 ? UNAUTHORIZED : FOREIGN, detail: String(body.message ?? "") });
+    return new Problem({ ...given, code: codeOf(answer.status, answer.status === 403), detail: String(body.message ?? "") });
   } catch {
-    return new Problem({ ...given, code: answer.status === 401 ? UNAUTHORIZED : FOREIGN });
+    return new Problem({ ...given, code: codeOf(answer.status, false) });
   }
+}
+
+/** What an answer without a code means: of whatever stands before the API, or of nothing that knows it. @param {number} status @param {boolean} isRefused */
+function codeOf(status, isRefused) {
+  if (status === 401 || isRefused) {
+    return UNAUTHORIZED;
+  }
+  if (status === 429) {
+    return "throttled";
+  }
+  return status >= 500 ? (status === 504 ? "gateway_timeout" : "unavailable") : FOREIGN;
 }
 
 /**

@@ -1,13 +1,12 @@
 /** Who is signed in: a token from the address, or from the deployment's sign-in page by code and PKCE. */
 
+import { forgetDrafts } from "./drafts.js";
 import { BROKEN, OFFLINE, Problem } from "./problem.js";
 import { local, session } from "./storage.js";
 
 const TOKEN = "chatkeep:token";
 const SIGN_IN = "chatkeep:sign-in";
 const LAST_USER = "chatkeep:last-user";
-/** The names of drafts, which are for nobody else to read. */
-export const OF_DRAFTS = "chatkeep:draft:";
 /** A token is renewed so long before it ends. */
 const EARLY_MS = 60_000;
 /** So long the sign-in page may take to answer. */
@@ -190,12 +189,6 @@ export class SignIn {
 /** The API takes the id token, whose audience is the app's client. @param {any} tokens @returns {Kept} */
 function keptOf({ id_token, refresh_token, expires_in }) {
   return { access: id_token, refresh: refresh_token, endsAt: Date.now() + expires_in * 1_000 };
-}
-
-function forgetDrafts() {
-  for (const name of local.names().filter((one) => one.startsWith(OF_DRAFTS))) {
-    local.removeItem(name);
-  }
 }
 
 /** Whose token it is. @param {string} token */
