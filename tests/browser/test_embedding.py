@@ -39,6 +39,10 @@ TWICE = """
   }
 }
 """
+HEAR = """
+globalThis.told = [];
+addEventListener("problem", ({ target, detail }) => told.push(`${target.localName} ${detail.code}`));
+"""
 STYLES = "chatkeep-chat { height: 90vh; --chatkeep-accent: rgb(180, 0, 90); --chatkeep-surface: rgb(250, 245, 240); }"
 
 
@@ -106,6 +110,15 @@ def test_an_element_without_a_token_says_so_and_tells_the_page(someone: Person, 
     expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
     assert page.evaluate("globalThis.told") == "unauthorized"
     expect(box).to_have_value("hello")
+
+
+def test_every_element_tells_the_page_what_went_wrong(someone: Person, site: str) -> None:
+    page = someone.context.new_page()
+    page.add_init_script(HEAR)
+    page.route("**/my-token", lambda route: route.fulfill(body="nonsense"))
+    page.goto(f"{site}/others.html")
+    for name in ("sessions", "usage", "settings"):
+        page.wait_for_function(f"told.includes('chatkeep-{name} unauthorized')")
 
 
 def test_two_chats_of_one_conversation_and_another_address_at_run_time(someone: Person) -> None:

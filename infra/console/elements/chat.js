@@ -352,11 +352,6 @@ export class Chat extends Connected {
     this._list.value?.toEnd();
     this.focus();
   }
-
-  /** @param {import("../lib/problem.js").Problem} problem */
-  _failed(problem) {
-    this.dispatchEvent(new CustomEvent("problem", { detail: problem, bubbles: true, composed: true }));
-  }
 }
 
 customElements.define("chatkeep-chat", Chat);

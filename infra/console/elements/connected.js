@@ -47,6 +47,8 @@ export class Connected extends LitElement {
     }
   }
 
-  /** What else follows from a problem. @param {Problem} _ */
-  _failed(_) {}
+  /** Tell the page around. @param {Problem} problem */
+  _failed(problem) {
+    this.dispatchEvent(new CustomEvent("problem", { detail: problem, bubbles: true, composed: true }));
+  }
 }
