@@ -9,10 +9,13 @@ import { cost, count, plural } from "./lib/format.js";
 import { FOREIGN, Problem, UNAUTHORIZED, ofNetwork } from "./lib/problem.js";
 import { sentence } from "./lib/sentences.js";
 import { ENDED, SignIn } from "./lib/sign-in.js";
-import "./elements.js";
+import "./elements/chat.js";
+import "./elements/sessions.js";
 
 /** Where the page is, in the address: `#/chat/ID`, `#/usage`, `#/settings`. */
 const PLACES = ["chat", "usage", "settings"];
+/** What a place shows that the first view does without. @type {Record<string, () => Promise<unknown>>} */
+const LATER = { usage: () => import("./elements/usage.js"), settings: () => import("./elements/settings.js") };
 
 class Console extends LitElement {
   static properties = {
@@ -79,9 +82,9 @@ class Console extends LitElement {
     /** @type {Client | null} */
     this._client = null;
     this._userId = "";
-    /** @type {import("lit/directives/ref.js").Ref<import("./elements.js").Chat>} */
+    /** @type {import("lit/directives/ref.js").Ref<import("./elements/chat.js").Chat>} */
     this._chat = createRef();
-    /** @type {import("lit/directives/ref.js").Ref<import("./elements.js").Sessions>} */
+    /** @type {import("lit/directives/ref.js").Ref<import("./elements/sessions.js").Sessions>} */
     this._sessions = createRef();
     /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
     this._dialog = createRef();
@@ -234,6 +237,7 @@ class Console extends LitElement {
   _read() {
     const [, place, id = ""] = /^#\/(\w+)(?:\/(.*))?$/.exec(location.hash) ?? [];
     this._place = PLACES.includes(place) ? place : "chat";
+    LATER[this._place]?.().catch((error) => (this._problem = ofNetwork(error)));
     if (this._place === "chat") {
       const sessionId = decoded(id);
       if (sessionId !== this._sessionId) {

@@ -7,5 +7,3 @@ export { repeat } from "lit/directives/repeat.js";
 export { createParser } from "eventsource-parser";
 export { Marked } from "marked";
 export { default as DOMPurify } from "dompurify";
-export { default as uPlot } from "uplot";
-export const uPlotStyles: string;

@@ -8,7 +8,7 @@ from tests.runner import ROOT
 
 CONSOLE = ROOT / "infra" / "console"
 NODE = ROOT / ".venv" / "clients" / "bin" / "node"
-BUNDLED = ("vendor.js", "vendor/sign-in.js", "vendor/highlight.js", "vendor/LICENSES.txt")
+BUNDLED = ("vendor.js", "vendor/sign-in.js", "vendor/highlight.js", "vendor/plots.js", "vendor/LICENSES.txt")
 
 
 def test_the_bundles_are_those_that_the_lock_file_makes(tmp_path: Path) -> None:

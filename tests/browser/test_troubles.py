@@ -286,3 +286,14 @@ def test_an_answer_of_whatever_stands_before_the_server_comes_to_a_sentence(
     console.page.route("**/v1/stats", lambda route: route.fulfill(status=status, body=body))
     console.go("Usage")
     expect(console.page.locator("chatkeep-usage").get_by_role("alert")).to_contain_text(sentence)
+
+
+def test_a_page_that_cannot_be_loaded_says_so_and_can_be_gone_to_again(someone: Person) -> None:
+    console = someone.opens()
+    console.page.route("**/elements/usage.js", lambda route: route.abort())
+    console.go("Usage")
+    expect(console.page.get_by_role("alert")).to_contain_text("The connection broke.")
+    console.page.unroute("**/elements/usage.js")
+    console.go("Chat")
+    console.go("Usage")
+    expect(console.page.get_by_text("Nothing was used in these 30 days.")).to_be_visible()

@@ -1,6 +1,7 @@
 /** What a user's conversations use: totals, plots of the days, and the same numbers as tables. */
 
-import { css, html, nothing, uPlot, uPlotStyles, unsafeCSS } from "../vendor.js";
+import { css, html, nothing, unsafeCSS } from "../vendor.js";
+import { uPlot, uPlotStyles } from "../vendor/plots.js";
 import { DAY_MS, byModel, filled, iso } from "../lib/days.js";
 import { cost, count, duration, plural, short } from "../lib/format.js";
 import { sentence } from "../lib/sentences.js";

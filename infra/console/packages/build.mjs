@@ -20,7 +20,7 @@ const options = {
 };
 
 const packages = new Set();
-for (const [entry, out] of [["vendor", "vendor.js"], ["sign-in", "vendor/sign-in.js"], ["highlight", "vendor/highlight.js"]]) {
+for (const [entry, out] of [["vendor", "vendor.js"], ["sign-in", "vendor/sign-in.js"], ["highlight", "vendor/highlight.js"], ["plots", "vendor/plots.js"]]) {
   const { metafile } = await build({ ...options, entryPoints: [`${entry}.entry.js`], outfile: join(folder, out) });
   for (const input of Object.keys(metafile.inputs)) {
     const found = /^(?:\.\.\/)*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);

@@ -1,0 +1,2 @@
+export { default as uPlot } from "uplot";
+export const uPlotStyles: string;
