@@ -5,7 +5,7 @@ import { icons } from "./elements/icons.js";
 import { theme } from "./elements/theme.js";
 import { Client, path } from "./lib/client.js";
 import { exported } from "./lib/export.js";
-import { cost, count, plural } from "./lib/format.js";
+import { cost, count } from "./lib/format.js";
 import { FOREIGN, Problem, UNAUTHORIZED, ofNetwork } from "./lib/problem.js";
 import { sentence } from "./lib/sentences.js";
 import { ENDED, SignIn } from "./lib/sign-in.js";
@@ -25,7 +25,6 @@ class Console extends LitElement {
     _isSignedIn: { state: true },
     _isOpen: { state: true },
     _problem: { state: true },
-    _showsKeys: { state: true },
   };
 
   static styles = [
@@ -76,7 +75,6 @@ class Console extends LitElement {
     this._isOpen = false;
     /** @type {Problem | null} */
     this._problem = null;
-    this._showsKeys = false;
     /** @type {SignIn | null} */
     this._signIn = null;
     /** @type {Client | null} */
