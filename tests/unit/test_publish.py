@@ -103,7 +103,9 @@ def test_a_file_goes_up_after_what_it_imports_and_the_first_page_last() -> None:
     assert order[-1] == FIRST
     assert sorted(order) == sorted({*files(FOLDER), CONFIGURATION})
     for importing, imported in (
-        ("console.js", "elements.js"),
+        ("console.js", "elements/chat.js"),
+        ("console.js", "elements/usage.js"),
+        ("elements/usage.js", "vendor/plots.js"),
         ("elements.js", "elements/chat.js"),
         ("elements/chat.js", "lib/conversation.js"),
         ("lib/sign-in.js", "vendor/sign-in.js"),
