@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,7 +89,8 @@ class Runner:
         """Kill all of its processes at once, as a power cut would."""
         victims = [self.process.pid, *(self.children() if with_children else [])]
         for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # some end with the first of them
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
 
 
