@@ -74,6 +74,15 @@ def test_what_another_endpoint_reads_is_not_known(monkeypatch: pytest.MonkeyPatc
         assert catalogue.context_limit("openai:gpt-4o") is None
 
 
+def test_a_list_that_cannot_be_read_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: str) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(catalogue, "_profiles", unreadable)
+    with deployment(monkeypatch, ON_AWS):
+        assert catalogue.context_limit(HAIKU) is None
+
+
 def test_prices_are_those_that_turns_are_charged(monkeypatch: pytest.MonkeyPatch) -> None:
     with deployment(monkeypatch, {**ON_AWS, "ALLOWED_MODELS": "bedrock:*"}):
         offers = catalogue.offers()

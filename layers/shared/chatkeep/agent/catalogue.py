@@ -11,6 +11,7 @@ from chatkeep.agent import prices
 from chatkeep.agent.providers import MADE_HERE, PROVIDERS
 from chatkeep.agent.settings import settings
 from chatkeep.model_names import GEOGRAPHY, geographies
+from chatkeep.telemetry import logger
 
 NO_CREDENTIALS = "local"
 """The key of the local runner's user, whom AWS does not know."""
@@ -46,8 +47,19 @@ def offers() -> list[Offer]:
 
 
 def context_limit(model_name: str) -> int | None:
-    """Tokens that the model reads at most; None where the lists do not know it, or its endpoint is another one."""
-    return _offer(model_name).context_tokens
+    """Tokens that the model reads at most; None where the lists do not know it, or its endpoint is another one.
+
+    Never raises, as turns ask for it once they have their answer.
+    """
+    try:
+        return _context_tokens(model_name)
+    except Exception:  # a limit is not worth an answer
+        logger.warning("no context limit", exc_info=True, extra={"model_name": model_name})
+        return None
+
+
+def _context_tokens(model_name: str) -> int | None:
+    return _profile(model_name).get("max_input_tokens") or prices.listed(model_name).context_tokens
 
 
 def _known(provider: str) -> Iterator[str]:
@@ -82,17 +94,21 @@ def _answers(model_name: str, profile: dict[str, Any]) -> bool:
 
 
 def _offer(model_name: str) -> Offer:
-    provider, _, model = model_name.partition(":")
-    profile = _profiles(provider).get(model, {}) if provider in PROVIDERS and prices.are_listed(model_name) else {}
-    listed = prices.listed(model_name)
+    profile, listed = _profile(model_name), prices.listed(model_name)
     return Offer(
         model_name,
-        profile.get("max_input_tokens") or listed.context_tokens,
+        _context_tokens(model_name),
         listed.input_price,
         listed.output_price,
         profile.get("image_inputs"),
         profile.get("tool_calling"),
     )
+
+
+def _profile(model_name: str) -> dict[str, Any]:
+    """What is known of the model; empty where nobody lists it, or its endpoint is another one."""
+    provider, _, model = model_name.partition(":")
+    return _profiles(provider).get(model, {}) if prices.are_listed(model_name) else {}
 
 
 @cache
