@@ -152,7 +152,7 @@ class Console extends LitElement {
         .client=${this._client}
         selected=${this._sessionId}
         @session-selected=${(/** @type {CustomEvent} */ { detail }) => this._go("chat", detail.session.session_id)}
-        @sessions-changed=${(/** @type {CustomEvent} */ { detail }) => detail.sessionIds.includes(this._sessionId) && this._look()}
+        @sessions-changed=${(/** @type {CustomEvent} */ { detail }) => detail.sessionIds.includes(this._sessionId) && this._heed(detail.sessions)}
       ></chatkeep-sessions>
       <nav aria-label="Pages">
         ${[["chat", "Chat"], ["usage", "Usage"], ["settings", "Settings"]].map(
@@ -250,6 +250,12 @@ class Console extends LitElement {
   _go(place, id = "") {
     this._isOpen = false;
     location.hash = `#/${place}${id ? `/${encodeURIComponent(id)}` : ""}`;
+  }
+
+  /** The shown session has changed: show it as it has been read, or read it. @param {any[]} sessions */
+  _heed(sessions) {
+    const read = sessions.find((one) => one.session_id === this._sessionId);
+    return read ? this._show(read) : this._look();
   }
 
   /** Read the session that is shown as it is now. Where that fails, the chat says why. */

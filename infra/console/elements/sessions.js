@@ -30,7 +30,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Inf
 
 /**
  * @fires session-selected `detail.session` is the one to show
- * @fires sessions-changed `detail.sessionIds` were changed here
+ * @fires sessions-changed `detail.sessionIds` were changed; `detail.sessions` are those that have been read since
  * @fires problem `detail` is the Problem
  */
 export class Sessions extends Connected {
@@ -298,10 +298,11 @@ export class Sessions extends Connected {
   async _renew({ sessionId = "", sessionIds = [sessionId] }) {
     if (sessionIds.length > MANY) {
       await this.reload();
+      this._dispatchChanged(sessionIds);
     } else {
-      await Promise.all(sessionIds.map((id) => this._read(id)));
+      const read = await Promise.all(sessionIds.map((id) => this._read(id)));
+      this._dispatchChanged(sessionIds, read.filter(Boolean));
     }
-    this._dispatchChanged(sessionIds);
   }
 
   /** @param {string} sessionId */
@@ -309,6 +310,7 @@ export class Sessions extends Connected {
     try {
       const session = await this.client?.get(path`/sessions/${sessionId}`);
       session && this.put(session);
+      return session;
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
         this._list?.drop(sessionId);
@@ -450,9 +452,9 @@ export class Sessions extends Connected {
     this._dispatchChanged(sessionIds);
   }
 
-  /** @param {string[]} sessionIds */
-  _dispatchChanged(sessionIds) {
-    this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds }, bubbles: true, composed: true }));
+  /** @param {string[]} sessionIds @param {any[]} [sessions] */
+  _dispatchChanged(sessionIds, sessions = []) {
+    this.dispatchEvent(new CustomEvent("sessions-changed", { detail: { sessionIds, sessions }, bubbles: true, composed: true }));
   }
 }
 
