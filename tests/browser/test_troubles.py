@@ -23,17 +23,22 @@ def refusal(code: str, status: int) -> dict[str, Any]:
     return {"status": status, "content_type": "application/problem+json", "body": body}
 
 
-def test_a_page_of_somebody_else_in_place_of_an_answer_is_named(someone: Person) -> None:
+def check_told_and_tried_again(someone: Person, answer: dict[str, Any], words: str) -> None:
+    """Where each request has this answer, list and chat say so in these words, and the question is answered later."""
     console = someone.opens(f"chat/{slow(someone)}")
     expect(console.page.get_by_text("What is on your mind?")).to_be_visible()
-    console.page.route("**/v1/**", lambda route: route.fulfill(content_type="text/html", body=PORTAL))
+    console.page.route("**/v1/**", lambda route: route.fulfill(**answer))
     console.place("Archive")
-    expect(console.page.locator("chatkeep-sessions").get_by_role("alert")).to_contain_text("not answer as Chatkeep")
+    expect(console.page.locator("chatkeep-sessions").get_by_role("alert")).to_contain_text(words)
     console.say("hello")
-    expect(console.page.locator("chatkeep-chat").get_by_role("alert")).to_contain_text("not answer as Chatkeep")
+    expect(console.page.locator("chatkeep-chat").get_by_role("alert")).to_contain_text(words)
     console.page.unroute("**/v1/**")
     console.page.locator("chatkeep-chat").get_by_role("button", name="Try again").click()
     console.expect_answer("echo: hello")
+
+
+def test_a_page_of_somebody_else_in_place_of_an_answer_is_named(someone: Person) -> None:
+    check_told_and_tried_again(someone, {"content_type": "text/html", "body": PORTAL}, "not answer as Chatkeep")
 
 
 def test_a_list_that_could_be_read_at_last_says_nothing_of_before(someone: Person) -> None:
@@ -50,17 +55,8 @@ def test_a_list_that_could_be_read_at_last_says_nothing_of_before(someone: Perso
 
 
 def test_a_wait_of_an_hour_is_told_at_once(someone: Person) -> None:
-    console = someone.opens(f"chat/{slow(someone)}")
-    expect(console.page.get_by_text("What is on your mind?")).to_be_visible()
     answer = {**refusal("throttled", 429), "headers": {**LATER, "Content-Type": "application/problem+json"}}
-    console.page.route("**/v1/**", lambda route: route.fulfill(**answer))
-    console.place("Archive")
-    expect(console.page.locator("chatkeep-sessions").get_by_role("alert")).to_contain_text("Try again in 3600 seconds.")
-    console.say("hello")
-    expect(console.page.locator("chatkeep-chat").get_by_role("alert")).to_contain_text("Try again in 3600 seconds.")
-    console.page.unroute("**/v1/**")
-    console.page.locator("chatkeep-chat").get_by_role("button", name="Try again").click()
-    console.expect_answer("echo: hello")
+    check_told_and_tried_again(someone, answer, "Try again in 3600 seconds.")
 
 
 def test_a_conversation_that_could_not_be_read_is_read_on_request(someone: Person) -> None:
