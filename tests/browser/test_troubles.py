@@ -11,7 +11,7 @@ from tests.browser.conftest import DEPLOYMENT
 from tests.browser.pages import Console, Person, person
 from tests.browser.test_chat import WORDS, slow, stored
 from tests.browser.test_sessions import made
-from tests.runner import running, start
+from tests.runner import running
 
 PORTAL = "<!doctype html><title>Free wireless network</title>"
 LATER = {"Retry-After": "3600", "Access-Control-Expose-Headers": "Retry-After"}
@@ -232,14 +232,11 @@ def test_a_server_that_is_killed_in_the_middle_of_an_answer_loses_no_question(br
         runner.kill()
         expect(console.page.get_by_text("The connection broke.")).to_be_visible()
         port = runner.url.split(":")[2].split("/")[0]
-        again = start(tmp_path, environment={**DEPLOYMENT, "PORT": port})
-        try:
+        with running(tmp_path, environment={**DEPLOYMENT, "PORT": port}):
             expect(console.page.get_by_text("The server stopped in the middle of this answer.")).to_be_visible(
                 timeout=90_000
             )
             expect(console.box).to_have_value(WORDS)
-        finally:
-            again.stop()
 
 
 def test_a_question_that_the_model_failed_at_is_not_lost(someone: Person) -> None:
