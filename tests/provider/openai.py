@@ -87,9 +87,9 @@ def _streamed(reply: Reply, asked: dict[str, Any]) -> Stream:
 
 
 @contextmanager
-def serve() -> Iterator[Endpoint]:
+def serve(endpoint: Endpoint | None = None) -> Iterator[Endpoint]:
     """An endpoint for as long as the context lasts; its end releases silent answers."""
-    endpoint = Endpoint()
+    endpoint = endpoint or Endpoint()
     with serving(endpoint) as port:
         endpoint.url = f"http://127.0.0.1:{port}/v1"
         yield endpoint

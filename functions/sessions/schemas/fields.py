@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from chatkeep.formats import SESSION_ID
+from chatkeep.models.session import OnOverflow
 from chatkeep.sessions.tagging import MOST_TAGS
 from functions.sessions.schemas.rules import (
     DEEPEST_METADATA,
@@ -33,7 +34,18 @@ Temperature = Annotated[
     AfterValidator(storable),
 ]
 MaxTokens = Annotated[int, Field(ge=1, le=200_000, description="The most tokens of one answer")]
-Summarization = Annotated[bool, Field(description="Whether the session's agent may summarize long conversations")]
+Summarization = Annotated[
+    bool, Field(description="Whether older messages are summarized for the model, before its context is full")
+]
+AtOverflow = Annotated[
+    OnOverflow,
+    Field(
+        strict=False,
+        description="What is done with a conversation that its model cannot read whole any more: `summarize` its older "
+        "messages for the model, `trim` them from what the model is given, or `refuse` the turn with 422 "
+        "`context_length_exceeded`. With `enable_summarization` only where a summary does not help",
+    ),
+]
 SystemPrompt = Annotated[
     str,
     Field(

@@ -6,12 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chatkeep.errors import FieldProblem, InvalidFieldError
 from chatkeep.formats import Id
+from chatkeep.models.session import OnOverflow
 from chatkeep.sessions.preferences import TITLE
 from chatkeep.sessions.timers import OF_TEMPORARY
 from chatkeep.sessions.views import SessionView
 from functions.sessions.schemas.body import Body, not_empty, without_null
 from functions.sessions.schemas.fields import (
     Archived,
+    AtOverflow,
     ChosenId,
     ExpireAfterDays,
     MaxTokens,
@@ -46,6 +48,7 @@ class NewSession(Body):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     enable_summarization: Summarization | None = None
+    on_overflow: AtOverflow = OnOverflow.REFUSE
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata = Field(default_factory=dict)
     model_options: ModelOptions = Field(default_factory=dict)
@@ -72,6 +75,7 @@ class SessionChanges(Body):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     enable_summarization: Summarization | None = None
+    on_overflow: AtOverflow | None = None
     custom_system_prompt: SystemPrompt | None = None
     metadata: Metadata | None = None
     model_options: ModelOptions | None = None

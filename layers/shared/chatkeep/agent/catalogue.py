@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -47,7 +48,8 @@ def offers() -> list[Offer]:
 
 
 def context_limit(model_name: str) -> int | None:
-    """Tokens that the model reads at most; None where the lists do not know it, or its endpoint is another one.
+    """Tokens that the model reads at most, by the deployment's setting, else by the lists; None where these do not know
+    it, or its endpoint is another one.
 
     Never raises, as turns ask for it once they have their answer.
     """
@@ -59,6 +61,9 @@ def context_limit(model_name: str) -> int | None:
 
 
 def _context_tokens(model_name: str) -> int | None:
+    for pattern, tokens in settings().context_limits.items():
+        if fnmatchcase(model_name, pattern):
+            return tokens
     return _profile(model_name).get("max_input_tokens") or prices.listed(model_name).context_tokens
 
 

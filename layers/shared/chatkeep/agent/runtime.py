@@ -3,7 +3,8 @@
 from functools import cache
 from typing import Any
 
-from chatkeep.agent import catalogue, graph, prices, providers, turn_metrics
+from chatkeep.agent import graph, limits, prices, providers, turn_metrics
+from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.models import failures
 from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.settings import settings
@@ -11,7 +12,7 @@ from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
-from chatkeep.models.session import Session
+from chatkeep.models.session import OnOverflow, Session
 from chatkeep.turns.tools import Tools
 
 CACHE_BYTES = 64_000_000
@@ -35,7 +36,7 @@ def tools() -> Tools:
         prepare=prepare,
         explain=explain,
         meter=turn_metrics.count_usage,
-        context_limit=catalogue.context_limit,
+        context_limit=limits.context_limit,
     )
 
 
@@ -70,6 +71,17 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
             max_tokens=int(session.max_tokens),
             options=session.model_options or {},
             deadline=deadline,
+            context=_policy(session, deadline),
         )
     )
     return graph.factory()(model, session.custom_system_prompt or "", checkpointer)
+
+
+def _policy(session: Session, deadline: Deadline) -> Policy:
+    return Policy(
+        model_name=session.model_name,
+        max_tokens=int(session.max_tokens),
+        summarizes_early=session.enable_summarization,
+        on_overflow=OnOverflow(session.on_overflow or OnOverflow.REFUSE),
+        answer_by=deadline.answer_by,
+    )

@@ -34,6 +34,33 @@ class FeedbackView(BaseModel):
     created_at: Instant = Field(description="When the rating was last set")
 
 
+class SummaryPart(BaseModel):
+    """From this message on, models are given the text in place of all messages up to the one that it names."""
+
+    type: Literal["summary"] = Field(default="summary", description="The kind of part")
+    text: str = Field(description="What the model is given")
+    until_message_id: Id = Field(description="The last message that the summary stands for")
+
+
+class TextPart(BaseModel):
+    """Words of the message."""
+
+    type: Literal["text"] = Field(default="text", description="The kind of part")
+    text: str = Field(description="The message's content")
+
+
+class ToolCallPart(BaseModel):
+    """A call of a tool."""
+
+    type: Literal["tool_call"] = Field(default="tool_call", description="The kind of part")
+    tool_call_id: str | None = Field(description="Identifies the call")
+    name: str | None = Field(description="The tool")
+    arguments: Any = Field(description="As the call has them; text where the model wrote no JSON object")
+
+
+Part = SummaryPart | TextPart | ToolCallPart
+
+
 class MessageView(BaseModel):
     """A message; `model_name`, `usage`, both times and `trace_id` are the turn's and stand on its answer alone.
 
@@ -68,6 +95,9 @@ class MessageView(BaseModel):
     )
     tool_status: Literal["success", "error", "rejected"] | None = Field(
         description="Whether the tool did what it was called for; null on all but its result"
+    )
+    parts: list[Part] | None = Field(
+        description="Where a summary stands in the transcript: this, then the words and the tool calls; null elsewhere"
     )
     model_name: str | None = Field(description="The model that answered; null on all messages but the answer")
     usage: UsageView | None = Field(description="The turn's usage; null on all messages but its answer")
@@ -136,6 +166,7 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         tool_calls=message.tool_calls,
         tool_call_id=_shown(message.tool_call_id),
         tool_status=cast("Any", message.tool_status),
+        parts=None,
         model_name=message.model_name,
         usage=usage_view(message),
         finish_reason=cast("Any", message.finish_reason),
@@ -146,7 +177,20 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
         feedback=feedback,
         trace_id=message.trace_id,
     )
-    return _fitted(whole, room)
+    if message.summary is None:
+        return _fitted(whole, room)
+    summary = SummaryPart(**message.summary)
+    # Words and calls stand there twice.
+    return _with_parts(_fitted(whole, (room - fitting.size(summary)) // 2), summary)
+
+
+def _with_parts(shown: MessageView, summary: SummaryPart) -> MessageView:
+    words = [TextPart(text=shown.content)] if shown.content else []
+    calls = [
+        ToolCallPart(tool_call_id=one.get("id"), name=one.get("name"), arguments=one.get("args"))
+        for one in shown.tool_calls or ()
+    ]
+    return shown.model_copy(update={"parts": [summary, *words, *calls]})
 
 
 def _shown(call_id: str | None) -> str | None:

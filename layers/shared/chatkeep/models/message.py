@@ -24,7 +24,8 @@ class Message(SessionsTable):
     """`parent_id` is the message before it, of its own branch. `cost` is in micro-dollars, and None where the model has
     no known price. The usage is the whole turn's and stands on the turn's answer alone. `parts` is the number of items
     that content and tool calls lie in: see `chatkeep.messages.parts`. `siblings` are not stored with the message: see
-    `chatkeep.messages.branches`. `client_id` is the id that the client gave its question.
+    `chatkeep.messages.branches`. `client_id` is the id that the client gave its question. `summary` is what models are
+    given from this message on in place of the older ones: `text` and `until_message_id`, the last of those.
     """
 
     KEY = Key(IN_SESSION, "MESSAGE#{message_id}")
@@ -45,6 +46,7 @@ class Message(SessionsTable):
     first_token_ms = NumberAttribute(null=True)
     context_tokens = NumberAttribute(null=True)
     context_limit = NumberAttribute(null=True)
+    summary = JSONAttribute(null=True)
     parts = NumberAttribute(null=True)
     model_name = UnicodeAttribute(null=True)
     input_tokens = NumberAttribute(null=True)

@@ -21,11 +21,19 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+class OnOverflow(StrEnum):
+    """What is done with a conversation that its model cannot read whole any more."""
+
+    SUMMARIZE = "summarize"
+    TRIM = "trim"
+    REFUSE = "refuse"
+
+
 class ActivityIndex(GlobalSecondaryIndex["Session"]):
     """A user's sessions by status and, read backwards, pinned ones first and then the latest changed.
 
-    Its partitions are the table's own, so that a header holds its user's id once. Pin and last change are in `place`:
-    an index takes 20 attributes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html).
+    Its partitions are the table's own, so that a header holds its user's id once. Pin, last change and whether it is
+    deleted are in `place`: an index takes 20 attributes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html).
     """
 
     class Meta:
@@ -33,7 +41,7 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
         projection = IncludeProjection(
             [
                 "title", "model_name", "temperature", "max_tokens", "enable_summarization", "custom_system_prompt",
-                "metadata", "model_options", "is_archived", "deleted_at", "purge_at", "created_at", "last_message_at",
+                "metadata", "model_options", "is_archived", "on_overflow", "purge_at", "created_at", "last_message_at",
                 "message_count", "total_tokens", "total_cost", "tags", "client_id", "keep_days", "v",
             ]
         )  # fmt: skip
@@ -45,11 +53,11 @@ class ActivityIndex(GlobalSecondaryIndex["Session"]):
 class Session(SessionsTable):
     """The header of a session, kept under 1 KB: each write of a turn pays for all of it.
 
-    The fields of `Details` are None here when there is no room for them and they lie there. `client_id` is the id that
-    the session's client chose, where it did. `last_message_id` is the last message stored, with which the active branch
-    ends. A temporary session has no `place` in any list. One with a `deletion_id` is gone for everybody but who removes
-    its contents: its tombstone. Until its `written_until`, in milliseconds since the epoch, the turn that it ended may
-    store events.
+    The fields of `Details` are None here when there is no room for them and they lie there. `on_overflow` is None where
+    a conversation that is too long is refused. `client_id` is the id that the session's client chose, where it did.
+    `last_message_id` is the last message stored, with which the active branch ends. A temporary session has no `place`
+    in any list. One with a `deletion_id` is gone for everybody but who removes its contents: its tombstone. Until its
+    `written_until`, in milliseconds since the epoch, the turn that it ended may store events.
     """
 
     KEY = Key(IN_USER, "SESSION#{session_id}")
@@ -66,6 +74,7 @@ class Session(SessionsTable):
     temperature = NumberAttribute()
     max_tokens = NumberAttribute()
     enable_summarization = BooleanAttribute()
+    on_overflow = UnicodeAttribute(null=True)
     custom_system_prompt = UnicodeAttribute(null=True)
     metadata = JSONAttribute(null=True)
     model_options = JSONAttribute(null=True)
@@ -133,6 +142,8 @@ class Session(SessionsTable):
         """The same, with what its place says of it."""
         placed = POSITION.read(self.position)
         self.is_pinned, self.updated_at = placed["is_pinned"] == "1", placed["updated_at"]
+        if PLACE.read(self.place)["status"] == Status.DELETED:
+            self.deleted_at = self.updated_at  # the deletion was its last change
         return self
 
     @property

@@ -12,6 +12,7 @@ EXPIRY = "default_expire_after_days"
 TITLE = "New Conversation"
 UNSAID: Mapping[str, Any] = {
     "title": TITLE,
+    "on_overflow": None,
     "metadata": {},
     "model_options": {},
     "tags": [],

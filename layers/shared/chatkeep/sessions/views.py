@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from chatkeep import money
 from chatkeep.formats import Id, Instant, SessionId
-from chatkeep.models.session import Session, Status
+from chatkeep.models.session import OnOverflow, Session, Status
 
 
 class SessionView(BaseModel):
@@ -17,7 +17,12 @@ class SessionView(BaseModel):
     model_name: str = Field(description="The model that answers, as `provider:model`")
     temperature: float = Field(description="How freely the model chooses its words")
     max_tokens: int = Field(description="The most tokens of one answer")
-    enable_summarization: bool = Field(description="Whether the session's agent may summarize long conversations")
+    enable_summarization: bool = Field(
+        description="Whether older messages are summarized for the model, before its context is full"
+    )
+    on_overflow: Literal["summarize", "trim", "refuse"] = Field(
+        description="What is done with a conversation that its model cannot read whole any more"
+    )
     custom_system_prompt: str = Field(description="What the model is told before the conversation; empty for nothing")
     metadata: dict[str, Any] = Field(description="The client's own data, kept as it was sent")
     model_options: dict[str, Any] = Field(description="Further fields of the request to the model")
@@ -52,6 +57,7 @@ def view(session: Session) -> SessionView:
         temperature=session.temperature,
         max_tokens=int(session.max_tokens),
         enable_summarization=session.enable_summarization,
+        on_overflow=OnOverflow(session.on_overflow or OnOverflow.REFUSE).value,
         custom_system_prompt=session.custom_system_prompt or "",
         metadata=session.metadata or {},
         model_options=session.model_options or {},

@@ -13,11 +13,13 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, GenerationChunk, LLMResult
 
 from chatkeep.text import valid
-from chatkeep.turns import token_estimates
+from chatkeep.turns import summaries, token_estimates
 from chatkeep.turns.model_calls import LONGEST_NAME, UNKNOWN, ModelCall, asked_for, is_known
 from chatkeep.turns.reported import believable
+from chatkeep.turns.summaries import Summary
 
-ASIDE = {"summarization", "title"}
+SUMMARIZATION, TITLE = "summarization", "title"
+ASIDE = {SUMMARIZATION, TITLE}
 """Tags of calls whose words are no part of the answer."""
 KINDS = {"message", "tool", *ASIDE}
 CACHE_WRITES = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
@@ -73,7 +75,7 @@ class CallRecorder(BaseCallbackHandler):
     """Collects the calls of one turn. A call tagged `summarization` or `title` is of that kind; else one that asks for
     tools is `tool` and one that answers `message`. `failure` is the error that the last call ended with, if it did, and
     `failed_model` the model that it was made to, if that is known; `first_heard` the moment of the first piece of an
-    answer."""
+    answer; `summary` the latest one that was made for a call."""
 
     run_inline = True
 
@@ -82,6 +84,7 @@ class CallRecorder(BaseCallbackHandler):
         self.failure: BaseException | None = None
         self.failed_model: str | None = None
         self.first_heard: float | None = None
+        self.summary: Summary | None = None
         self._running: dict[UUID, Running] = {}
 
     def on_chat_model_start(
@@ -96,14 +99,16 @@ class CallRecorder(BaseCallbackHandler):
     ) -> None:
         kind = next((tag for tag in tags or [] if tag in KINDS), None)
         self._running[run_id] = Running(messages[0], kind, asked_for(metadata or {}))
+        self.summary = Summary.read((metadata or {}).get(summaries.KEY)) or self.summary
         self.failure = None
 
     def on_llm_new_token(
         self, token: Any, *, chunk: GenerationChunk | ChatGenerationChunk | None = None, run_id: UUID, **_: Any
     ) -> None:
         if run_id in self._running:
-            self._running[run_id].hear(token if isinstance(token, str) else "", chunk)
-            if self.first_heard is None and self._running[run_id].answering:
+            call = self._running[run_id]
+            call.hear(token if isinstance(token, str) else "", chunk)
+            if self.first_heard is None and call.answering and call.kind not in ASIDE:
                 self.first_heard = time.monotonic()
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:

@@ -16,7 +16,7 @@ from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
 from chatkeep.models.session import Session
 from chatkeep.telemetry import correlation, logger
-from chatkeep.turns import failure, lease, thread
+from chatkeep.turns import failure, lease, summaries, thread
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
 from chatkeep.turns.events import Event, Leased, Listener, Opened
@@ -192,6 +192,8 @@ class GraphRun:
         if not self.progress.opening:  # it was cancelled before it had read the thread
             self._open(reversed(await thread.messages(graph, self._config)))
         kept = self.progress.kept()
+        if (summary := self.recorder.summary) and not any(summaries.carried(one) == summary for one in kept):
+            summaries.put_on(kept[-1], summary)  # else the next turn would have to make it once more
         await thread.append(graph, self._config, kept)
         return kept
 

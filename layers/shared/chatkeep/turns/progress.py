@@ -61,6 +61,10 @@ class Progress:
         if self.names:
             self.names.finished(one.id for one in self.new if one.id)
 
+    def stored_id(self, thread_id: str) -> str | None:
+        """The id under which a message of this run is stored, by its id in the thread."""
+        return self.names.of(thread_id) if self.names else None
+
     def has_said_something(self) -> bool:
         """Whether anything is worth keeping for the turn's sender: words, or a finished step."""
         opened = {one.id for one in self.opening}

@@ -1,8 +1,9 @@
 """The record of a turn, and its messages as the session's transcript has them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -16,6 +17,7 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn, TurnStatus
 from chatkeep.telemetry import correlation
 from chatkeep.text import valid
+from chatkeep.turns import summaries
 from chatkeep.turns.encodable import as_json
 from chatkeep.turns.model_calls import ModelCall, as_entries
 from chatkeep.turns.progress import Progress
@@ -106,8 +108,35 @@ def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage,
         message.tool_call_id, message.tool_status = valid(str(said.tool_call_id)), said.status
     if isinstance(said, AIMessage):
         message.tool_calls = calls(said) or None
+        if (summary := summaries.carried(said)) is not None:
+            message.summary = asdict(summary)  # see `summarised`
         message.finish_reason = finish_reason(said)
     return message
+
+
+def summarised(session: Session, named: Callable[[str], str | None], made: Sequence[Message]) -> None:
+    """Have the summaries in the turn's messages name the last message that they stand for as the transcript does.
+
+    `named` gives the stored ids of this turn's messages by those in the thread. Where a summary ends within an earlier
+    turn, that is one read, of the question after it: a question has the same id in both.
+    """
+    for message in made:
+        if message.summary is not None:
+            until = _until(session, message.summary["following"], named, made)
+            message.summary = until and {"text": message.summary["text"], "until_message_id": until}
+
+
+def _until(
+    session: Session, following: str | None, named: Callable[[str], str | None], made: Sequence[Message]
+) -> str | None:
+    if following is None:
+        return session.last_message_id
+    in_order = [one.message_id for one in made]
+    if (own := named(following)) in in_order:
+        place = in_order.index(own)
+        return in_order[place - 1] if place else session.last_message_id
+    question = Message.find(session.user_id, session.session_id, following)
+    return question.parent_id if question else session.last_message_id
 
 
 def calls(said: AIMessage) -> list[dict[str, Any]]:

@@ -89,7 +89,12 @@ def prompt_tokens(messages: Sequence[BaseMessage]) -> int:
 
     The schemas of tools are no messages: add `tokens` of their JSON.
     """
-    return PRIMING_TOKENS + sum(MESSAGE_TOKENS + _said(one, _TEXTS) + _calls(one) for one in messages)
+    return PRIMING_TOKENS + sum(map(message_tokens, messages))
+
+
+def message_tokens(message: BaseMessage) -> int:
+    """The tokens of a message as part of a prompt. Never raises."""
+    return MESSAGE_TOKENS + _said(message, _TEXTS) + _calls(message)
 
 
 def answer_tokens(message: AIMessage) -> int:

@@ -15,6 +15,7 @@ from langchain_core.runnables import run_in_executor
 from chatkeep import deadline
 from chatkeep.agent.models.careful import Careful
 from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.aws import hooks
 
 READ_SECONDS = 30.0
@@ -30,7 +31,7 @@ FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequen
 """Options that LangChain's class has fields for; the others go to the model as they are."""
 
 
-class BedrockModel(Careful, ChatBedrockConverse):
+class BedrockModel(WithinContext, Careful, ChatBedrockConverse):
     """boto3 waits without asyncio, so that requests are made on a thread; that thread is awaited here."""
 
     async def _provider_astream(

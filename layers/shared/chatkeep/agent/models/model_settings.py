@@ -4,19 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chatkeep.agent.context.policy import Policy
 from chatkeep.deadline import Deadline
 from chatkeep.turns.model_calls import MODEL_NAME
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The settings of the session, `model_name` as `provider:model`, and the deadline of the turn."""
+    """The settings of the session, `model_name` as `provider:model`, and the deadline of the turn; without a `context`
+    the model is given each prompt as it is."""
 
     model_name: str
     temperature: float
     max_tokens: int
     options: Mapping[str, Any]
     deadline: Deadline
+    context: Policy | None = None
 
     @property
     def model(self) -> str:
@@ -27,6 +30,7 @@ class ModelSettings:
         """The fields that every class of a model has."""
         return {
             "answer_by": self.deadline.answer_by,
+            "context": self.context,
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "metadata": {MODEL_NAME: self.model_name},

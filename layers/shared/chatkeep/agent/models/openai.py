@@ -19,6 +19,7 @@ from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.models.openai_http import AsyncClient, Client, as_chunk
 from chatkeep.agent.models.options import Wire
 from chatkeep.agent.models.reading import FRAGMENTS
+from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.agent.settings import settings
 from chatkeep.errors import ModelNotSupportedError
 from chatkeep.turns.reported import MOST_TOKENS, believable
@@ -27,7 +28,7 @@ DESCRIBES = ("model", "system_fingerprint", "service_tier")
 NAMES = {"model": "model_name"}
 
 
-class CompatibleModel(Careful, BaseChatOpenAI):
+class CompatibleModel(WithinContext, Careful, BaseChatOpenAI):
     """A compatible endpoint's model. `wire` has the fields of a request that the endpoint takes, and their names."""
 
     wire: Wire = Field(default_factory=Wire)

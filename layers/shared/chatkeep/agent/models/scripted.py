@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.agent.settings import settings
 from chatkeep.errors import ModelNotSupportedError
 from chatkeep.turns.model_calls import MODEL_NAME
@@ -25,7 +25,7 @@ class ScriptedError(Exception):
     """The script says that the model fails."""
 
 
-class ScriptedModel(BaseChatModel):
+class ScriptedModel(WithinContext):
     """`echo` answers `echo: ` and the last message; `slow` the same over two seconds; `fail` raises.
 
     A token is a word: input counts the last message's, output the answer's.
@@ -92,4 +92,9 @@ def make(wanted: ModelSettings) -> ScriptedModel:
     """The model that follows the script of this name. Raises ModelNotSupportedError."""
     if not settings().allow_scripted_models or wanted.model not in SCRIPTS:
         raise ModelNotSupportedError(f"{wanted.model_name!r} is not a script that this deployment runs")
-    return ScriptedModel(script=wanted.model, metadata={MODEL_NAME: wanted.model_name})
+    return ScriptedModel(
+        script=wanted.model,
+        metadata={MODEL_NAME: wanted.model_name},
+        context=wanted.context,
+        answer_by=wanted.deadline.answer_by,
+    )

@@ -1,0 +1,129 @@
+"""A prompt, measured in the tokens of its model: as reported where the model reports them, else estimated."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Self
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from chatkeep.turns import summaries, token_estimates
+from chatkeep.turns.reported import believable
+from chatkeep.turns.summaries import Standing, Summary
+
+LEAST_RATIO, MOST_RATIO = 0.25, 8.0
+"""Of reported to estimated tokens; what lies beyond is no tokenizer's count."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The messages of a prompt, the summary that stands for the first of them, and the tools that it offers.
+
+    `made` is the summary that stands where it was made for this very prompt.
+    """
+
+    messages: Sequence[BaseMessage]
+    standing: Standing | None = None
+    tools: Any = None
+    made: Summary | None = None
+
+    @classmethod
+    def of(cls, messages: Sequence[BaseMessage], tools: Any = None) -> Self:
+        return cls(messages, summaries.standing(messages), tools)
+
+    @property
+    def covered(self) -> int:
+        """How many of the messages the summary stands for."""
+        return self.standing.covered if self.standing else 0
+
+    @property
+    def summary(self) -> str:
+        """The text of the summary; empty without one."""
+        return self.standing.summary.text if self.standing else ""
+
+    def summarised(self, text: str, covered: int) -> "Conversation":
+        """The same with a summary of the first `covered` messages, which have ids, in place of the one before."""
+        following = self.messages[covered].id if covered < len(self.messages) else None
+        made = Summary(text, str(self.messages[covered - 1].id), following)
+        return Conversation(self.messages, Standing(made, covered, len(self.messages)), self.tools, made)
+
+    def given(self) -> list[BaseMessage]:
+        """The messages as the model is given them."""
+        if self.standing is None:
+            return list(self.messages)
+        return summaries.replaced(self.messages, self.standing.summary, self.standing.covered)
+
+    def cuts(self) -> list[int]:
+        """Where the conversation can be cut, the earliest first: a summary may stand for all messages before.
+
+        That is before a question; and in the turn that is being answered before each further call of the model, so that
+        no tool's call is parted from its result.
+        """
+        questions = [at for at, one in enumerate(self.messages) if isinstance(one, HumanMessage)]
+        latest = questions[-1] if questions else -1
+        steps = [at for at in range(latest + 2, len(self.messages)) if isinstance(self.messages[at], AIMessage)]
+        return [at for at in [*questions, *(steps if questions else [])] if at > self.covered and self._is_named(at)]
+
+    def _is_named(self, at: int) -> bool:
+        return self.messages[at - 1].id is not None and self.messages[at].id is not None
+
+    def tokens(self) -> int:
+        """The tokens of what the model is given: what it has reported for its last answer, and an estimate of the rest.
+
+        Takes time for the messages since that answer alone.
+        """
+        if (last := self._reporting()) is None:
+            return self.estimated()
+        usage = _usage(self.messages[last])
+        reasoning = usage["output_token_details"].get("reasoning", 0)  # it is not sent again
+        since = self.messages[last + 1 :]
+        return int(usage["total_tokens"]) - int(reasoning) + token_estimates.prompt_tokens(since)
+
+    def estimated(self) -> int:
+        """The same from the text alone."""
+        return token_estimates.prompt_tokens(self.given()) + self.beside
+
+    @cached_property
+    def _tokens_up_to(self) -> list[int]:
+        """Estimated tokens of the first messages, by how many they are."""
+        return [0, *accumulate(token_estimates.message_tokens(one) for one in self.messages)]
+
+    def tokens_between(self, start: int, end: int | None = None) -> int:
+        """The estimated tokens of the messages from one place up to another, or to the end."""
+        return self._tokens_up_to[-1 if end is None else end] - self._tokens_up_to[start]
+
+    @cached_property
+    def beside(self) -> int:
+        """The tokens of the tools' descriptions."""
+        if not self.tools:
+            return 0
+        return token_estimates.tokens(json.dumps(self.tools, default=str, ensure_ascii=False))
+
+    def ratio(self) -> float:
+        """The model's tokens to one that is estimated, by the latest answer that reports some; 1 without any."""
+        last = next((at for at in self._answers() if _usage(self.messages[at])["input_tokens"]), None)
+        if last is None:
+            return 1.0
+        asked = Conversation(self.messages[:last], self._asked_with(last), self.tools)
+        told: float = _usage(self.messages[last])["input_tokens"] / max(1, asked.estimated())
+        return min(MOST_RATIO, max(LEAST_RATIO, told))
+
+    def _asked_with(self, at: int) -> Standing | None:
+        """The summary with which the model was asked for its answer at this place."""
+        standing = summaries.standing(self.messages[: at + 1])
+        return standing if standing and standing.covered <= at else None
+
+    def _reporting(self) -> int | None:
+        """The latest answer that reports its tokens, where it was made with the summary that stands."""
+        since = self.standing.carrier if self.standing else 0
+        return next((at for at in self._answers() if at >= since and _usage(self.messages[at])["input_tokens"]), None)
+
+    def _answers(self) -> Iterator[int]:
+        """The places of the model's messages, the latest first."""
+        return (at for at in range(len(self.messages) - 1, -1, -1) if isinstance(self.messages[at], AIMessage))
+
+
+def _usage(message: BaseMessage) -> Any:
+    return believable((message.usage_metadata if isinstance(message, AIMessage) else None) or {})

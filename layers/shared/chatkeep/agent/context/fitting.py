@@ -1,0 +1,94 @@
+"""Fitting a prompt into its model's context, as the session wants it: by a summary, by trimming, or not at all."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from chatkeep.agent import limits
+from chatkeep.agent.context import summarizing, trimming
+from chatkeep.agent.context.conversation import Conversation
+from chatkeep.agent.context.policy import Policy
+from chatkeep.agent.context.summarizing import NoSummaryError, Prompt
+from chatkeep.deadline import SHORTEST_RUN_SECONDS
+from chatkeep.telemetry import logger
+from chatkeep.turns.summaries import Summary
+
+KEPT = 0.4
+"""The part of the room that the latest messages may take beside a new summary."""
+MOST_CALLS = 4
+"""Of summaries in one turn: what is left is summarised in the next ones."""
+MOST_REFUSALS = 5
+TRIES = (0.5, 0.25, 0.1, 0.04, 0.02)
+"""The parts of a prompt that are sent instead of it, one after the other, where a provider goes on refusing."""
+SECONDS_FOR_BOTH = 2 * SHORTEST_RUN_SECONDS
+"""What a summary and the answer after it take at least."""
+
+
+class Fitting:
+    """The prompt of one call: `prompt` is what to send, and `made` the summary that was made for it.
+
+    Nobody waits or sends here. `fit` gives the prompts for summaries that it wants answered, so that the same steps
+    serve callers with an event loop and without.
+    """
+
+    def __init__(self, policy: Policy, messages: Sequence[BaseMessage], tools: Any) -> None:
+        self._policy = policy
+        self._conversation = Conversation.of(messages, tools)
+        self._refusals = self._whole = 0
+        self._room: int | None = None
+        self.prompt = self._conversation.given()
+
+    @property
+    def made(self) -> Summary | None:
+        return self._conversation.made
+
+    def fit(self) -> Generator[Prompt, AIMessage, None]:
+        """Make `prompt` fit. Raises nothing of what is thrown into it: then the turn goes on without a summary."""
+        policy = self._policy
+        if policy.refuses or (room := self._room or policy.room) is None:
+            return
+        if not self._refusals and self._conversation.tokens() <= policy.threshold(room):
+            return
+        ratio = self._conversation.ratio()
+        if policy.summarizes and self._refusals <= 1 and self._takes(ratio) > policy.threshold(room):
+            yield from self._summarise(room, ratio)
+        if self._takes(ratio) > room:
+            self.prompt = trimming.trimmed(self._conversation, int(room / ratio))
+        else:
+            self.prompt = self._conversation.given()
+
+    def refused(self, error: Exception) -> bool:
+        """Whether to fit the prompt once more and send it again, after a provider has refused it for its length."""
+        if self._policy.refuses or self._refusals == MOST_REFUSALS or not trimming.is_too_long(error):
+            return False
+        said = limits.learn(self._policy.model_name, str(error))
+        if not self._refusals:
+            self._whole = self._takes(self._conversation.ratio())
+        room = int(self._whole * TRIES[self._refusals])
+        if said is not None and not self._refusals:
+            named = self._policy.room_within(said)
+            room = named if named < self._whole else room
+        self._room, self._refusals = max(1, room), self._refusals + 1
+        return True
+
+    def _takes(self, ratio: float) -> int:
+        return int(self._conversation.estimated() * ratio)
+
+    def _summarise(self, room: int, ratio: float) -> Generator[Prompt, AIMessage, None]:
+        until = self._until(room, ratio)
+        if until is None or self._policy.seconds_left() < SECONDS_FOR_BOTH:
+            return
+        try:
+            self._conversation = yield from summarizing.summarised(self._conversation, until, room, MOST_CALLS)
+        except NoSummaryError:
+            logger.info("no summary")
+        except Exception:
+            logger.info("no summary", exc_info=True)
+
+    def _until(self, room: int, ratio: float) -> int | None:
+        """The first cut after which the messages take little enough; the last one where none do."""
+        conversation, kept = self._conversation, int(room * KEPT / ratio)
+        cuts = conversation.cuts()
+        small = (cut for cut in cuts if conversation.tokens_between(cut) <= kept)
+        return next(small, cuts[-1] if cuts else None)

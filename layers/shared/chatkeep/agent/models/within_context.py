@@ -1,0 +1,197 @@
+"""Models that are given what fits into their context."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.base import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
+
+from chatkeep.agent.context.fitting import Fitting
+from chatkeep.agent.context.policy import Policy
+from chatkeep.agent.context.summarizing import Prompt
+from chatkeep.turns import summaries
+from chatkeep.turns.call_recorder import SUMMARIZATION
+
+LONGEST_SECONDS = 120.0
+"""Of one summary; and never more than half of what the turn has left, so that the answer has its time too."""
+
+Options = dict[str, Any]
+
+
+class WithinContext(BaseChatModel):
+    """A mixin that stands before a provider's class among the bases: fits each prompt into the context before the call
+    begins, so that whoever listens to calls hears of what is really sent.
+
+    An answer for which a summary was made carries it. Without a `context` prompts are sent as they are.
+    """
+
+    context: Policy | None = None
+    answer_by: float = math.inf
+
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **options: Any
+    ) -> LLMResult:
+        fitting = self._fitting(messages, options)
+        if fitting is None:
+            return await super().agenerate(messages, stop, callbacks, **options)
+        while True:
+            await self._aprepare(fitting.fit(), _of_call(callbacks, options))
+            try:
+                result = await super().agenerate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
+            except Exception as error:
+                if not fitting.refused(error):
+                    raise
+                options["run_id"] = None
+            else:
+                return _carrying(result, fitting)
+
+    def generate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **options: Any
+    ) -> LLMResult:
+        fitting = self._fitting(messages, options)
+        if fitting is None:
+            return super().generate(messages, stop, callbacks, **options)
+        while True:
+            self._prepare(fitting.fit(), _of_call(callbacks, options))
+            try:
+                result = super().generate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
+            except Exception as error:
+                if not fitting.refused(error):
+                    raise
+                options["run_id"] = None
+            else:
+                return _carrying(result, fitting)
+
+    async def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002  as the base has it
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **options: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        config = ensure_config(config)
+        fitting = self._fitting([self._convert_input(input).to_messages()], options)
+        while True:
+            begun, sent, called = False, input, config
+            if fitting is not None:
+                await self._aprepare(fitting.fit(), config)
+                sent, called = fitting.prompt, _config_with_summary(config, fitting)
+            try:
+                async for chunk in super().astream(sent, called, stop=stop, **options):
+                    if fitting is not None and fitting.made and not begun:
+                        summaries.put_on(chunk, fitting.made)
+                    begun = True
+                    yield chunk
+            except Exception as error:
+                if begun or fitting is None or not fitting.refused(error):
+                    raise
+                config = {**config, "run_id": None}
+            else:
+                return
+
+    def stream(
+        self,
+        input: LanguageModelInput,  # noqa: A002  as the base has it
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **options: Any,
+    ) -> Iterator[AIMessageChunk]:
+        config = ensure_config(config)
+        fitting = self._fitting([self._convert_input(input).to_messages()], options)
+        while True:
+            begun, sent, called = False, input, config
+            if fitting is not None:
+                self._prepare(fitting.fit(), config)
+                sent, called = fitting.prompt, _config_with_summary(config, fitting)
+            try:
+                for chunk in super().stream(sent, called, stop=stop, **options):
+                    if fitting is not None and fitting.made and not begun:
+                        summaries.put_on(chunk, fitting.made)
+                    begun = True
+                    yield chunk
+            except Exception as error:
+                if begun or fitting is None or not fitting.refused(error):
+                    raise
+                config = {**config, "run_id": None}
+            else:
+                return
+
+    def _fitting(self, messages: list[list[BaseMessage]], options: Options) -> Fitting | None:
+        if self.context is None or len(messages) != 1:
+            return None
+        return Fitting(self.context, messages[0], options.get("tools"))
+
+    async def _aprepare(self, steps: Generator[Prompt, AIMessage, None], config: RunnableConfig) -> None:
+        advance: Callable[[], Prompt] = partial(next, steps)
+        while (prompt := _next(advance)) is not None:
+            model, seconds = self._summarizing()
+            try:
+                answer = await asyncio.wait_for(model.ainvoke(prompt, _aside(config)), seconds)
+            except Exception as error:
+                advance = partial(steps.throw, error)
+            else:
+                advance = partial(steps.send, answer)
+
+    def _prepare(self, steps: Generator[Prompt, AIMessage, None], config: RunnableConfig) -> None:
+        advance: Callable[[], Prompt] = partial(next, steps)
+        while (prompt := _next(advance)) is not None:
+            model, _ = self._summarizing()
+            try:
+                answer = model.invoke(prompt, _aside(config))
+            except Exception as error:
+                advance = partial(steps.throw, error)
+            else:
+                advance = partial(steps.send, answer)
+
+    def _summarizing(self) -> tuple["WithinContext", float]:
+        """The model for a summary, and the seconds that it may take."""
+        left = self.answer_by - time.monotonic()
+        seconds = min(LONGEST_SECONDS, left / 2)
+        return self.model_copy(update={"context": None, "answer_by": time.monotonic() + seconds}), seconds
+
+
+def _next(advance: Callable[[], Prompt]) -> Prompt | None:
+    """The next prompt for a summary; None where no more is wanted."""
+    try:
+        return advance()
+    except StopIteration:
+        return None
+
+
+def _of_call(callbacks: Any, options: Options) -> RunnableConfig:
+    return RunnableConfig(callbacks=callbacks, metadata=options.get("metadata") or {})
+
+
+def _aside(config: RunnableConfig) -> RunnableConfig:
+    """For a call whose words are no part of the answer."""
+    metadata = {name: value for name, value in (config.get("metadata") or {}).items() if name != summaries.KEY}
+    return RunnableConfig(callbacks=config.get("callbacks"), metadata=metadata, tags=[SUMMARIZATION])
+
+
+def _with_summary(options: Options, fitting: Fitting) -> Options:
+    """The options of the call itself, with the summary that was made for it."""
+    more = fitting.made.as_metadata() if fitting.made else {}
+    return {**options, "metadata": {**(options.get("metadata") or {}), **more}}
+
+
+def _config_with_summary(config: RunnableConfig, fitting: Fitting) -> RunnableConfig:
+    more = fitting.made.as_metadata() if fitting.made else {}
+    return {**config, "metadata": {**(config.get("metadata") or {}), **more}}
+
+
+def _carrying(result: LLMResult, fitting: Fitting) -> LLMResult:
+    for generations in result.generations:
+        for generation in generations:
+            if fitting.made and isinstance(generation, ChatGeneration):
+                summaries.put_on(generation.message, fitting.made)
+    return result
