@@ -14,12 +14,13 @@ from chatkeep.http.caller import claim, user_id
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
-from chatkeep.http.turns import BackgroundTurnView, NewMessage, TurnView
+from chatkeep.http.turns import BackgroundTurnView, CompactionView, NewMessage, TurnView
 from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
 from chatkeep.turns import engine
+from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from functions.chat import background, feedback
 from functions.chat.feedback import Feedback
@@ -60,7 +61,30 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> tuple[T
     return _shown(answer)
 
 
-def _shown(turn: Answer | BackgroundTurn) -> tuple[TurnView | BackgroundTurnView, int]:
+@app.post(
+    "/sessions/<session_id>/compact",
+    responses=documented(404, 409, 500, bodies={200: CompactionView, 202: BackgroundTurnView}),
+)
+def compact_session(session_id: str) -> tuple[CompactionView | BackgroundTurnView, int]:
+    """Summarise the model's context now.
+
+    From then on models are given the summary in place of all messages before it; the transcript keeps them. 202 answers
+    at once, and the turn runs afterwards. Its repetition under the same `Idempotency-Key` answers 202 until the turn
+    has ended, then with the turn.
+    """
+    request = engine.Request(
+        user_id=user_id(app.current_event),
+        session_id=session_id,
+        content="",
+        compacts=True,
+        strategy=Strategy.REJECT,
+        claim=claim(app.current_event, app.current_event.json_body if app.current_event.body else None),
+        deadline=deadline.current(),
+    )
+    return _shown(background.ask(request))
+
+
+def _shown(turn: Answer | BackgroundTurn) -> tuple[Any, int]:
     if isinstance(turn, BackgroundTurn):
         return turns.background_view(turn), HTTPStatus.ACCEPTED
     return turns.view(turn), HTTPStatus.OK

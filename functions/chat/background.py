@@ -7,7 +7,7 @@ from pynamodb.expressions.condition import Condition
 from chatkeep import ids, jobs, sessions
 from chatkeep.agent import runtime
 from chatkeep.dynamodb.transaction import Transaction, as_read
-from chatkeep.errors import SessionChangedError, TurnInProgressError
+from chatkeep.errors import NothingToSummarizeError, SessionChangedError, TurnInProgressError
 from chatkeep.idempotency import Claim
 from chatkeep.jobs.nudging import nudge
 from chatkeep.models.background import BackgroundTurn, packed
@@ -35,7 +35,8 @@ def ask(request: Request) -> Answer | BackgroundTurn:
 
     Raises SessionNotFoundError, SessionDeletedError, SessionArchivedError, SessionChangedError,
     IdempotencyKeyReusedError, TurnRolledBackError, TurnCancelledError; and TurnInProgressError where too many are
-    waiting, or where one waits or runs and the strategy is to be rejected then; and the errors of `regeneration.find`.
+    waiting, or where one waits or runs and the strategy is to be rejected then; NothingToSummarizeError; and the errors
+    of `regeneration.find`.
     """
     job = _job(request)
     for _ in attempts(ATTEMPTS):
@@ -52,6 +53,7 @@ def _job(request: Request) -> BackgroundTurn:
         request.session_id,
         claim.id,
         regenerate=request.regenerate,
+        compacts=request.compacts or None,
         packed=packed(request.content),
         strategy=request.strategy,
         fingerprint=claim.fingerprint,
@@ -86,6 +88,8 @@ def _latest_batch(job: BackgroundTurn) -> int:
 
 def _stored(job: BackgroundTurn) -> BackgroundTurn:
     session = sessions.ready(job.user_id, job.session_id)
+    if job.compacts and session.last_message_id is None:
+        raise NothingToSummarizeError
     listed = {one.turn_id: one for one in backlog.of_session(job.user_id, job.session_id)}
     before = listed.pop(job.turn_id, None)
     if before is not None and before.attempts_before == job.attempts_before:

@@ -84,6 +84,7 @@ def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: T
         session_id=job.session_id,
         content=job.content,
         regenerate=job.regenerate,
+        compacts=bool(job.compacts),
         strategy=Strategy.ENQUEUE if strategy is Strategy.REJECT else strategy,
         claim=claim,
         deadline=timing.of_a_turn(),

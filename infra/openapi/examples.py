@@ -128,6 +128,7 @@ def _message() -> dict[str, Any]:
         "tool_calls": None,
         "tool_call_id": None,
         "tool_status": None,
+        "parts": None,
         "model_name": None,
         "usage": None,
         "finish_reason": None,

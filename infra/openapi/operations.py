@@ -28,6 +28,7 @@ _TAG_OF = {
     "bulk": "sessions",
     "cancel": "messages",
     "chat": "messages",
+    "compact": "messages",
     "daily": "stats",
     "me": "deletions",
     "restore": "sessions",

@@ -70,6 +70,7 @@ EXPECTED: dict[str, tuple[int, Any]] = {
     "list_models": (200, [{"model_name": "scripted:echo", "provider": "scripted", "input_price": None}]),
     "send_message": (200, {"message": {"role": "assistant", "content": "echo: Where shall we eat?"}}),
     "cancel_turn": (202, {"turn_id": TURN, "status": "cancelling"}),
+    "compact_session": (202, {"status": "queued", "attempts": 0}),
     "put_feedback": (200, {"message_id": ANSWER, "feedback": {"rating": "thumbs_up", "comment": "Just what I wanted"}}),
     "delete_feedback": (200, {"message_id": ANSWER, "feedback": None}),
     "get_session_stats": (200, {"session_id": SESSION, "title": "A trip", "message_count": 1}),

@@ -54,7 +54,7 @@ def test_everything_on_offer_is_allowed_and_of_the_region(monkeypatch: pytest.Mo
         (HAIKU, 200_000),
         ("openai:gpt-4o", 128_000),
         ("anthropic:claude-sonnet-4-5", 200_000),
-        ("local:smollm2", None),
+        ("local:smollm2", 8_192),
         ("scripted:echo", None),
         ("bedrock:no.such-model", None),
         ("nobody:knows", None),

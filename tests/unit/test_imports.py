@@ -23,8 +23,8 @@ SOURCES = {
 FUNCTIONS = sorted({name.split(".")[1] for name in SOURCES if name.startswith("functions.")})
 HANDLERS = [f"functions.{function}.app" for function in FUNCTIONS]
 FLOORS = [
-    {"aws", "clock", "deadline", "dynamodb", "errors", "formats", "ids", "model_names", "money", "retrying", "settings",
-     "telemetry", "text", "tracing"},
+    {"aws", "clock", "context_limits", "deadline", "dynamodb", "errors", "formats", "ids", "model_names", "money",
+     "retrying", "settings", "telemetry", "text", "tracing"},
     {"checkpoint_items", "kinds", "models"},
     {"agent", "checkpointer", "idempotency", "jobs", "messages", "removal", "sessions", "turns", "usage"},
     {"http", "streams"},

@@ -23,7 +23,7 @@ IN_RESULTS = {"change_sessions": {"404", "409"}}
 OPERATIONS = [operation for operations in contract.DOCUMENT["paths"].values() for operation in operations.values()]
 JSON, STREAM = ["application/json"], ["text/event-stream"]
 SUCCESSES: dict[str, list[list[str]]] = {
-    **{name: [JSON, JSON] for name in ("create_session", "delete_session", "send_message")},
+    **{name: [JSON, JSON] for name in ("compact_session", "create_session", "delete_session", "send_message")},
     **{name: [STREAM] for name in ("stream_chat", "stream_message", "stream_run", "stream_turn")},
     "stream_running_chat": [STREAM, []],
 }

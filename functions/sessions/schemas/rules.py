@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from chatkeep import context_limits
 from chatkeep.formats import RESERVED, UUID_SHAPED
 
 LONGEST_PROMPT_BYTES = 32 * 1024
@@ -52,6 +53,8 @@ def small_options(options: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("system_role must be system, developer or user")
     if options.get("max_tokens_field") not in (None, "max_tokens", "max_completion_tokens"):
         raise ValueError("max_tokens_field must be max_tokens or max_completion_tokens")
+    if (limit := options.get(context_limits.OPTION)) is not None and not context_limits.is_limit(limit):
+        raise ValueError(f"{context_limits.OPTION} {context_limits.RULE}")
     return small_object(options, LONGEST_OPTIONS_BYTES)
 
 

@@ -25,6 +25,7 @@ ChatkeepError
         NotReachedError
         TurnInProgressError
         NoTurnRunningError
+        NothingToSummarizeError
         TurnRolledBackError
         TurnCancelledError
         LeaseLostError
@@ -323,6 +324,16 @@ class NoTurnRunningError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("no turn is running on this session")
+
+
+class NothingToSummarizeError(ConflictError):
+    """The model's context holds nothing that a summary could stand for, or none shorter than itself."""
+
+    code = "nothing_to_summarize"
+    title = "There is nothing to summarize"
+
+    def __init__(self, reason: str = "all messages have a summary already, or there are none") -> None:
+        super().__init__(reason)
 
 
 class TurnRolledBackError(ConflictError):

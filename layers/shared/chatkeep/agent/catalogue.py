@@ -11,6 +11,7 @@ from typing import Any
 from chatkeep.agent import prices
 from chatkeep.agent.providers import MADE_HERE, PROVIDERS
 from chatkeep.agent.settings import settings
+from chatkeep.context_limits import OPTION
 from chatkeep.model_names import GEOGRAPHY, geographies
 from chatkeep.telemetry import logger
 
@@ -48,7 +49,7 @@ def offers() -> list[Offer]:
 
 
 def context_limit(model_name: str) -> int | None:
-    """Tokens that the model reads at most, by the deployment's setting, else by the lists; None where these do not know
+    """Tokens that the model reads at most, by the deployment's options, else by the lists; None where these do not know
     it, or its endpoint is another one.
 
     Never raises, as turns ask for it once they have their answer.
@@ -61,10 +62,16 @@ def context_limit(model_name: str) -> int | None:
 
 
 def _context_tokens(model_name: str) -> int | None:
-    for pattern, tokens in settings().context_limits.items():
-        if fnmatchcase(model_name, pattern):
-            return tokens
-    return _profile(model_name).get("max_input_tokens") or prices.listed(model_name).context_tokens
+    told = _told(model_name) or PROVIDERS[model_name.partition(":")[0]].context_tokens
+    return told or _profile(model_name).get("max_input_tokens") or prices.listed(model_name).context_tokens
+
+
+def _told(model_name: str) -> int | None:
+    """What the deployment says of the models at its OpenAI-compatible endpoint: of all, or by patterns."""
+    provider, _, model = model_name.partition(":")
+    limits = settings().openai_options.get(OPTION) if provider == "openai" else None
+    by_pattern = limits if isinstance(limits, dict) else {"*": limits}
+    return next((tokens for pattern, tokens in by_pattern.items() if fnmatchcase(model, pattern)), None)
 
 
 def _known(provider: str) -> Iterator[str]:

@@ -16,11 +16,13 @@ from chatkeep.errors import FieldProblem, InvalidFieldError, ModelNotSupportedEr
 class Provider:
     """`module` has the function `make`, and is None where only graphs make models of this provider, by LangChain's
     classes; `price_id` is the provider's id in the price list of `genai-prices`, None where it has none; `package` is
-    LangChain's, where it lists the provider's models."""
+    LangChain's, where it lists the provider's models; `context_tokens` is what its models read, where that is one.
+    """
 
     module: str | None
     price_id: str | None = None
     package: str | None = None
+    context_tokens: int | None = None
 
     def make(self) -> Callable[[ModelSettings], BaseChatModel]:
         """The function that makes a model; the first time its module is imported, which takes seconds."""
@@ -32,7 +34,7 @@ class Provider:
 PROVIDERS = {
     "bedrock": Provider("chatkeep.agent.models.bedrock", "aws", "langchain_aws"),
     "openai": Provider("chatkeep.agent.models.openai", "openai", "langchain_openai"),
-    "local": Provider("chatkeep.agent.models.local"),
+    "local": Provider("chatkeep.agent.models.local", context_tokens=8_192),
     "scripted": Provider("chatkeep.agent.models.scripted"),
     "anthropic": Provider(None, "anthropic"),
     "azure": Provider(None, "azure"),

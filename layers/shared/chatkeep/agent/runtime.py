@@ -1,18 +1,23 @@
 """The tools of the turns that a function runs."""
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
+
+from langchain_core.messages import BaseMessage
 
 from chatkeep.agent import graph, limits, prices, providers, turn_metrics
 from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.models import failures
 from chatkeep.agent.models.model_settings import ModelSettings
+from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.agent.settings import settings
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import OnOverflow, Session
+from chatkeep.turns.summaries import Summary
 from chatkeep.turns.tools import Tools
 
 CACHE_BYTES = 64_000_000
@@ -31,6 +36,7 @@ def tools() -> Tools:
     return Tools(
         saver=saver(),
         graph_for=graph_for,
+        summarize=summarize,
         price=prices.price,
         turns_per_user=settings().turns_per_user,
         prepare=prepare,
@@ -64,7 +70,16 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
 
 def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
     """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
-    model = providers.chat_model(
+    return graph.factory()(_model(session, deadline), session.custom_system_prompt or "", checkpointer)
+
+
+async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Summary:
+    """A summary of the messages by the session's model. Raises NothingToSummarizeError, and as `graph_for` does."""
+    return await _model(session, deadline).compact(messages, config)
+
+
+def _model(session: Session, deadline: Deadline) -> WithinContext:
+    made = providers.chat_model(
         ModelSettings(
             model_name=session.model_name,
             temperature=session.temperature,
@@ -74,12 +89,14 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
             context=_policy(session, deadline),
         )
     )
-    return graph.factory()(model, session.custom_system_prompt or "", checkpointer)
+    assert isinstance(made, WithinContext)
+    return made
 
 
 def _policy(session: Session, deadline: Deadline) -> Policy:
     return Policy(
         model_name=session.model_name,
+        limit=partial(limits.context_limit, session, session.model_name),
         max_tokens=int(session.max_tokens),
         summarizes_early=session.enable_summarization,
         on_overflow=OnOverflow(session.on_overflow or OnOverflow.REFUSE),

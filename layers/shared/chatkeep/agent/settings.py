@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chatkeep import context_limits
 from chatkeep.aws.secrets import Secret
 from chatkeep.model_names import AllowedModels
 from chatkeep.settings import required
-
-LEAST_CONTEXT_TOKENS = 512
-"""Of a model that can hold a conversation."""
 
 
 @dataclass(frozen=True)
 class AgentSettings:
     """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
 
-    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`. `context_limits`
-    are tokens by patterns of models' names, the first that fits.
+    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`.
     """
 
     checkpoints_table: str
@@ -34,7 +31,6 @@ class AgentSettings:
     turns_per_user: int
     allowed_models: AllowedModels
     local_model_url: str | None
-    context_limits: Mapping[str, int]
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "AgentSettings":
@@ -46,30 +42,26 @@ class AgentSettings:
             allow_scripted_models=environment.get("ALLOW_SCRIPTED_MODELS") == "true",
             openai_base_url=environment.get("OPENAI_BASE_URL") or None,
             openai_api_key=Secret.read(environment, "OPENAI_API_KEY"),
-            openai_options=_json_object(environment, "OPENAI_OPTIONS"),
+            openai_options=_options(environment.get("OPENAI_OPTIONS") or "{}"),
             default_model=default_model,
             allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
             turns_per_user=int(required(environment, "TURNS_PER_USER")),
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
-            context_limits=_limits(_json_object(environment, "CONTEXT_LIMITS")),
         )
 
 
-def _json_object(environment: Mapping[str, str], name: str) -> dict[str, Any]:
+def _options(text: str) -> dict[str, Any]:
+    options: Any = None
     with suppress(ValueError):
-        if isinstance(value := json.loads(environment.get(name) or "{}"), dict):
-            return value
-    raise ValueError(f"the environment variable {name} is not a JSON object")
-
-
-def _limits(given: Mapping[str, Any]) -> dict[str, int]:
-    for pattern, tokens in given.items():
-        if type(tokens) is not int or tokens < LEAST_CONTEXT_TOKENS:
-            raise ValueError(
-                f"the environment variable CONTEXT_LIMITS gives {pattern!r} a limit that is no number of "
-                f"{LEAST_CONTEXT_TOKENS} tokens or more"
-            )
-    return dict(given)
+        options = json.loads(text)
+    if not isinstance(options, dict):
+        raise ValueError("the environment variable OPENAI_OPTIONS is not a JSON object")  # noqa: TRY004  of a text
+    limits = options.get(context_limits.OPTION)
+    by_pattern = limits if isinstance(limits, dict) else {"*": limits}
+    if limits is not None and not all(map(context_limits.is_limit, by_pattern.values())):
+        named = f"{context_limits.OPTION} in the environment variable OPENAI_OPTIONS"
+        raise ValueError(f"{named}, or each of its members, {context_limits.RULE}")
+    return options
 
 
 @cache

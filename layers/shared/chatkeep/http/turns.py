@@ -93,6 +93,17 @@ class BackgroundTurnView(BaseModel):
     attempts: int = Field(description="How often it was begun with; more than once where its process died")
 
 
+class CompactionView(BaseModel):
+    """A turn that has summarised the model's context."""
+
+    turn_id: Id = Field(description="Identifies the turn")
+    status: Literal["completed"] = Field(description="It has ended")
+    user_message: None = Field(description="Nobody has asked anything")
+    message: MessageView = Field(description="The message with the summary, as it is stored")
+    usage: UsageView | None = Field(description="What the turn used")
+    response_time_ms: int = Field(description="Milliseconds that the turn took")
+
+
 class TurnView(BaseModel):
     """A turn that is stored; `error` is the problem that ended one that failed after it had said something."""
 
@@ -107,8 +118,18 @@ class TurnView(BaseModel):
     error: Problem | None = Field(description="Why a failed turn ended; null for the others")
 
 
-def view(answer: Answer) -> TurnView:
+def view(answer: Answer) -> TurnView | CompactionView:
     """The turn as the API shows it."""
+    if answer.user_message is None:
+        message = messages.view(answer.message)
+        return CompactionView(
+            turn_id=answer.turn.turn_id,
+            status="completed",
+            user_message=None,
+            message=message,
+            usage=message.usage,
+            response_time_ms=int(answer.turn.response_time_ms),
+        )
     said = messages.view(answer.user_message)
     message = messages.view(answer.message, messages.room_beside(said))
     return TurnView(

@@ -34,7 +34,7 @@ class FeedbackView(BaseModel):
     created_at: Instant = Field(description="When the rating was last set")
 
 
-class SummaryPart(BaseModel):
+class MessageSummaryPart(BaseModel):
     """From this message on, models are given the text in place of all messages up to the one that it names."""
 
     type: Literal["summary"] = Field(default="summary", description="The kind of part")
@@ -42,14 +42,14 @@ class SummaryPart(BaseModel):
     until_message_id: Id = Field(description="The last message that the summary stands for")
 
 
-class TextPart(BaseModel):
+class MessageTextPart(BaseModel):
     """Words of the message."""
 
     type: Literal["text"] = Field(default="text", description="The kind of part")
     text: str = Field(description="The message's content")
 
 
-class ToolCallPart(BaseModel):
+class MessageToolCallPart(BaseModel):
     """A call of a tool."""
 
     type: Literal["tool_call"] = Field(default="tool_call", description="The kind of part")
@@ -58,7 +58,7 @@ class ToolCallPart(BaseModel):
     arguments: Any = Field(description="As the call has them; text where the model wrote no JSON object")
 
 
-Part = SummaryPart | TextPart | ToolCallPart
+Part = MessageSummaryPart | MessageTextPart | MessageToolCallPart
 
 
 class MessageView(BaseModel):
@@ -179,15 +179,15 @@ def view(message: Message, room: int = fitting.ROOM_BYTES, part: slice = slice(N
     )
     if message.summary is None:
         return _fitted(whole, room)
-    summary = SummaryPart(**message.summary)
+    summary = MessageSummaryPart(**message.summary)
     # Words and calls stand there twice.
     return _with_parts(_fitted(whole, (room - fitting.size(summary)) // 2), summary)
 
 
-def _with_parts(shown: MessageView, summary: SummaryPart) -> MessageView:
-    words = [TextPart(text=shown.content)] if shown.content else []
+def _with_parts(shown: MessageView, summary: MessageSummaryPart) -> MessageView:
+    words = [MessageTextPart(text=shown.content)] if shown.content else []
     calls = [
-        ToolCallPart(tool_call_id=one.get("id"), name=one.get("name"), arguments=one.get("args"))
+        MessageToolCallPart(tool_call_id=one.get("id"), name=one.get("name"), arguments=one.get("args"))
         for one in shown.tool_calls or ()
     ]
     return shown.model_copy(update={"parts": [summary, *words, *calls]})

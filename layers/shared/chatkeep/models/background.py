@@ -15,13 +15,15 @@ class BackgroundTurn(Job):
     `attempts` counts those that have begun to run the turn, `refusals` those that were put off before, the latest by
     the problem that `error` names. A failed turn may be asked for again, under the same id: `attempts_before` is the
     number of attempts in its record then, and `events_before` the number of the latest batch of their events.
-    `request_id` is that of the request. With `regenerate`, the id of an answer, there is no question.
+    `request_id` is that of the request. With `regenerate`, the id of an answer, there is no
+    question, nor where the turn `compacts` the thread.
     """
 
     KEY = Key(IN_SESSION, "JOB#{turn_id}")
     user_id, session_id, turn_id = Id(), Id(), Id()
 
     regenerate = UnicodeAttribute(null=True)
+    compacts = BooleanAttribute(null=True)
     packed = BinaryAttribute(legacy_encoding=False)
     strategy = UnicodeAttribute()
     fingerprint = UnicodeAttribute()

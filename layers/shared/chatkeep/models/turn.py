@@ -25,7 +25,8 @@ class TurnStatus(StrEnum):
 class Turn(SessionsTable):
     """Every counter equals the sum of the records of this kind that feed it. `cost` is in micro-dollars; `error` is the
     problem that ended a failed turn. `checkpoint_id` is the thread's checkpoint that the turn made, if it made one, and
-    `started_from` the one it went on from, None where the thread was empty.
+    `started_from` the one it went on from, None where the thread was empty. `message_ids` are those of its question and
+    its answer; of a turn that only summarised the thread, the one of the message with the summary.
 
     A turn that failed before it had said anything may be run again, and its record then adds up what all `attempts`
     have used; None of a turn that was stored at the first.

@@ -10,9 +10,9 @@ from chatkeep.streams.event import Event, Name
 from chatkeep.turns.answers import Answer
 
 
-def opening(turn_id: str, session_id: str, question: Message) -> dict[str, Any]:
-    """The data of `turn`; `session_id` is the one that the client knows."""
-    return {"turn_id": turn_id, "session_id": session_id, "user_message": shown(question)}
+def opening(turn_id: str, session_id: str, question: Message | None) -> dict[str, Any]:
+    """The data of `turn`; `session_id` is the client's own. Only a turn that summarises has no question."""
+    return {"turn_id": turn_id, "session_id": session_id, "user_message": question and shown(question)}
 
 
 def shown(message: Message) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _messages(user_id: str, session_id: str, turn: Turn) -> list[Message]:
 
     The question of an answer that was made again lies far before it. Raises TurnNotFoundError where they are purged.
     """
-    asked, final = turn.message_ids
+    asked, final = turn.message_ids[0], turn.message_ids[-1]
     back = Message.among(user_id, session_id, last=final, newest_first=True, page=PAGE)
     own = [*takewhile(lambda one: one.turn_id == turn.turn_id and one.message_id >= asked, back)][::-1]
     if own and own[0].message_id != asked and (question := Message.find(user_id, session_id, asked)):
@@ -71,7 +71,8 @@ def _messages(user_id: str, session_id: str, turn: Turn) -> list[Message]:
 
 def _answer(turn: Turn, own: list[Message]) -> Answer:
     said = tuple(one for one in own if one.role == Role.ASSISTANT)
-    return Answer(turn, own[0], own[-1], said, repeated=True)
+    question = own[0] if turn.message_ids[1:] else None
+    return Answer(turn, question, own[-1], said, repeated=True)
 
 
 def problem(turn: Turn) -> dict[str, object]:

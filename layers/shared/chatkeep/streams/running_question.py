@@ -36,6 +36,8 @@ def _stored(session: Session, turn_id: str) -> Message | None:
     if first is None or first.name is not Name.TURN:
         return None
     told = first.data["user_message"]
+    if told is None:  # the turn only summarises
+        return None
     question = Message(*partition, told["message_id"], role=Role.USER, client_id=pieces[0].client_id)
     question.turn_id, question.content, question.created_at = told["turn_id"], told["content"], told["created_at"]
     return question

@@ -17,11 +17,12 @@ class Answer:
     """A turn as it was stored, by another request where it is `repeated`. `checkpoint_bytes` is known where the storage
     has answered that it is stored. `last_attempt` is a record of that alone where attempts before it have failed.
 
-    `said` are all messages of models in their order, the answer being the last; of a stored turn they are not read.
+    There is no `user_message` where the turn only summarised the thread. `said` are all messages of models in their
+    order, the answer being the last; of a stored turn they are not read.
     """
 
     turn: Turn
-    user_message: Message
+    user_message: Message | None
     message: Message
     said: tuple[Message, ...] = ()
     checkpoint_bytes: int | None = None
@@ -51,9 +52,9 @@ def stored(user_id: str, session_id: str, turn: Turn, *, repeated: bool) -> Answ
         raise TurnCancelledError(turn.turn_id)
     if turn.status == TurnStatus.ROLLED_BACK:
         raise TurnRolledBackError(turn.turn_id)
-    question, answer = (messages.get(user_id, session_id, one) for one in turn.message_ids)
-    branches.stored(user_id, session_id).mark([question, answer])
-    return Answer(turn, question, answer, repeated=repeated)
+    found = [messages.get(user_id, session_id, one) for one in turn.message_ids]
+    branches.stored(user_id, session_id).mark(found)
+    return Answer(turn, found[0] if found[1:] else None, found[-1], repeated=repeated)
 
 
 def recorded(session: Session, claim: Claim | None) -> Turn | None:

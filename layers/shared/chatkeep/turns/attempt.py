@@ -97,16 +97,17 @@ class Attempt:
         if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
         record.summarised(self.session, self.run.progress.stored_id, messages)
-        question, answer = asked or messages[len(opening) - 1], messages[-1]
-        question.client_id = question.client_id or self.client_id
+        question, answer = asked or (messages[len(opening) - 1] if opening else None), messages[-1]
+        if question is not None:
+            question.client_id = question.client_id or self.client_id
         turn.response_time_ms = round((time.monotonic() - self.run.began) * 1000)
         turn.messages = len(messages)
-        turn.message_ids = [question.message_id, answer.message_id]
+        turn.message_ids = [one.message_id for one in (question, answer) if one]
         answer.first_token_ms = self.run.first_token_ms()
         whole = repetition.of_attempts(self.failed, turn)
         record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
         answer.context_tokens = self.run.recorder.context_tokens()
-        answer.context_limit = self.run.tools.context_limit(str(answer.model_name))
+        answer.context_limit = self.run.tools.context_limit(self.session, str(answer.model_name))
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         size = self._commit(turn, messages, addition)
         return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn)

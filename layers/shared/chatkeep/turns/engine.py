@@ -31,7 +31,8 @@ class Request:
     gives the last writes of whoever listens. A turn that `is_followed`, or that others may ask for later, has a short
     lease, which is renewed, and is recorded where it fails, even if nothing was used. Where another request runs the
     same turn, this one waits for its end, or raises TurnInProgressError with the turn's own id if it `joins`.
-    `client_id` is the id that the client gave its message.
+    `client_id` is the id that the client gave its message. A request that `compacts` has no content: it has the thread
+    summarised.
     """
 
     user_id: str
@@ -47,6 +48,7 @@ class Request:
     joins: bool = False
     regenerate: str | None = None
     client_id: str | None = None
+    compacts: bool = False
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -103,7 +105,16 @@ def _attempt(
 
     A claimed one was `seen` without an answer; it may have got one if others held the lease since.
     """
-    run = GraphRun(tools, session, request.content, request.deadline, request.listen, request.is_followed, again)
+    run = GraphRun(
+        tools,
+        session,
+        request.content,
+        request.deadline,
+        request.listen,
+        has_short_lease=request.is_followed,
+        again=again,
+        compacts=request.compacts,
+    )
     fingerprint = request.claim.fingerprint if request.claim else None
     attempt = Attempt(run, fingerprint, seen.failed if seen else None, request.closing, request.client_id)
     with turn_log.of(attempt, request.arrived) as tell:

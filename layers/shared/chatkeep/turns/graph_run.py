@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from chatkeep import tracing
+from chatkeep import ids, tracing
 from chatkeep.checkpointer import StagedSaver
 from chatkeep.clock import now
 from chatkeep.deadline import Deadline
@@ -19,7 +19,7 @@ from chatkeep.telemetry import correlation, logger
 from chatkeep.turns import failure, lease, summaries, thread
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
-from chatkeep.turns.events import Event, Leased, Listener, Opened
+from chatkeep.turns.events import Event, Leased, Listener, Opened, StepFinished, ThreadRead
 from chatkeep.turns.failure import GRAPH_FAILED, LOST
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.names import Names
@@ -36,7 +36,8 @@ class GraphRun:
     """`session` is as the lease was acquired with it; `listen` is told of the run as it goes on.
 
     A short lease is renewed while the run is supervised. With `again`, the question is asked once more on the thread as
-    it was before it.
+    it was before it. A run that `compacts` asks nothing: it adds a summary of the thread, which a message without words
+    carries.
     """
 
     tools: Tools
@@ -46,6 +47,7 @@ class GraphRun:
     listen: Listener
     has_short_lease: bool = False
     again: Again | None = None
+    compacts: bool = False
 
     def __post_init__(self) -> None:
         self.began = self._renewed = time.monotonic()  # the time of day may be set back while a turn runs
@@ -79,7 +81,8 @@ class GraphRun:
             return self._failed(error)
         if cancelled is None:
             return Completed(self._answered(staged))
-        return Kept(self._kept()) if cancelled is CancelAction.KEEP else RolledBack()
+        keeps = cancelled is CancelAction.KEEP and not self.compacts
+        return Kept(self._kept()) if keeps else RolledBack()
 
     def first_token_ms(self) -> int | None:
         """Milliseconds from the run's beginning to the first piece of an answer; None before there is any."""
@@ -103,7 +106,21 @@ class GraphRun:
     async def _running(self, staged: StagedSaver) -> None:
         await asyncio.to_thread(self.tools.prepare, self.session)
         self._check_time()
-        await thread.run(self._graph(staged), staged, self._config, self._open, self._hear)
+        if self.compacts:
+            await self._compact(staged)
+        else:
+            await thread.run(self._graph(staged), staged, self._config, self._open, self._hear)
+
+    async def _compact(self, staged: StagedSaver) -> None:
+        graph = self._graph(staged)
+        before = await thread.messages(graph, self._config)
+        self._hear(ThreadRead(before))
+        names = Names((), self.session.last_message_id)
+        self._hear(Opened([], names, self.started))
+        summary = await self.tools.summarize(self.session, self.deadline, before, self._config)
+        carrier = AIMessage("", id=ids.new(), response_metadata={"finish_reason": "stop", **summary.as_metadata()})
+        await thread.append(graph, self._config, [carrier])
+        self._hear(StepFinished([*before, carrier]))
 
     def _check_time(self) -> None:
         if self.deadline.seconds_left() <= 0:
@@ -159,8 +176,8 @@ class GraphRun:
         return Addition(new, staged)
 
     def _timed_out(self) -> Outcome:
-        if not self.recorder.so_far():
-            return Failed(TurnTimedOutError("the time was over before the model was asked; nothing was used"))
+        if self.compacts or not self.recorder.so_far():
+            return Failed(TurnTimedOutError("the time was over before there was anything to keep"))
         failure.log(TurnTimedOutError("the time was over"), self.session)
         return TimedOut(self._kept())
 

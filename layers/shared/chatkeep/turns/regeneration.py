@@ -51,6 +51,8 @@ def find(user_id: str, session_id: str, message_id: str, saver: DynamoDBSaver) -
     if answer.role != Role.ASSISTANT:
         raise InvalidFieldError(FieldProblem(FIELD, "is not the id of an answer"))
     turn = Turn.find(user_id, session_id, answer.turn_id)
+    if turn is not None and turn.message_ids == [message_id]:
+        raise InvalidFieldError(FieldProblem(FIELD, "is not the id of an answer but of a summary"))
     if turn is None or turn.checkpoint_id is None:
         raise CheckpointGoneError("the answer's turn does not say which checkpoint it started from")
     again = _asked(session, turn)

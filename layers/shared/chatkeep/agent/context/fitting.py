@@ -5,11 +5,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from chatkeep.agent import limits
-from chatkeep.agent.context import summarizing, trimming
+from chatkeep.agent.context import learned, summarizing, trimming
 from chatkeep.agent.context.conversation import Conversation
 from chatkeep.agent.context.policy import Policy
-from chatkeep.agent.context.summarizing import NoSummaryError, Prompt
+from chatkeep.agent.context.summarizing import Prompt
 from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.telemetry import logger
 from chatkeep.turns.summaries import Summary
@@ -62,7 +61,7 @@ class Fitting:
         """Whether to fit the prompt once more and send it again, after a provider has refused it for its length."""
         if self._policy.refuses or self._refusals == MOST_REFUSALS or not trimming.is_too_long(error):
             return False
-        said = limits.learn(self._policy.model_name, str(error))
+        said = learned.learn(self._policy.model_name, str(error))
         if not self._refusals:
             self._whole = self._takes(self._conversation.ratio())
         room = int(self._whole * TRIES[self._refusals])
@@ -77,14 +76,15 @@ class Fitting:
 
     def _summarise(self, room: int, ratio: float) -> Generator[Prompt, AIMessage, None]:
         until = self._until(room, ratio)
-        if until is None or self._policy.seconds_left() < SECONDS_FOR_BOTH:
+        if until is None or not self._goes_on(0):
             return
         try:
-            self._conversation = yield from summarizing.summarised(self._conversation, until, room, MOST_CALLS)
-        except NoSummaryError:
-            logger.info("no summary")
+            self._conversation = yield from summarizing.summarised(self._conversation, until, room, self._goes_on)
         except Exception:
             logger.info("no summary", exc_info=True)
+
+    def _goes_on(self, summaries: int) -> bool:
+        return summaries < MOST_CALLS and self._policy.seconds_left() > SECONDS_FOR_BOTH
 
     def _until(self, room: int, ratio: float) -> int | None:
         """The first cut after which the messages take little enough; the last one where none do."""

@@ -1,10 +1,10 @@
 """What a session wants done when its conversation outgrows its model's context."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from chatkeep.agent import limits
 from chatkeep.models.session import OnOverflow
 
 EARLY = 0.8
@@ -15,11 +15,14 @@ SMALLEST_ROOM = 256
 
 @dataclass(frozen=True)
 class Policy:
-    """`summarizes_early` is the session's `enable_summarization`; `on_overflow` what is done without it, or in spite of
-    it. An answer may take `max_tokens`. At `answer_by`, a moment of `time.monotonic`, the turn's time is over.
+    """`summarizes_early` is the session's `enable_summarization`, and `on_overflow` what is done without it.
+
+    `limit` tells how many tokens the model reads, of which an answer may take `max_tokens`. At `answer_by`, a moment of
+    `time.monotonic`, the turn's time is over.
     """
 
     model_name: str
+    limit: Callable[[], int | None]
     max_tokens: int
     summarizes_early: bool
     on_overflow: OnOverflow
@@ -37,7 +40,7 @@ class Policy:
     @cached_property
     def room(self) -> int | None:
         """Tokens for what the model reads; None where its limit is not known."""
-        limit = limits.context_limit(self.model_name)
+        limit = self.limit()
         return None if limit is None else self.room_within(limit)
 
     def room_within(self, limit: int) -> int:

@@ -1,6 +1,6 @@
 """Summaries in the making: what a model is asked for one, part by part, and what is taken of its answer."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, get_buffer_string
 
@@ -50,27 +50,37 @@ class NoSummaryError(Exception):
     """The model gave no summary; the messages stay as they are."""
 
 
-def summarised(conversation: Conversation, until: int, room: int, most_calls: int) -> Steps:
+def summarised(conversation: Conversation, until: int, room: int, goes_on: Callable[[int], bool]) -> Steps:
     """Have the messages before the place `until`, one of the conversation's cuts or its end, summarised.
 
-    A prompt takes about `room` tokens. Where the messages take several, each carries on the summary of the one before;
-    after `most_calls`, or where one fails after others went well, the summary stands for as many messages as it got to.
-    Raises NoSummaryError, or the error of the model, where nothing came of it.
+    A prompt takes about `room` tokens, or less where a provider finds that too long. Where the messages take several,
+    each carries on the summary of the one before, as long as it `goes_on` after so many; where that ends, or one fails
+    after others went well, the summary stands for as many messages as it got to. Raises NoSummaryError, or the error of
+    the model, where nothing came of it.
     """
     ratio, ceiling = conversation.ratio(), longest(room)
-    left = room / ratio - ceiling - FRAME_TOKENS
-    done = conversation
-    for number, end in enumerate(_parts(conversation, until, int(left))):
-        if number == most_calls:
-            break
+    left = int(room / ratio - ceiling - FRAME_TOKENS)
+    done, number, refusals = conversation, 0, 0
+    while done.covered < until and goes_on(number):
+        end = _end_of_part(done, until, left)
         try:
-            text = yield from _asked(done, end, int(left), ceiling)
-        except Exception:
+            answer = yield _prompt(done, end, left, ceiling)
+        except Exception as error:
+            if trimming.is_too_long(error) and refusals < MOST_REFUSALS:
+                refusals, left = refusals + 1, left // 2
+                continue
             if done is conversation:
                 raise
             logger.info("a summary goes no further", exc_info=True)
             break
+        number += 1
+        if not (text := valid(answer.text).strip()):
+            break
         done = done.summarised(trimming.beginning(text, int(ceiling / ratio)), end)
+    if done is conversation:
+        raise NoSummaryError("the model gave no summary")
+    if done.estimated() >= conversation.estimated():
+        raise NoSummaryError("the summary is longer than what it stands for")
     return done
 
 
@@ -79,39 +89,18 @@ def longest(room: int) -> int:
     return min(LONGEST_TOKENS, max(1, room // PART_OF_ROOM))
 
 
-def _asked(conversation: Conversation, end: int, left: int, ceiling: int) -> Generator[Prompt, AIMessage, str]:
-    """The model's summary of what it has been told and of the messages up to `end`."""
-    messages, refusals = list(conversation.messages[conversation.covered : end]), 0
-    told = [one for one in messages if not isinstance(one, SystemMessage)]
-    while True:
-        try:
-            answer = yield _prompt(conversation.summary, told, left, ceiling)
-        except Exception as error:
-            if not trimming.is_too_long(error) or refusals == MOST_REFUSALS:
-                raise
-            refusals, left = refusals + 1, left // 2
-            continue
-        if text := valid(answer.text).strip():
-            return text
-        raise NoSummaryError("the model gave no summary")
-
-
-def _prompt(so_far: str, messages: Sequence[BaseMessage], left: int, ceiling: int) -> Prompt:
+def _prompt(conversation: Conversation, end: int, left: int, ceiling: int) -> Prompt:
     words = int(ceiling * WORDS_PER_TOKEN)
-    material = get_buffer_string(trimming.shortened(messages, max(left, FRAME_TOKENS)), format="xml")
+    told = [one for one in conversation.messages[conversation.covered : end] if not isinstance(one, SystemMessage)]
+    material = get_buffer_string(trimming.shortened(told, max(left, FRAME_TOKENS)), format="xml")
     return [
         SystemMessage(INSTRUCTIONS.format(words=words)),
-        HumanMessage(MATERIAL.format(so_far=so_far or NONE_YET, messages=material)),
+        HumanMessage(MATERIAL.format(so_far=conversation.summary or NONE_YET, messages=material)),
     ]
 
 
-def _parts(conversation: Conversation, until: int, left: int) -> Iterator[int]:
-    """The ends of parts that take about so many tokens each, where there is room; all of them are cuts, or `until`."""
-    start = end = conversation.covered
-    for cut in [*(one for one in conversation.cuts() if one < until), until]:
-        if end > start and conversation.tokens_between(start, cut) > left:
-            yield end
-            start = end
-        end = cut
-    if end > start:
-        yield end
+def _end_of_part(conversation: Conversation, until: int, left: int) -> int:
+    """The last cut up to which the messages without a summary take at most so many tokens; the first, where none do."""
+    cuts = [*(one for one in conversation.cuts() if one < until), until]
+    fitting = [one for one in cuts if conversation.tokens_between(conversation.covered, one) <= left]
+    return fitting[-1] if fitting else cuts[0]

@@ -17,6 +17,7 @@ from chatkeep.agent.models.careful import Careful
 from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.aws import hooks
+from chatkeep.context_limits import OPTION
 
 READ_SECONDS = 30.0
 CONFIG = Config(
@@ -25,8 +26,8 @@ CONFIG = Config(
     retries={"total_max_attempts": 1},  # Careful tries again, and knows how much time there is
     max_pool_connections=50,
 )
-NOT_FOR_IT = {"stream", "stream_options", "system_role", "max_tokens_field", "max_completion_tokens"}
-"""Options that only OpenAI's API knows."""
+NOT_FOR_IT = {"stream", "stream_options", "system_role", "max_tokens_field", "max_completion_tokens", OPTION}
+"""Options that only OpenAI's API knows, or that are not for a model to know."""
 FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequences"}
 """Options that LangChain's class has fields for; the others go to the model as they are."""
 

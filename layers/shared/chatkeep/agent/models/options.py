@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from chatkeep.context_limits import OPTION
+
 ROLES = ("system", "developer", "user")
 NEW_NAMES = re.compile(r"^(.*/)?(o\d|gpt-5|gpt-6)")
 """Models that take max_completion_tokens alone, and of temperatures the usual one alone:
@@ -37,6 +39,7 @@ class Wire:
             known |= some
         names = {name: known.pop(name) for name in ("system_role", "max_tokens_field") if known.get(name)}
         streams = known.pop("stream", True) is not False
+        known.pop(OPTION, None)
         return cls(fields=known, streams=streams, **names)
 
     def applied(self, payload: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LanguageModelInput
@@ -14,14 +14,17 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from chatkeep.agent.context.compaction import compacted
 from chatkeep.agent.context.fitting import Fitting
 from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.context.summarizing import Prompt
 from chatkeep.turns import summaries
 from chatkeep.turns.call_recorder import SUMMARIZATION
+from chatkeep.turns.summaries import Summary
 
 LONGEST_SECONDS = 120.0
-"""Of one summary; and never more than half of what the turn has left, so that the answer has its time too."""
+"""Of one summary; in a turn never more than half of what is left, so that the answer has its time too."""
+Result = TypeVar("Result")
 
 Options = dict[str, Any]
 
@@ -43,7 +46,7 @@ class WithinContext(BaseChatModel):
         if fitting is None:
             return await super().agenerate(messages, stop, callbacks, **options)
         while True:
-            await self._aprepare(fitting.fit(), _of_call(callbacks, options))
+            await self._asummarised(fitting.fit(), _of_call(callbacks, options))
             try:
                 result = await super().agenerate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
             except Exception as error:
@@ -60,7 +63,7 @@ class WithinContext(BaseChatModel):
         if fitting is None:
             return super().generate(messages, stop, callbacks, **options)
         while True:
-            self._prepare(fitting.fit(), _of_call(callbacks, options))
+            self._summarised(fitting.fit(), _of_call(callbacks, options))
             try:
                 result = super().generate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
             except Exception as error:
@@ -83,7 +86,7 @@ class WithinContext(BaseChatModel):
         while True:
             begun, sent, called = False, input, config
             if fitting is not None:
-                await self._aprepare(fitting.fit(), config)
+                await self._asummarised(fitting.fit(), config)
                 sent, called = fitting.prompt, _config_with_summary(config, fitting)
             try:
                 async for chunk in super().astream(sent, called, stop=stop, **options):
@@ -111,7 +114,7 @@ class WithinContext(BaseChatModel):
         while True:
             begun, sent, called = False, input, config
             if fitting is not None:
-                self._prepare(fitting.fit(), config)
+                self._summarised(fitting.fit(), config)
                 sent, called = fitting.prompt, _config_with_summary(config, fitting)
             try:
                 for chunk in super().stream(sent, called, stop=stop, **options):
@@ -131,10 +134,22 @@ class WithinContext(BaseChatModel):
             return None
         return Fitting(self.context, messages[0], options.get("tools"))
 
-    async def _aprepare(self, steps: Generator[Prompt, AIMessage, None], config: RunnableConfig) -> None:
+    async def compact(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Summary:
+        """A summary of all messages. Raises NothingToSummarizeError, or the error of the model."""
+        assert self.context is not None
+        return await self._asummarised(compacted(self.context, messages), config, most_of_time=1.0)
+
+    async def _asummarised(
+        self, steps: Generator[Prompt, AIMessage, Result], config: RunnableConfig, most_of_time: float = 0.5
+    ) -> Result:
+        """Ask for the summaries that `steps` want, each in that part of the time that is left."""
         advance: Callable[[], Prompt] = partial(next, steps)
-        while (prompt := _next(advance)) is not None:
-            model, seconds = self._summarizing()
+        while True:
+            try:
+                prompt = advance()
+            except StopIteration as end:
+                return cast("Result", end.value)
+            model, seconds = self._summarizing(most_of_time)
             try:
                 answer = await asyncio.wait_for(model.ainvoke(prompt, _aside(config)), seconds)
             except Exception as error:
@@ -142,9 +157,13 @@ class WithinContext(BaseChatModel):
             else:
                 advance = partial(steps.send, answer)
 
-    def _prepare(self, steps: Generator[Prompt, AIMessage, None], config: RunnableConfig) -> None:
+    def _summarised(self, steps: Generator[Prompt, AIMessage, Result], config: RunnableConfig) -> Result:
         advance: Callable[[], Prompt] = partial(next, steps)
-        while (prompt := _next(advance)) is not None:
+        while True:
+            try:
+                prompt = advance()
+            except StopIteration as end:
+                return cast("Result", end.value)
             model, _ = self._summarizing()
             try:
                 answer = model.invoke(prompt, _aside(config))
@@ -153,19 +172,10 @@ class WithinContext(BaseChatModel):
             else:
                 advance = partial(steps.send, answer)
 
-    def _summarizing(self) -> tuple["WithinContext", float]:
+    def _summarizing(self, most_of_time: float = 0.5) -> tuple["WithinContext", float]:
         """The model for a summary, and the seconds that it may take."""
-        left = self.answer_by - time.monotonic()
-        seconds = min(LONGEST_SECONDS, left / 2)
+        seconds = min(LONGEST_SECONDS, (self.answer_by - time.monotonic()) * most_of_time)
         return self.model_copy(update={"context": None, "answer_by": time.monotonic() + seconds}), seconds
-
-
-def _next(advance: Callable[[], Prompt]) -> Prompt | None:
-    """The next prompt for a summary; None where no more is wanted."""
-    try:
-        return advance()
-    except StopIteration:
-        return None
 
 
 def _of_call(callbacks: Any, options: Options) -> RunnableConfig:
