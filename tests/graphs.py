@@ -1,11 +1,13 @@
 """Graphs that a deployment could name, around models that follow a script."""
 
 import asyncio
+import math
 import operator
 import random
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import reduce
 from itertools import count
 from typing import Annotated, Any
 
@@ -13,13 +15,19 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Send
+
+from chatkeep.agent.context.policy import Policy
+from chatkeep.agent.graph import build_graph
+from chatkeep.agent.models.within_context import WithinContext
+from chatkeep.models.session import OnOverflow
+from chatkeep.turns.model_calls import MODEL_NAME
 
 USAGE = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
 
@@ -60,6 +68,33 @@ def add(numbers: list[int]) -> int:
 def agent(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """An agent that calls a tool once per turn."""
     return create_agent(Caller(), [add], checkpointer=checkpointer)
+
+
+class Brief(WithinContext):
+    """Reads 512 tokens at most, and answers a prompt over that with an error. Its tokens are words."""
+
+    context: Policy | None = Policy("scripted:brief", lambda: 512, 100, True, OnOverflow.REFUSE, math.inf)
+
+    @property
+    def _llm_type(self) -> str:
+        return "brief"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **_: Any,
+    ) -> ChatResult:
+        read = sum(len(one.text.split()) for one in messages)
+        said = AIMessage("so far" if isinstance(messages[0], SystemMessage) else "yes")
+        said.usage_metadata = UsageMetadata(input_tokens=read, output_tokens=2, total_tokens=read + 2)
+        return ChatResult(generations=[ChatGeneration(message=said)])
+
+
+def brief(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """The graph that is built in, around a model that reads little."""
+    return build_graph(Brief(metadata={MODEL_NAME: "scripted:brief"}), "", checkpointer)
 
 
 def one_node(node: Callable[..., Any], checkpointer: Any) -> Any:
@@ -266,6 +301,25 @@ def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any
     return one_node(answer, checkpointer)
 
 
+def streaming(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """One node that takes its model's answer piece by piece."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        pieces = [piece async for piece in model.astream(state["messages"])]
+        return {"messages": [reduce(operator.add, pieces)]}
+
+    return one_node(answer, checkpointer)
+
+
+def blocking_stream(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """The same in a node that is not async."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [reduce(operator.add, model.stream(state["messages"]))]}
+
+    return one_node(answer, checkpointer)
+
+
 def leaving(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks the process to end."""
     return one_node(lambda _: sys.exit(1), checkpointer)
@@ -428,3 +482,14 @@ def hall(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
         graph.add_node(f"room-{number}", room.compile(checkpointer=True))
     graph.add_conditional_edges("answer", spread)
     return graph.compile(checkpointer=checkpointer)
+
+
+@tool
+def read_on(text: str) -> str:
+    """Many words."""
+    return f"{text} " + "and so on " * 100
+
+
+def wordy(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """An agent whose tool says a lot."""
+    return create_agent(model, tools=[read_on], system_prompt=system_prompt, checkpointer=checkpointer)

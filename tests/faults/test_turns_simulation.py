@@ -52,6 +52,8 @@ class Scenario:
 
     def another(self, number: int) -> str:
         """Another question that the graph answers."""
+        if "brief" in self.graph:
+            return f"{number} " * 100
         return f"quick {number}" if "patient" in self.graph or "moody" in self.graph else f"{number} 100"
 
 
@@ -66,6 +68,7 @@ SCENARIOS = {
     "an agent with tools": Scenario("tests.graphs:agent", "one two three", key="k"),
     "an answer made again": Scenario("tests.graphs:varied", "", is_again=True),
     "an agent's answer made again": Scenario("tests.graphs:agent", "", key="k", is_again=True),
+    "a turn with a summary": Scenario("tests.graphs:brief", "and then " * 60, key="k"),
     "a state of several transactions": Scenario("tests.graphs:flood", "6 5000", key="k"),
 }
 FEW = {Fault.RIVAL, Fault.TIMED_OUT_AFTER, Fault.DIED_AFTER}

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.context import learned
 from chatkeep.checkpointer import DynamoDBSaver
 from tests import graphs
 from tests.chat import deployment
 from tests.checkpoint_threads import TABLE, Thread
 from tests.provider import bedrock as bedrock_runtime
 from tests.provider import openai
+from tests.provider.small import Small
 from tests.streaming import StreamClient, served
 
 collect_ignore = [] if sys.platform == "linux" else ["test_lambda_runtime.py"]
@@ -41,6 +43,15 @@ def tools(monkeypatch: pytest.MonkeyPatch, endpoint: openai.Endpoint) -> Iterato
     variables = {"GRAPH": "tests.graphs:tooled", "OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "key"}
     with deployment(monkeypatch, variables):
         yield endpoint
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
+    """The endpoint of a model that reads little."""
+    learned.forget()
+    with openai.serve(found := Small()), deployment(monkeypatch, {"OPENAI_BASE_URL": found.url, "OPENAI_API_KEY": "k"}):
+        yield found
+    learned.forget()
 
 
 @pytest.fixture

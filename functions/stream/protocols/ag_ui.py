@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chatkeep.messages import ui_messages
 from chatkeep.streams.event import Event, Name
 from functions.stream.protocols import native
 from functions.stream.protocols.ag_ui_messages import result_id
-from functions.stream.protocols.custom import name_of
+from functions.stream.protocols.custom import name_of, told_title
 from functions.stream.protocols.frames import data_frame, one_line
 from functions.stream.protocols.steps import Block, Steps
 
@@ -61,7 +62,7 @@ class RunEvents:
     def _events(self, name: Name, data: Sent) -> Iterator[Sent]:
         match name:
             case Name.TURN:
-                self._turn = {"session_id": data["session_id"], "turn_id": data["turn_id"]}
+                yield from self._open(data)
             case Name.TOKEN:
                 yield from self._piece("text", data["message_id"], data["text"])
             case Name.REASONING:
@@ -72,12 +73,19 @@ class RunEvents:
                 yield from self._tool_result(data)
             case Name.CUSTOM:
                 yield {"type": "CUSTOM", "name": name_of(data["value"]), "value": data["value"]}
+            case Name.MESSAGE:
+                yield from _summaries(data)
             case Name.DONE:
                 yield from _ends(self._steps.end_blocks())
                 yield self._end(data)
             case Name.ERROR:
                 yield from _ends(self._steps.end_blocks())
                 yield _error(data)
+
+    def _open(self, data: Sent) -> Iterator[Sent]:
+        self._turn = {"session_id": data["session_id"], "turn_id": data["turn_id"]}
+        if title := told_title(data):
+            yield {"type": "CUSTOM", "name": "title", "value": title}
 
     def _piece(self, kind: str, message_id: str, text: str) -> Iterator[Sent]:
         if self._steps.is_new(message_id):
@@ -120,7 +128,8 @@ class RunEvents:
             tokens = {"inputTokens": usage["input_tokens"], "outputTokens": usage["output_tokens"]}
             named = {"model": message["model_name"]} if message["model_name"] else {}
             ended["usage"] = [{**named, **tokens, "totalTokens": usage["total_tokens"]}]
-        ended["result"] = {**self._turn, "message_id": message["message_id"], "status": turn["status"]}
+        context = {name: message[name] for name in ("context_tokens", "context_limit")}
+        ended["result"] = {**self._turn, "message_id": message["message_id"], "status": turn["status"], **context}
         return ended
 
     def _finished(self, outcome: Sent) -> Sent:
@@ -128,6 +137,12 @@ class RunEvents:
 
     def _ids(self) -> Sent:
         return {"threadId": self._run.thread_id, "runId": self._run.run_id}
+
+
+def _summaries(message: Sent) -> Iterator[Sent]:
+    for part in ui_messages.summaries(message["parts"]):
+        value = {"message_id": message["message_id"], **part.data.model_dump()}
+        yield {"type": "CUSTOM", "name": "summary", "value": value}
 
 
 def _starts(block: Block) -> Iterator[Sent]:

@@ -6,7 +6,7 @@ from typing import Any
 from chatkeep.messages import ui_messages
 from chatkeep.streams.event import LAST, Event, Name
 from functions.stream.protocols import native
-from functions.stream.protocols.custom import name_of
+from functions.stream.protocols.custom import name_of, told_title
 from functions.stream.protocols.frames import data_frame
 from functions.stream.protocols.steps import Block, Steps
 
@@ -21,7 +21,7 @@ class UIMessageStream:
     """One assistant's message per turn. Its id is that of the turn's first stored one, so that it starts with that.
 
     An error before any of its words has no message. Values that the graph writes are passed on at once, and become no
-    part of the message.
+    part of the message; so is the session's title, once it has one.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class UIMessageStream:
     def _parts(self, name: Name, data: dict[str, Any]) -> Iterator[Part]:
         match name:
             case Name.TURN:
-                self._turn = {"session_id": data["session_id"], "turn_id": data["turn_id"]}
+                yield from self._open(data)
             case Name.TOKEN:
                 yield from self._piece("text", data["message_id"], data["text"])
             case Name.REASONING:
@@ -53,11 +53,17 @@ class UIMessageStream:
                 yield {"type": f"data-{name_of(data['value'])}", "data": data["value"], "transient": True}
             case Name.MESSAGE:
                 yield from self._start(data["message_id"])
+                yield from (one.model_dump() for one in ui_messages.summaries(data["parts"]))
             case Name.DONE:
                 yield from self._end(data)
             case Name.ERROR:
                 yield from self._close()
                 yield _error(data)
+
+    def _open(self, data: dict[str, Any]) -> Iterator[Part]:
+        self._turn = {"session_id": data["session_id"], "turn_id": data["turn_id"]}
+        if title := told_title(data):
+            yield {"type": "data-title", "data": title, "transient": True}
 
     def _piece(self, kind: str, message_id: str, text: str) -> Iterator[Part]:
         yield from self._in_step(message_id)

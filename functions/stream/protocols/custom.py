@@ -1,7 +1,9 @@
-"""Names of the values that a graph writes with LangGraph's stream writer."""
+"""Values beside the words of a turn: those that a graph writes with LangGraph's stream writer, and the title."""
 
 import re
 from typing import Any
+
+from chatkeep.sessions.preferences import TITLE
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -12,3 +14,9 @@ def name_of(value: Any) -> str:
         if isinstance(given, str) and NAME.fullmatch(given):
             return given
     return "custom"
+
+
+def told_title(turn: dict[str, Any]) -> str | None:
+    """The session's title, for a client that does not know it yet; None while it is the one that every session has."""
+    title = turn["title"]
+    return title if isinstance(title, str) and title != TITLE else None

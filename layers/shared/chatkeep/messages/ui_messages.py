@@ -64,7 +64,21 @@ class ToolErrorPart(_DynamicTool):
     errorText: str = Field(description="The error's text")  # noqa: N815
 
 
-Part = StepStartPart | TextPart | ToolOutputPart | ToolErrorPart
+class Summary(BaseModel):
+    """From the message on, models are given the text in place of all messages up to the one that it names."""
+
+    text: str = Field(description="What the model is given")
+    until_message_id: str = Field(description="The last message that the summary stands for")
+
+
+class SummaryDataPart(BaseModel):
+    """A summary that stands in the transcript from this answer on."""
+
+    type: Literal["data-summary"] = Field(default="data-summary", description="The kind of part")
+    data: Summary = Field(description="The summary")
+
+
+Part = StepStartPart | TextPart | ToolOutputPart | ToolErrorPart | SummaryDataPart
 
 
 class UserUIMessage(BaseModel):
@@ -82,10 +96,12 @@ class AssistantUIMessage(BaseModel):
     role: Literal["assistant"] = Field(default="assistant", description="Who speaks")
     metadata: dict[str, Any] = Field(
         description="`session_id` and `turn_id`; where the turn's end is shown also `message_id` (the answer's own), "
-        "`status`, `model_name`, `usage`, `cost`, `created_at`, and `feedback` where there is some; `truncated` where "
-        "texts end early to fit into an answer"
+        "`status`, `model_name`, `usage`, `cost`, `context_tokens`, `context_limit`, `created_at`, and `feedback` "
+        "where there is some; `truncated` where texts end early to fit into an answer"
     )
-    parts: list[Part] = Field(description="In their order; each model call begins with a `step-start`")
+    parts: list[Part] = Field(
+        description="In their order; each model call begins with a `step-start`, and summaries come last"
+    )
 
 
 UIMessage = UserUIMessage | AssistantUIMessage
@@ -119,9 +135,17 @@ def metadata(session_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         **told,
         "usage": usage or None,
         "cost": cost,
+        "context_tokens": answer["context_tokens"],
+        "context_limit": answer["context_limit"],
         "created_at": answer["created_at"],
         **feedback,
     }
+
+
+def summaries(parts: Sequence[Mapping[str, Any]] | None) -> list[SummaryDataPart]:
+    """The summaries among a message's parts as the API shows them."""
+    found = (part for part in parts or () if part["type"] == "summary")
+    return [SummaryDataPart(data=Summary.model_validate(part)) for part in found]
 
 
 def _question(message: Message) -> UserUIMessage:
@@ -135,6 +159,7 @@ def _answer(said: Sequence[Paired], results: Results, session_id: str) -> Assist
     if ends:
         told = metadata(session_id, messages.view(last).model_dump(mode="json"))
     parts = [part for one in said for part in _step(one, results)]
+    parts += [SummaryDataPart(data=Summary(**one.message.summary)) for one in said if one.message.summary]
     return AssistantUIMessage(id=said[0].message.message_id, metadata=told, parts=parts)
 
 

@@ -6,13 +6,15 @@ from typing import Any
 from chatkeep import messages
 from chatkeep.http import turns
 from chatkeep.models.message import Message
+from chatkeep.models.session import Session
 from chatkeep.streams.event import Event, Name
 from chatkeep.turns.answers import Answer
 
 
-def opening(turn_id: str, session_id: str, question: Message | None) -> dict[str, Any]:
-    """The data of `turn`; `session_id` is the client's own. Only a turn that summarises has no question."""
-    return {"turn_id": turn_id, "session_id": session_id, "user_message": question and shown(question)}
+def opening(turn_id: str, session: Session, question: Message | None) -> dict[str, Any]:
+    """The data of `turn`. Only a turn that summarises has no question; a title that lies in the details is not told."""
+    told = {"turn_id": turn_id, "session_id": session.shown_id, "title": session.title}
+    return {**told, "user_message": question and shown(question)}
 
 
 def shown(message: Message) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class Narrator:
         self._known |= {one.id for one in opened.messages}
         first = record.opened(self._session, self.turn_id, opened.messages, opened.started)
         question = opened.question or (first[-1] if first else None)
-        self._tell(Name.TURN, ending.opening(self.turn_id, self._session.shown_id, question))
+        self._tell(Name.TURN, ending.opening(self.turn_id, self._session, question))
 
     def _finish_step(self, new: list[BaseMessage]) -> None:
         self._names.finished(one.id for one in new if one.id)

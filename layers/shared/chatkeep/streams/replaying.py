@@ -32,7 +32,7 @@ def whole(session: Session, turn: Turn) -> Iterator[Event]:
     before = before_list(int(turn.fence or 0) + 1)
     own = _messages(session.user_id, session.session_id, turn)
     answer = _answer(turn, own)
-    told = [(Name.TURN, ending.opening(turn.turn_id, session.shown_id, answer.user_message))]
+    told = [(Name.TURN, ending.opening(turn.turn_id, session, answer.user_message))]
     for message in own:
         told += _told(message)
     for number, (name, data) in enumerate(told, before + 1):

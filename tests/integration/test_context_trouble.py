@@ -1,0 +1,250 @@
+"""Contexts that are full in every unlucky way: the turn lives, and what the model has used is recorded once."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatkeep.agent.context import learned
+from chatkeep.agent.models import within_context
+from tests.chat import deployment, send, sent
+from tests.client import Client
+from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, transcript
+from tests.provider import openai_refusals
+from tests.provider.openai import Endpoint
+from tests.provider.openai_refusals import Refusal, refusal
+from tests.provider.openai_replies import Reply
+from tests.provider.pauses import Pause
+from tests.provider.small import Small, remembered
+from tests.views import views
+
+UNKNOWN: dict[str, Any] = {"model_options": {}}
+
+
+@pytest.mark.parametrize("names_limit", [True, False])
+def test_a_limit_that_nobody_knows_is_met_and_not_passed(
+    api: Client, dynamodb: Any, user_id: str, small: Small, names_limit: bool
+) -> None:
+    small.names_limit = names_limit
+    session_id = limited(api, **UNKNOWN)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 60, words=300)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
+    assert small.summaries == calls(api, session_id, "summarization") > 0
+    if names_limit:
+        assert small.refusals == 1, "what the provider has said is known from then on"
+    assert len(transcript(api, session_id)) == 124
+    views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("limit", [UNKNOWN, {"model_options": LIMITED}], ids=["unknown", "known"])
+@pytest.mark.parametrize("reports", [True, False])
+@pytest.mark.parametrize("tokens_per_word", [0.2, 1.0, 3.0, 7.0])
+def test_a_model_that_counts_otherwise_than_is_estimated(
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    small: Small,
+    limit: dict[str, Any],
+    reports: bool,
+    tokens_per_word: float,
+) -> None:
+    small.tokens_per_word, small.reports = tokens_per_word, reports
+    session_id = limited(api, **limit)
+    sent(api, session_id, FACT)
+    words = int(300 / max(1.0, tokens_per_word))
+    talk(api, session_id, 40, words)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
+    assert small.summaries == calls(api, session_id, "summarization")
+    if reports and limit is not UNKNOWN:
+        assert small.refusals == 0
+    views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("limit", [UNKNOWN, {"model_options": LIMITED}], ids=["unknown", "known"])
+@pytest.mark.parametrize("settings_of_session", [{}, {"enable_summarization": False, "on_overflow": "trim"}])
+def test_a_single_message_over_the_limit_is_read_in_part(
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    small: Small,
+    limit: dict[str, Any],
+    settings_of_session: dict[str, Any],
+) -> None:
+    session_id = limited(api, **limit, **settings_of_session)
+    sent(api, session_id, "The quay is Alfama.")
+    long = FACT + " and so on" * 9_000 + " " + ASKED
+    answer = sent(api, session_id, long)
+    assert answer["message"]["content"].startswith("Lisbon"), "its beginning and its end are read"
+    assert answer["user_message"]["content"] == long
+    assert sent(api, session_id, "and now?")["status"] == "completed"
+    talk(api, session_id, 10, words=300)
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_a_single_message_over_the_limit_is_refused_where_the_session_says_so(api: Client, small: Small) -> None:
+    session_id = limited(api, enable_summarization=False)
+    refused = send(api, session_id, "and so on" * 9_000)
+    assert (refused.status, refused.json["code"]) == (422, "context_length_exceeded")
+
+
+FAILURES: dict[str, Any] = {
+    "an error of the server": openai_refusals.server_error(),
+    "a refusal": refusal(400, None, "no"),
+    "too long": openai_refusals.context_too_long(),
+    "no words": " ",
+    "a limit of requests": openai_refusals.rate_limited(20),
+    "no access": openai_refusals.not_allowed(),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_turn_lives_without_the_summary_that_fails(
+    api: Client, dynamodb: Any, user_id: str, small: Small, failure: str
+) -> None:
+    small.summarise = lambda _: FAILURES[failure]
+    session_id = limited(api)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 30, words=300)
+    assert small.summaries > 0
+    assert max(small.prompts) <= small.limit - 500
+    messages = transcript(api, session_id)
+    assert (len(messages), summaries(messages)) == (62, [])
+    assert calls(api, session_id, "summarization") == (small.summaries if failure == "no words" else 0)
+    small.summarise = remembered
+    talk(api, session_id, 1, words=300)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon"), "nothing was lost meanwhile"
+    views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("words", [1_000, 5_000, 200_000])
+def test_a_summary_that_is_too_long_is_cut(api: Client, dynamodb: Any, user_id: str, small: Small, words: int) -> None:
+    small.summarise = lambda told: remembered(told) + " and again" * words
+    session_id = limited(api)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 60, words=300)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
+    assert (small.refusals, max(small.prompts) <= small.limit - 500) == (0, True)
+    stand = [one["parts"][0]["text"] for one in transcript(api, session_id) if one["parts"]]
+    assert len(stand) == small.summaries > 0
+    assert all(len(text.split()) < small.limit / 8 for text in stand)
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_a_summary_that_takes_too_long_leaves_the_answer_its_time(
+    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(within_context, "LONGEST_SECONDS", 0.2)
+    session_id = limited(api)
+    while not small.summaries:
+        small.script = [Reply(words=("late",), pause=Pause(30))] if small.prompts and small.prompts[-1] > 5_600 else []
+        answer = sent(api, session_id, "and so on " * 100)
+        if small.prompts[-1] > 5_700:
+            break
+    assert answer["status"] == "completed"
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_a_summary_is_kept_where_the_answer_after_it_breaks(
+    api: Client, dynamodb: Any, user_id: str, small: Small
+) -> None:
+    session_id = limited(api)
+    while not small.summaries:
+        made = small.summaries
+        small.summarise = lambda told: _then_breaks(small, told)
+        answer = sent(api, session_id, "and so on " * 100)
+    assert made == 0
+    assert (answer["status"], answer["message"]["content"]) == ("failed", "half")
+    assert answer["message"]["parts"][0]["type"] == "summary"
+    sent(api, session_id, "and so on")
+    assert small.summaries == 1, "it need not be made again"
+    assert small.prompts[-1] < 3_500
+    views(dynamodb, user_id, session_id).check()
+
+
+def _then_breaks(small: Small, told: str) -> str:
+    small.script = [Reply(words=("half", " a", " word"), cut_after=2)]
+    return remembered(told)
+
+
+def test_many_results_of_tools_in_one_turn(
+    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.calls = 24
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:wordy", "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
+        session_id = limited(api)
+        answer = sent(api, session_id, f"{FACT} {ASKED}")
+        assert answer["message"]["content"].startswith("Lisbon")
+        assert max(small.prompts) <= small.limit - 500
+        assert small.refusals == 0
+        messages = transcript(api, session_id)
+        assert [one["role"] for one in messages] == ["user", *["assistant", "tool"] * 24, "assistant"]
+        assert small.summaries == calls(api, session_id, "summarization") == len(summaries(messages)) > 0
+        assert all(messages[until]["role"] == "tool" for _, until in summaries(messages))
+        small.calls = 0
+        sent(api, session_id, "and now?")
+        assert small.prompts[-1] < 6_000
+    views(dynamodb, user_id, session_id).check()
+
+
+SIZES = st.lists(st.integers(1, 4_000), min_size=1, max_size=8)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=SIZES,
+    limit=st.integers(600, 3_000),
+    tells=st.booleans(),
+    tokens_per_word=st.sampled_from([0.5, 1.4, 4.0]),
+    reports=st.booleans(),
+    counts_answer=st.booleans(),
+    early=st.booleans(),
+    on_overflow=st.sampled_from(["summarize", "trim"]),
+    bad=st.booleans(),
+)
+def test_no_conversation_gets_stuck(
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    small: Small,
+    sizes: list[int],
+    limit: int,
+    tells: bool,
+    tokens_per_word: float,
+    reports: bool,
+    counts_answer: bool,
+    early: bool,
+    on_overflow: str,
+    bad: bool,
+) -> None:
+    learned.forget()
+    small.limit, small.tokens_per_word, small.reports, small.counts_answer = (
+        limit,
+        tokens_per_word,
+        reports,
+        counts_answer,
+    )
+    small.summarise, small.prompts[:], small.summaries = (_nothing if bad else remembered), [], 0
+    options = {"context_limit": limit} if tells else {}
+    wanted = {"model_options": options, "max_tokens": 50, "enable_summarization": early, "on_overflow": on_overflow}
+    session_id = limited(api, **wanted)
+    for size in sizes:
+        assert sent(api, session_id, "word " * size)["status"] == "completed"
+    assert len(transcript(api, session_id)) == 2 * len(sizes)
+    assert max(small.prompts) + (50 if counts_answer else 0) <= limit
+    assert calls(api, session_id, "summarization") == (0 if bad else small.summaries)
+    views(dynamodb, user_id, session_id).check()
+
+
+def _nothing(_: str) -> Refusal:
+    return refusal(400, None, "no")
+
+
+def test_a_model_without_any_limit_is_never_asked_for_a_summary(api: Client, endpoint: Endpoint) -> None:
+    session_id = limited(api, **UNKNOWN)
+    for _ in range(3):
+        sent(api, session_id, "and so on " * 5_000)
+    assert len(endpoint.asked) == 3
+    assert math.isclose(len(endpoint.asked[-1]["messages"]), 5)
