@@ -26,8 +26,8 @@ class Fact(StrEnum):
 class AgentSettings:
     """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
 
-    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`. Each system prompt
-    ends with the `prompt_facts`.
+    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`. Each system
+    prompt ends with the `prompt_facts`.
     """
 
     checkpoints_table: str
