@@ -71,10 +71,13 @@ def make(wanted: ModelSettings) -> BedrockModel:
     for name in OBJECTS:
         if not isinstance(more.get(name, {}), dict):
             raise InvalidFieldError(FieldProblem(f"model_options.{name}", "is not an object"))
-    return BedrockModel(
+    made = BedrockModel(
         model=wanted.model,
         client=_client("bedrock-runtime"),
         bedrock_client=_client("bedrock"),
         additional_model_request_fields=more or None,
         **{name: value for name, value in own.items() if value is not None},
     )
+    if (made.profile or {}).get("temperature") is False:
+        made.temperature = None  # which each session has; LangChain leaves it out too, but warns
+    return made

@@ -17,7 +17,7 @@ _refusing: set[str] = set()
 
 
 class Converse(ChatBedrockConverse):
-    """A request that is refused for its cache points is made once more without any, and no more of them go to its model.
+    """A request that is refused for its cache points is made once more without any, and its model gets no more of them.
 
     `prompt_caching` is None where the model decides.
     """
