@@ -1,10 +1,12 @@
 """Prompt caching on Bedrock: where cache points go, what is read from the cache, and what that saves."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import chatkeep.agent
 from chatkeep.agent.models import converse
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
@@ -13,6 +15,7 @@ from tests.provider.bedrock_cache import Cache
 from tests.provider.bedrock_replies import Reasoning, Reply, Text, ToolUse, calls, says, tokens
 from tests.provider.openai import Endpoint
 
+MANUAL = Path(chatkeep.agent.__file__).parent / "README.md"
 SONNET = "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
 NOVA = "bedrock:us.amazon.nova-pro-v1:0"
@@ -178,14 +181,23 @@ def test_reasoning_and_caching_go_together(api: Client, tooled: Bedrock) -> None
     assert [call["cache_read_tokens"] > 0 for call in used(api, session_id)] == [False, True, True]
 
 
-def cost_of(api: Client, turns: int, **options: Any) -> float:
+def cost_of(api: Client, bedrock: Bedrock, *, pauses: bool = False, **options: Any) -> float:
+    """US dollars for 20 turns, with or without `pauses` in which the cache forgets."""
     session_id = new_session(api, model_name=SONNET, custom_system_prompt=PROMPT, **options)
-    for number in range(turns):
+    for number in range(20):
         sent(api, session_id, f"What became of painting {number}, and who has written about it?")
+        if pauses and bedrock.cache:
+            bedrock.cache.kept.clear()
     return float(api.get(f"/sessions/{session_id}/stats").json["total_cost"])
 
 
 def test_a_conversation_of_twenty_turns_costs_less_than_half(api: Client, cached: Bedrock) -> None:
-    with_cache, without = cost_of(api, 20), cost_of(api, 20, model_options={"prompt_caching": False})
-    print(f"20 turns: {without:.4f} $ without, {with_cache:.4f} $ with")
-    assert 0 < with_cache < 0.6 * without
+    costs = {
+        "without caching": cost_of(api, cached, model_options={"prompt_caching": False}),
+        "with it": cost_of(api, cached),
+        "with it, and more than five minutes between all turns": cost_of(api, cached, pauses=True),
+    }
+    without, with_it, slowly = costs.values()
+    assert 0 < with_it < 0.5 * without < without < slowly < 1.25 * without
+    rows = [f"| {name} | {cost:.2f} |" for name, cost in costs.items()]
+    assert [row for row in rows if row not in MANUAL.read_text(encoding="utf-8")] == []

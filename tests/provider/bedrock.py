@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from tests.engines import interceptors
 from tests.provider.bedrock_cache import Cache
-from tests.provider.bedrock_models import takes_cache_points
+from tests.provider.bedrock_models import NO_CACHING, points, takes_cache_points
 from tests.provider.bedrock_models import violations as of_model
 from tests.provider.bedrock_replies import Refusal, Reply
 from tests.provider.bedrock_rules import UNSUPPORTED, Strict, unsupported, violations
@@ -59,15 +59,14 @@ class Bedrock(Provider):
         raise TypeError(f"{answer!r} is not an answer of Bedrock")
 
     def _refusal(self, model: str, body: dict[str, Any], streamed: bool) -> Refusal | None:
-        strict = self.strict
-        if not takes_cache_points(model):
-            strict = replace(strict, refuses=[*strict.refuses, "cachePoint"])
-        if key := unsupported(body, streamed, strict):
+        if key := unsupported(body, streamed, self.strict):
             self.unsupported.append(key)
-            code = "AccessDeniedException" if key == "cachePoint" else "ValidationException"
-            return Refusal(code, UNSUPPORTED[key])
+            return Refusal("ValidationException", UNSUPPORTED[key])
         shape = operation("ConverseStream" if streamed else "Converse").input_shape
         found = [f"Malformed input request: {problem}" for problem in problems({"modelId": model, **body}, shape)]
+        if not found and points(body) and not takes_cache_points(model):
+            self.unsupported.append("cachePoint")
+            return Refusal("AccessDeniedException", NO_CACHING)
         found = found or [*violations(body, self.strict), *of_model(model, body)]
         self.violations += found
         return Refusal("ValidationException", found[0]) if found else None

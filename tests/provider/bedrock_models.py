@@ -83,14 +83,19 @@ def _budget(budget: int, wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def _goes_on_thinking(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """What was thought before a call comes back with its result."""
-    if len(messages) > 1 and any("toolResult" in block for block in messages[-1]["content"]):
-        at, blocks = len(messages) - 2, messages[-2]["content"]
+    """What was thought before the first call of a loop comes back with the results."""
+    asked = max((at for at, one in enumerate(messages) if one["role"] == "user" and not _has_result(one)), default=-1)
+    if 0 <= asked < len(messages) - 1:
+        at, blocks = asked + 1, messages[asked + 1]["content"]
         if "reasoningContent" not in blocks[0]:
             yield (
                 f"{RETURNED} messages.{at}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
                 "`tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking block."
             )
+
+
+def _has_result(message: dict[str, Any]) -> bool:
+    return any("toolResult" in block for block in message["content"])
 
 
 def _signatures(body: dict[str, Any]) -> Iterator[str]:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tests.provider.bedrock_models import NO_CACHING, RETURNED, points
+from tests.provider.bedrock_models import RETURNED
 
 UNSUPPORTED = {
     "system": "This model doesn't support system messages. "
     "Try again without system messages or use a model that supports system messages.",
     "toolConfig": "This model doesn't support tool use.",
     "toolConfig in a stream": "This model doesn't support tool use in streaming mode.",
-    "cachePoint": NO_CACHING,
     "inferenceConfig.temperature": f"{RETURNED} `temperature` is deprecated for this model.",
     "inferenceConfig.topP": f"{RETURNED} `top_p` is deprecated for this model.",
 }
@@ -36,7 +35,6 @@ def unsupported(body: dict[str, Any], streamed: bool, strict: Strict) -> str | N
         "system": bool(body.get("system")),
         "toolConfig": "toolConfig" in body,
         "toolConfig in a stream": "toolConfig" in body and streamed,
-        "cachePoint": bool(points(body)),
         "inferenceConfig.temperature": "temperature" in body.get("inferenceConfig", {}),
         "inferenceConfig.topP": "topP" in body.get("inferenceConfig", {}),
     }
