@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from infra.local import limits
 from infra.local.adapter import statuses
@@ -19,6 +19,7 @@ from infra.local.template import Function, load_api, load_functions, load_routes
 from tests import adapter, contract, permissions
 
 IN_GROUPS = " in the groups "
+CALLED = " called "
 IDLE = {"running_turn_id": None}
 """What a GET of one session says beside what other answers do, where no turn runs."""
 STACK = Stack(Path(__file__).parents[1] / "template.yaml", {})
@@ -64,11 +65,13 @@ def _gateway() -> Gateway:
 
 
 def _claims(authorization: str | None) -> Claims:
-    """The bearer token is the user's id and groups: the authorizer itself is tested with the local runner."""
+    """The bearer token is the user's id, groups and name: the authorizer itself is tested with the local runner."""
     if authorization is None:
         raise UnauthorizedError
-    user_id, _, groups = authorization.removeprefix("Bearer ").partition(IN_GROUPS)
-    return {"sub": user_id, "token_use": "id", "cognito:groups": groups.split(",")}
+    user_id, _, more = authorization.removeprefix("Bearer ").partition(IN_GROUPS)
+    groups, _, name = more.partition(CALLED)
+    named = {"name": unquote(name)} if name else {}
+    return {"sub": user_id, "token_use": "id", "cognito:groups": groups.split(","), **named}
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Client:
     deadline_seconds: float | None = None
     age_seconds: float = 0
     groups: str = "reporters"
+    name: str = ""
 
     def as_user(self, user_id: str) -> "Client":
         return replace(self, user_id=user_id)
@@ -87,6 +91,10 @@ class Client:
     def in_groups(self, groups: str) -> "Client":
         """The same client, with its user in these comma-separated groups of the pool."""
         return replace(self, groups=groups)
+
+    def called(self, name: str) -> "Client":
+        """The same client, whose user has this name."""
+        return replace(self, name=name)
 
     def anonymous(self) -> "Client":
         return Client(None)
@@ -127,7 +135,8 @@ class Client:
         """One request; `json` is sent as JSON, `body` as it is, and `path` may carry a query string of its own."""
         sent = dict(headers or {})
         if self.user_id is not None:
-            sent.setdefault("Authorization", f"Bearer {self.user_id}{IN_GROUPS}{self.groups}")
+            called = f"{CALLED}{quote(self.name)}" if self.name else ""
+            sent.setdefault("Authorization", f"Bearer {self.user_id}{IN_GROUPS}{self.groups}{called}")
         content = _content(json, body)
         if content:
             sent.setdefault("Content-Type", "application/json")

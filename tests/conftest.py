@@ -47,6 +47,7 @@ os.environ |= {
     "OPENAI_BASE_URL": "",
     "OPENAI_API_KEY": "",
     "OPENAI_OPTIONS": "{}",
+    "PROMPT_FACTS": "",
     "LOCAL_MODEL_URL": "",
     "TURNS_PER_USER": "5",
     "GRAPH": "chatkeep.agent.graph:build_graph",

@@ -292,6 +292,26 @@ def tooled(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return create_agent(model, tools=[keep, half, silent], system_prompt=system_prompt, checkpointer=checkpointer)
 
 
+def caching(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """The same with LangChain's middleware for prompt caching."""
+    from langchain_aws.middleware.prompt_caching import BedrockPromptCachingMiddleware  # takes a second
+
+    middleware = [BedrockPromptCachingMiddleware()]
+    return create_agent(
+        model, tools=[keep], system_prompt=system_prompt, checkpointer=checkpointer, middleware=middleware
+    )
+
+
+def whole(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """One node whose model does not stream."""
+    model.disable_streaming = True
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return one_node(answer, checkpointer)
+
+
 def blocking(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """One node that is not async."""
 

@@ -24,7 +24,7 @@ from tests.provider.openai_replies import Reply, ToolCall
 PLACES = (
     "title", "metadata", "prompt", "content", "answer", "arguments", "comment", "reason", "query", "field", "body",
     "path", "token", "header", "idempotency", "openaikey", "cursorsecret", "erasuresecret", "awssecret", "tag",
-    "sessionid", "bulk",
+    "sessionid", "bulk", "name",
 )  # fmt: skip
 MARKS = {place: f"walrus{place}" for place in PLACES}
 USER = "somebody"
@@ -115,6 +115,7 @@ def converse(stack: Stack, code: Callable[[str], Code], graph: str, tables: Engi
             "GRAPH": graph,
             "ALLOWED_MODELS": "*",
             "JOBS_FUNCTION": "",
+            "PROMPT_FACTS": "name",
         }
         with deployed(stack, code, {**variables, **SECRETS}) as deployment:
             talk(deployment, endpoint)
@@ -179,4 +180,4 @@ def _refused(api: Deployment, path: str) -> None:
 
 
 def _claims(_: str | None) -> Claims:
-    return {"sub": USER, "token_use": "id"}
+    return {"sub": USER, "token_use": "id", "name": MARKS["name"]}

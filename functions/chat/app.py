@@ -9,8 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chatkeep import deadline, messages
 from chatkeep.agent import catalogue, runtime, turn_metrics
+from chatkeep.agent.settings import settings
 from chatkeep.http import turns
-from chatkeep.http.caller import claim, user_id
+from chatkeep.http.caller import claim, user_id, user_name
 from chatkeep.http.cors import CORS
 from chatkeep.http.invocation import invoked
 from chatkeep.http.problems import documented, install
@@ -28,6 +29,7 @@ from functions.chat.schemas import ModelView, NewFeedback
 
 app = APIGatewayRestResolver(enable_validation=True, cors=CORS, serializer=serialised)
 install(app)
+settings()  # what cannot be read fails at start, and not a turn
 
 
 @app.post(
@@ -52,6 +54,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> tuple[T
         strategy=new.strategy,
         claim=claim(app.current_event, app.current_event.json_body),
         deadline=deadline.current(),
+        user_name=user_name(app.current_event),
     )
     if new.background:
         return _shown(background.ask(request))

@@ -6,6 +6,8 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep import ids, jobs, sessions
 from chatkeep.agent import runtime
+from chatkeep.agent.settings import Fact
+from chatkeep.agent.settings import settings as agent_settings
 from chatkeep.dynamodb.transaction import Transaction, as_read
 from chatkeep.errors import NothingToSummarizeError, SessionChangedError, TurnInProgressError
 from chatkeep.idempotency import Claim
@@ -58,6 +60,7 @@ def _job(request: Request) -> BackgroundTurn:
         strategy=request.strategy,
         fingerprint=claim.fingerprint,
         request_id=known.request_id if known else None,
+        user_name=request.user_name if Fact.NAME in agent_settings().prompt_facts else None,
         **jobs.asked_for(claim.id),
     )
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from chatkeep import ids
 from chatkeep.errors import IdempotencyKeyReusedError, SessionNotFoundError
+from chatkeep.http.caller import user_name
 from chatkeep.models.session import Session
 from chatkeep.turns.admission import Strategy
 from functions.stream import chats
@@ -50,6 +51,7 @@ async def stream_run(call: Call) -> Response:
         return Response(events.opening() + events.nothing_to_do(), headers=HEADERS)
     asked = Asked(
         user_id=call.user_id,
+        user_name=user_name(call.event),
         session_id=thread.session_id,
         content=question.text,
         strategy=Strategy.REJECT,

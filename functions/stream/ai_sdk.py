@@ -6,7 +6,7 @@ from starlette.responses import Response
 from chatkeep import ids, sessions
 from chatkeep.errors import SessionNotFoundError, TurnNotFoundError
 from chatkeep.formats import UUID_SHAPED
-from chatkeep.http.caller import claim
+from chatkeep.http.caller import claim, user_name
 from chatkeep.streams.following import Following
 from chatkeep.turns import lease
 from functions.stream import chats
@@ -35,6 +35,7 @@ async def stream_chat(call: Call) -> Response:
     answer_id = await run_in_threadpool(chats.answer_to, call.user_id, session_id, wanted) if wanted.again else None
     asked = Asked(
         user_id=call.user_id,
+        user_name=user_name(call.event),
         session_id=session_id,
         content="" if answer_id else question.text,
         regenerate=answer_id,

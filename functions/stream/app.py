@@ -10,10 +10,13 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from chatkeep.agent.settings import settings
 from functions.stream import ag_ui, ai_sdk, native
 from functions.stream.bodies import NewChat, NewRun
 from functions.stream.schemas import NewStreamedMessage
 from functions.stream.serving import AsWritten, Handle, Served, Show, as_json, broken, in_words, no_route
+
+settings()  # what cannot be read fails at start, and not a turn
 
 
 @dataclass(frozen=True)

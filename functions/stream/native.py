@@ -5,7 +5,7 @@ import re
 from starlette.responses import Response
 
 from chatkeep.errors import FieldProblem, InvalidFieldError, TurnNotFoundError
-from chatkeep.http.caller import claim
+from chatkeep.http.caller import claim, user_name
 from chatkeep.ids import is_id
 from chatkeep.streams.following import Following
 from functions.stream.answering import run, streamed
@@ -25,6 +25,7 @@ async def stream_message(call: Call) -> Response:
     new = validated(NewStreamedMessage, call.json)
     asked = Asked(
         user_id=call.user_id,
+        user_name=user_name(call.event),
         session_id=call.session_id,
         content=new.content,
         regenerate=new.regenerate or None,

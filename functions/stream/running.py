@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatkeep import deadline, sessions
 from chatkeep.agent import runtime, turn_metrics
@@ -38,7 +38,8 @@ class Asked:
     """A turn that a request asks for.
 
     `may_resume` says whether its stream may be taken up again; one that may not be is cancelled when its client leaves.
-    `regenerate` is the answer to make again, and `client_id` the id that the client gave its message.
+    `regenerate` is the answer to make again, `client_id` the id that the client gave its message, and `user_name` the
+    user's name for the prompt.
     """
 
     user_id: str
@@ -49,6 +50,7 @@ class Asked:
     may_resume: bool = True
     regenerate: str | None = None
     client_id: str | None = None
+    user_name: str | None = field(default=None, repr=False)
 
 
 class RunningTurn:
@@ -141,6 +143,7 @@ class RunningTurn:
             is_followed=True,
             joins=True,
             client_id=asked.client_id,
+            user_name=asked.user_name,
         )
         with turn_metrics.of_a_turn() as measure:
             answer = engine.send(request, replace(runtime.tools(), loop=_loop))

@@ -4,9 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from chatkeep.agent.settings import settings
 from chatkeep.http.invocation import invoked
 from chatkeep.telemetry import logger, metrics
 from functions.worker import carrying_out
+
+settings()  # what cannot be read fails at start, and not a turn
 
 
 @logger.inject_lambda_context

@@ -91,6 +91,7 @@ def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: T
         listen=listen,
         closing=telling.closing,
         is_followed=True,
+        user_name=job.user_name,
     )
 
 

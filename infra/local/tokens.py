@@ -22,11 +22,15 @@ ALGORITHM = "HS256"
 
 
 def issue(key: str, user: str, seconds: int = DEFAULT_SECONDS, groups: Sequence[str] = ()) -> str:
-    """An id token of a user in these groups, valid for so long; negative seconds make an expired one."""
+    """An id token of a user in these groups, valid for so long; negative seconds make an expired one.
+
+    The user's id is the name too, which Cognito has of a user who gave one.
+    """
     now = int(time.time())
     claims: dict[str, Any] = {
         "sub": user,
         "cognito:username": user,
+        "name": user,
         "token_use": "id",
         "iss": ISSUER,
         "aud": CLIENT,

@@ -126,8 +126,9 @@ def test_an_option_that_no_request_can_be_made_of_names_its_field(api: Client, b
     ("model", "options", "field"),
     [
         ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123", {}, "model_name"),
-        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": "x"}, "model_options"),
-        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": ["enabled"]}, "model_options"),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": "x"}, "model_options.thinking"),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", {"thinking": ["enabled"]}, "model_options.thinking"),
+        ("amazon.nova-lite-v1:0", {"reasoningConfig": "x"}, "model_options.reasoningConfig"),
     ],
 )
 def test_what_the_models_class_cannot_be_made_with_is_a_problem_of_the_session(

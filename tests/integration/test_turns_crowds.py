@@ -7,10 +7,12 @@ import pytest
 
 from chatkeep import sessions
 from chatkeep.agent.runtime import graph_for, saver
+from chatkeep.clock import now
 from chatkeep.deadline import Deadline
 from chatkeep.errors import TurnTooLargeError
 from chatkeep.models.session import Session
 from chatkeep.turns import overflow
+from chatkeep.turns.occasion import Occasion
 from tests.cases import cases
 from tests.chat import deployment, new_session, send, sent
 from tests.client import Client
@@ -42,9 +44,9 @@ THOROUGH = [(20, 10), (200, 10), (1_000, 10), (200, 40_000)]
 def log(user_id: str, session_id: str) -> list[str]:
     """The numbers that the tasks of all turns have written, in order, as another process reads them."""
     runtime = saver()
-    graph = graph_for(
-        sessions.existing(user_id, session_id), Deadline.within(60), type(runtime)(runtime.table_name, runtime.client)
-    )
+    elsewhere = type(runtime)(runtime.table_name, runtime.client)
+    session = sessions.existing(user_id, session_id)
+    graph = graph_for(session, Deadline.within(60), elsewhere, Occasion(now()))
     found = graph.get_state({"configurable": {"thread_id": session_id}}).values["log"]
     return [one.partition(" ")[0] for one in found]
 

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
 from tests.engines import interceptors
+from tests.provider.bedrock_cache import Cache
+from tests.provider.bedrock_models import NO_CACHING, points, takes_cache_points
+from tests.provider.bedrock_models import violations as of_model
 from tests.provider.bedrock_replies import Refusal, Reply
 from tests.provider.bedrock_rules import UNSUPPORTED, Strict, unsupported, violations
 from tests.provider.bedrock_shapes import STREAM_TYPE, operation, problems
@@ -22,11 +25,12 @@ PATH = re.compile(r"/model/(?P<model>[^/]+)/(?P<operation>converse|converse-stre
 
 @dataclass
 class Bedrock(Provider):
-    """Each request in `asked` also has its `url`, which names the model."""
+    """Each request in `asked` also has its `url`, which names the model. A `cache` tells the usage of requests."""
 
     script: list[Answer] = field(default_factory=list)
     default: Answer = field(default_factory=Reply)
     strict: Strict = field(default_factory=Strict)
+    cache: Cache | None = None
 
     def respond(self, path: str, raw: bytes) -> Whole | Stream | HangUp:
         found = PATH.fullmatch(path)
@@ -39,7 +43,10 @@ class Bedrock(Provider):
             self.violations.append(f"body: {error}")
             return _refused(Refusal("SerializationException", str(error), status=400))
         self.asked.append({"url": path, **body})
-        answer = self._refusal(unquote(found["model"]), body, streamed) or self.next_answer()
+        model = unquote(found["model"])
+        answer = self._refusal(model, body, streamed) or self.next_answer()
+        if self.cache and isinstance(answer, Reply) and answer.usage:
+            answer = replace(answer, usage=self.cache.usage(model, body, answer.usage["outputTokens"]))
         match answer:
             case HangUp():
                 return answer
@@ -57,7 +64,10 @@ class Bedrock(Provider):
             return Refusal("ValidationException", UNSUPPORTED[key])
         shape = operation("ConverseStream" if streamed else "Converse").input_shape
         found = [f"Malformed input request: {problem}" for problem in problems({"modelId": model, **body}, shape)]
-        found = found or list(violations(body, self.strict))
+        if not found and points(body) and not takes_cache_points(model):
+            self.unsupported.append("cachePoint")
+            return Refusal("AccessDeniedException", NO_CACHING)
+        found = found or [*violations(body, self.strict), *of_model(model, body)]
         self.violations += found
         return Refusal("ValidationException", found[0]) if found else None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-RETURNED = "The model returned the following errors:"
+from tests.provider.bedrock_models import RETURNED
 
 UNSUPPORTED = {
     "system": "This model doesn't support system messages. "

@@ -35,6 +35,8 @@ ACCEPTED = [
     ("Graph", "chatbot.graphs.support:build_graph"),
     ("OpenAiBaseUrl", "http://models.internal:8000/v1"),
     ("OpenAiOptions", '{"max_tokens": null,\n "reasoning": {"effort": "low"}}'),
+    ("PromptFacts", "date"),
+    ("PromptFacts", "name,date"),
 ]
 REFUSED = [
     ("AdapterLayerArn", "arn:aws:lambda:us-east-1:123456789012:layer:LambdaAdapterLayerX86"),
@@ -72,6 +74,8 @@ REFUSED = [
     ("OpenAiOptions", "[]"),
     ("OpenAiOptions", ""),
     ("OpenAiOptions", f'{{"user": "{"a" * 2000}"}}'),
+    ("PromptFacts", "weather"),
+    ("PromptFacts", "date, name"),
     ("SignInHost", "https://login.example.com"),
     ("SignInHost", "my-chat"),
     ("SignInPrefix", "login.example.com"),

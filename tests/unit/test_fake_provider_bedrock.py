@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tests.provider import bedrock_refusals as refusals
 from tests.provider.bedrock import Bedrock, serve
+from tests.provider.bedrock_cache import Cache
 from tests.provider.bedrock_replies import Failure, Reasoning, Refusal, Reply, Text, ToolUse, calls, says, tokens
 from tests.provider.bedrock_rules import UNSUPPORTED, Strict, violations
 from tests.provider.pauses import Pause
@@ -290,6 +291,73 @@ def test_what_breaks_a_rule_is_refused_in_bedrocks_words_and_recorded(
         streamed(client, **body)
     assert len(bedrock.violations) >= 1
     assert deltas(streamed(client), "text") == ["next"]
+
+
+POINT = {"cachePoint": {"type": "default"}}
+THOUGHT = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}
+SONNET, NOVA, NOVA_2 = "anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0"
+OPUS = "us.anthropic.claude-opus-4-7"
+
+
+def thinking(budget: int = 2000, **changes: Any) -> dict[str, Any]:
+    more = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    return {"messages": HI, "inferenceConfig": {"maxTokens": 4000}, "additionalModelRequestFields": more, **changes}
+
+
+def more(**fields: Any) -> dict[str, Any]:
+    return {"messages": HI, "inferenceConfig": {"maxTokens": 4000}, "additionalModelRequestFields": fields}
+
+
+OF_MODELS: list[tuple[str, dict[str, Any], str]] = [
+    (SONNET, {"messages": [user(YES, *[POINT, YES] * 5)]}, "A maximum of 4 blocks"),
+    (SONNET, {"messages": [user(POINT, YES)]}, "needs content before it"),
+    (SONNET, {"messages": [*HI, model(THOUGHT, POINT), user(YES)]}, "cannot be inserted after reasoning block"),
+    (NOVA, {"messages": HI, "toolConfig": {"tools": [*TOOLS["tools"], POINT]}}, "extraneous key .cachePoint."),
+    (NOVA, {"messages": [*CALLED[:2], user(result(), POINT)], "toolConfig": TOOLS}, "extraneous key .cachePoint."),
+    (SONNET, thinking(1000), "greater than or equal to 1024"),
+    (SONNET, thinking(4000), "must be greater than `thinking.budget_tokens`"),
+    (SONNET, thinking(inferenceConfig={"maxTokens": 4000, "temperature": 0.5}), "`temperature` may only be set to 1"),
+    (SONNET, thinking(messages=CALLED, toolConfig=TOOLS), "Expected `thinking` or `redacted_thinking`"),
+    (SONNET, more(thinking={"type": "adaptive"}), "adaptive thinking is not supported"),
+    (SONNET, more(output_config={"effort": "low"}), "output_config: Extra inputs"),
+    (SONNET, more(reasoning_effort="low"), "reasoning_effort: Extra inputs"),
+    (OPUS, thinking(), "is not supported for this model"),
+    (
+        SONNET,
+        {"messages": [*HI, model({"reasoningContent": {"reasoningText": {"text": "hm"}}}, YES), *HI]},
+        "signature",
+    ),
+    (NOVA, more(reasoningConfig={"type": "enabled", "maxReasoningEffort": "low"}), "reasoning config value is invalid"),
+    (NOVA_2, more(reasoningConfig={"type": "enabled", "maxReasoningEffort": "high"}), "maxTokens must not be set"),
+    ("openai.gpt-oss-20b-1:0", more(reasoning_effort="xhigh"), "'low', 'medium' or 'high'"),
+]
+
+
+@pytest.mark.parametrize(("name", "asked", "message"), OF_MODELS)
+def test_what_a_model_does_not_take_is_refused_in_bedrocks_words(
+    bedrock: Bedrock, client: Any, name: str, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(client.exceptions.ValidationException, match=message):
+        client.converse(modelId=name, **asked)
+    assert len(bedrock.violations) >= 1
+
+
+def test_a_model_without_a_cache_refuses_points_and_that_is_no_violation(bedrock: Bedrock, client: Any) -> None:
+    with pytest.raises(client.exceptions.AccessDeniedException, match="did not allow prompt caching"):
+        streamed(client, [user(YES, POINT)])
+    assert (bedrock.violations, bedrock.unsupported) == ([], ["cachePoint"])
+
+
+@pytest.mark.parametrize(("words", "kept"), [(1_000, 0), (2_000, 1)])
+def test_a_prompt_is_read_from_the_cache_if_it_is_long_enough(
+    bedrock: Bedrock, client: Any, words: int, kept: int
+) -> None:
+    bedrock.cache = Cache()
+    asked = {"modelId": SONNET, "messages": [user({"text": "two " * words}, POINT, YES)]}
+    first, second = (client.converse(**asked)["usage"] for _ in range(2))
+    assert (first.get("cacheWriteInputTokens", 0) > 0, first.get("cacheReadInputTokens", 0)) == (kept, 0)
+    assert second.get("cacheReadInputTokens", 0) == first.get("cacheWriteInputTokens", 0)
+    assert first["totalTokens"] == second["totalTokens"]
 
 
 @pytest.mark.parametrize("key", UNSUPPORTED)

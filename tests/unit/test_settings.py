@@ -53,3 +53,17 @@ def test_what_the_template_gives_is_enough_for_every_function() -> None:
 def test_scripted_models_are_allowed_by_the_word_true_alone(text: str, allowed: bool) -> None:
     environment = ENVIRONMENTS["ChatFunction"] | {"ALLOW_SCRIPTED_MODELS": text}
     assert AgentSettings.read(environment).allow_scripted_models is allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [("", []), ("date", ["date"]), ("name,date", ["name", "date"]), (" date , name,", ["date", "name"])],
+)
+def test_the_facts_of_a_prompt_are_named_with_commas_between(text: str, facts: list[str]) -> None:
+    environment = ENVIRONMENTS["ChatFunction"] | {"PROMPT_FACTS": text}
+    assert list(AgentSettings.read(environment).prompt_facts) == facts
+
+
+def test_an_unknown_fact_fails_by_its_name() -> None:
+    with pytest.raises(ValueError, match="PROMPT_FACTS names 'weather', which is not one of date, name"):
+        AgentSettings.read(ENVIRONMENTS["ChatFunction"] | {"PROMPT_FACTS": "date,weather"})

@@ -24,19 +24,20 @@ ADAPTER = {
     "AWS_LWA_READINESS_CHECK_PATH",
 }
 """The Lambda Web Adapter's, and Lambda's for it."""
+FORMED = {"OPENAI_OPTIONS": "{}", "PROMPT_FACTS": "date"}
 FUNCTIONS = load_functions(STACK)
 RESPONSES = load_api(STACK).responses
 EVENTS = {name: one.get("Events", {}) for name, one in STACK.of_type("AWS::Serverless::Function")}
 
 
 class Recorder(dict[str, str]):
-    """An environment in which every variable is 1, or empty JSON, and which remembers those that were asked for."""
+    """An environment in which every variable is 1, or what a form asks for, and which remembers those asked for."""
 
     def __getitem__(self, name: str) -> str:
         return self.get(name)
 
     def get(self, name: str, default: Any = None) -> str:
-        value = "{}" if name.endswith("_OPTIONS") else "1"
+        value = FORMED.get(name, "1")
         self[name] = value
         return value
 

@@ -34,11 +34,13 @@ def _price_id(model_name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Listed:
-    """What the list tells of a model: US dollars for a million tokens, for short requests where long ones cost more."""
+    """What the list tells of a model: US dollars for a million tokens, for short requests where long ones cost more;
+    `reads_from_cache` where tokens that are read from a cache have a price of their own."""
 
     context_tokens: int | None = None
     input_price: float | None = None
     output_price: float | None = None
+    reads_from_cache: bool = False
 
 
 def listed(model_name: str) -> Listed:
@@ -51,7 +53,8 @@ def listed(model_name: str) -> Listed:
     except LookupError:
         return Listed()
     now = model.get_prices(datetime.now(UTC))
-    return Listed(model.context_window, _of_a_million(now.input_mtok), _of_a_million(now.output_mtok))
+    read, written = _of_a_million(now.input_mtok), _of_a_million(now.output_mtok)
+    return Listed(model.context_window, read, written, now.cache_read_mtok is not None)
 
 
 def _of_a_million(tokens: Any) -> float | None:

@@ -11,12 +11,14 @@ from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.models import failures
 from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.models.within_context import WithinContext
+from chatkeep.agent.prompt import system_prompt
 from chatkeep.agent.settings import settings
 from chatkeep.checkpointer import DynamoDBSaver
 from chatkeep.deadline import Deadline
 from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import OnOverflow, Session
+from chatkeep.turns.occasion import Occasion
 from chatkeep.turns.summaries import Summary
 from chatkeep.turns.tools import Tools
 
@@ -68,9 +70,10 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
     return problem
 
 
-def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
+def graph_for(session: Session, deadline: Deadline, checkpointer: Any, occasion: Occasion) -> Any:
     """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
-    return graph.factory()(_model(session, deadline), session.custom_system_prompt or "", checkpointer)
+    prompt = system_prompt(session.custom_system_prompt or "", settings().prompt_facts, occasion)
+    return graph.factory()(_model(session, deadline), prompt, checkpointer)
 
 
 async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Summary:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -14,11 +15,19 @@ from chatkeep.model_names import AllowedModels
 from chatkeep.settings import required
 
 
+class Fact(StrEnum):
+    """A fact that a system prompt may tell."""
+
+    DATE = "date"
+    NAME = "name"
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """The providers' endpoints are None where this deployment has none; `graph` names a factory as `module:factory`.
 
-    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`.
+    `openai_options` are those of the OpenAI-compatible endpoint: see `chatkeep.agent.models.options`. Each system
+    prompt ends with the `prompt_facts`.
     """
 
     checkpoints_table: str
@@ -31,10 +40,12 @@ class AgentSettings:
     turns_per_user: int
     allowed_models: AllowedModels
     local_model_url: str | None
+    prompt_facts: tuple[Fact, ...]
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "AgentSettings":
-        """Raises KeyError naming the missing variable, ValueError for options that are no JSON object or no number."""
+        """Raises KeyError naming the missing variable, ValueError for options that are no JSON object, no number, or
+        facts that are unknown."""
         default_model = environment.get("DEFAULT_MODEL") or ""
         return cls(
             checkpoints_table=required(environment, "CHECKPOINTS_TABLE"),
@@ -47,6 +58,7 @@ class AgentSettings:
             allowed_models=AllowedModels.read(environment.get("ALLOWED_MODELS", ""), default_model),
             turns_per_user=int(required(environment, "TURNS_PER_USER")),
             local_model_url=environment.get("LOCAL_MODEL_URL") or None,
+            prompt_facts=_facts(environment.get("PROMPT_FACTS", "")),
         )
 
 
@@ -62,6 +74,14 @@ def _options(text: str) -> dict[str, Any]:
         named = f"{context_limits.OPTION} in the environment variable OPENAI_OPTIONS"
         raise ValueError(f"{named}, or each of its members, {context_limits.RULE}")
     return options
+
+
+def _facts(text: str) -> tuple[Fact, ...]:
+    named = [word.strip() for word in text.split(",") if word.strip()]
+    if unknown := next((word for word in named if word not in set(Fact)), None):
+        known = ", ".join(Fact)
+        raise ValueError(f"the environment variable PROMPT_FACTS names {unknown!r}, which is not one of {known}")
+    return tuple(map(Fact, dict.fromkeys(named)))
 
 
 @cache

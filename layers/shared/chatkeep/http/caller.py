@@ -18,6 +18,11 @@ LONGEST_KEY = 255
 LONGEST_USER_BYTES = 1024
 """Half of DynamoDB's limit for a key, in which a user's id stands beside others. OpenID Connect allows 255."""
 GROUPS_CLAIM = "cognito:groups"
+NAME_CLAIMS = ("name", "given_name")
+LONGEST_NAME = 100
+"""Characters of a user's name in a prompt."""
+JOINERS = "\u200c\u200d"
+"""Invisible, and yet part of words in some scripts."""
 BRACKETED = re.compile(r"\[(.*)\]", re.DOTALL)
 
 
@@ -27,6 +32,24 @@ def user_id(event: APIGatewayProxyEvent) -> str:
     if valid(subject) != subject or not 1 <= len(subject.encode()) <= LONGEST_USER_BYTES:
         raise UnauthorizedError(f"the token's `sub` must be 1 to {LONGEST_USER_BYTES} bytes of valid Unicode")
     return subject
+
+
+def user_name(event: APIGatewayProxyEvent) -> str | None:
+    """The user's name by the token, `name` or else `given_name`, on one line of visible characters; None without any.
+
+    An access token has none, as Cognito gives names in id tokens alone.
+    """
+    claims = event.request_context.authorizer.claims
+    found = (_visible(claims.get(claim)) for claim in NAME_CLAIMS)
+    return next(filter(None, found), None)
+
+
+def _visible(told: Any) -> str:
+    """The text without what nobody sees, such as control characters and line ends; "" for anything but text."""
+    if not isinstance(told, str):
+        return ""
+    shown = "".join(one if one in JOINERS or one.isprintable() else " " for one in valid(told))
+    return " ".join(shown.split())[:LONGEST_NAME].strip()
 
 
 def about(event: APIGatewayProxyEvent) -> dict[str, str | None]:

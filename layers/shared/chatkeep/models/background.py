@@ -15,8 +15,8 @@ class BackgroundTurn(Job):
     `attempts` counts those that have begun to run the turn, `refusals` those that were put off before, the latest by
     the problem that `error` names. A failed turn may be asked for again, under the same id: `attempts_before` is the
     number of attempts in its record then, and `events_before` the number of the latest batch of their events.
-    `request_id` is that of the request. With `regenerate`, the id of an answer, there is no
-    question, nor where the turn `compacts` the thread.
+    `request_id` is that of the request, `user_name` the user's name where prompts tell it, as a job has no claims. With
+    `regenerate`, the id of an answer, there is no question, nor where the turn `compacts` the thread.
     """
 
     KEY = Key(IN_SESSION, "JOB#{turn_id}")
@@ -28,6 +28,7 @@ class BackgroundTurn(Job):
     strategy = UnicodeAttribute()
     fingerprint = UnicodeAttribute()
     request_id = UnicodeAttribute(null=True)
+    user_name = UnicodeAttribute(null=True)
     attempts_before = NumberAttribute(default=0)
     events_before = NumberAttribute(default=0)
     refusals = NumberAttribute(default=0)

@@ -31,8 +31,8 @@ class Request:
     gives the last writes of whoever listens. A turn that `is_followed`, or that others may ask for later, has a short
     lease, which is renewed, and is recorded where it fails, even if nothing was used. Where another request runs the
     same turn, this one waits for its end, or raises TurnInProgressError with the turn's own id if it `joins`.
-    `client_id` is the id that the client gave its message. A request that `compacts` has no content: it has the thread
-    summarised.
+    `client_id` is the id that the client gave its message, `user_name` the name of the user for the prompt. A request
+    that `compacts` has no content: it has the thread summarised.
     """
 
     user_id: str
@@ -49,6 +49,7 @@ class Request:
     regenerate: str | None = None
     client_id: str | None = None
     compacts: bool = False
+    user_name: str | None = field(default=None, repr=False)
 
 
 def send(request: Request, tools: Tools) -> Answer:
@@ -114,6 +115,7 @@ def _attempt(
         has_short_lease=request.is_followed,
         again=again,
         compacts=request.compacts,
+        user_name=request.user_name,
     )
     fingerprint = request.claim.fingerprint if request.claim else None
     attempt = Attempt(run, fingerprint, seen.failed if seen else None, request.closing, request.client_id)

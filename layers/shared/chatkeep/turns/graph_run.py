@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -23,6 +23,7 @@ from chatkeep.turns.events import Event, Leased, Listener, Opened, StepFinished,
 from chatkeep.turns.failure import GRAPH_FAILED, LOST
 from chatkeep.turns.lease import CancelAction
 from chatkeep.turns.names import Names
+from chatkeep.turns.occasion import Occasion
 from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, RolledBack, TimedOut
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.regeneration import Again
@@ -48,6 +49,7 @@ class GraphRun:
     has_short_lease: bool = False
     again: Again | None = None
     compacts: bool = False
+    user_name: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.began = self._renewed = time.monotonic()  # the time of day may be set back while a turn runs
@@ -127,7 +129,7 @@ class GraphRun:
             raise DeadlineError
 
     def _graph(self, staged: StagedSaver) -> Any:
-        return self.tools.graph_for(self.session, self.deadline, staged)
+        return self.tools.graph_for(self.session, self.deadline, staged, Occasion(self.started, self.user_name))
 
     def _hear(self, event: Event) -> None:
         """Go on with an event of the graph's, unless it comes late: a node may swallow that it was cancelled."""

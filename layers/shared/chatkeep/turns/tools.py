@@ -13,11 +13,12 @@ from chatkeep.models.session import Session
 from chatkeep.models.turn import Turn
 from chatkeep.turns.loops import OF_THREAD, Loop
 from chatkeep.turns.model_calls import Pricing
+from chatkeep.turns.occasion import Occasion
 from chatkeep.turns.summaries import Summary
 
 Explain = Callable[[Exception, str], ChatkeepError]
-GraphFor = Callable[[Session, Deadline, Any], Any]
-"""Makes the compiled graph for a session from the turn's deadline and the checkpointer."""
+GraphFor = Callable[[Session, Deadline, Any, Occasion], Any]
+"""Makes the compiled graph for a session from the turn's deadline, the checkpointer and the turn's occasion."""
 
 Summarize = Callable[[Session, Deadline, Sequence[BaseMessage], Any], Awaitable[Summary]]
 """Has a session's model summarise the messages of its thread; the last argument is the call's configuration."""

@@ -7,17 +7,18 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from langchain_aws import ChatBedrockConverse
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import run_in_executor
 
 from chatkeep import deadline
 from chatkeep.agent.models.careful import Careful
+from chatkeep.agent.models.converse import Converse
 from chatkeep.agent.models.model_settings import ModelSettings
 from chatkeep.agent.models.within_context import WithinContext
 from chatkeep.aws import hooks
 from chatkeep.context_limits import OPTION
+from chatkeep.errors import FieldProblem, InvalidFieldError
 
 READ_SECONDS = 30.0
 CONFIG = Config(
@@ -28,24 +29,26 @@ CONFIG = Config(
 )
 NOT_FOR_IT = {"stream", "stream_options", "system_role", "max_tokens_field", "max_completion_tokens", OPTION}
 """Options that only OpenAI's API knows, or that are not for a model to know."""
-FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequences"}
-"""Options that LangChain's class has fields for; the others go to the model as they are."""
+FIELDS = {"temperature", "max_tokens", "top_p", "reasoning_effort", "stop_sequences", "prompt_caching"}
+"""Options that the class has fields for; the others go to the model as they are."""
+OBJECTS = ("thinking", "reasoningConfig")
+"""Options of the models whose form the class takes for granted."""
 
 
-class BedrockModel(WithinContext, Careful, ChatBedrockConverse):
+class BedrockModel(WithinContext, Careful, Converse):
     """boto3 waits without asyncio, so that requests are made on a thread; that thread is awaited here."""
 
     async def _provider_astream(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
     ) -> AsyncIterator[ChatGenerationChunk]:
-        stream = ChatBedrockConverse._stream(self, messages, stop, **options)
+        stream = Converse._stream(self, messages, stop, **options)
         while (chunk := await run_in_executor(None, next, stream, None)) is not None:
             yield chunk
 
     async def _provider_agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
     ) -> ChatResult:
-        return await run_in_executor(None, ChatBedrockConverse._generate, self, messages, stop, **options)
+        return await run_in_executor(None, Converse._generate, self, messages, stop, **options)
 
 
 @cache
@@ -61,14 +64,20 @@ def _limit(request: AWSPreparedRequest, **_: Any) -> None:
 
 
 def make(wanted: ModelSettings) -> BedrockModel:
-    """The model on Bedrock; an option of None is a field that is not sent."""
+    """The model on Bedrock; an option of None is a field that is not sent. Raises InvalidFieldError."""
     own, given = wanted.fields(), wanted.options
     own |= {name: value for name, value in given.items() if name in FIELDS}
     more = {name: value for name, value in given.items() if name not in FIELDS | NOT_FOR_IT and value is not None}
-    return BedrockModel(
+    for name in OBJECTS:
+        if not isinstance(more.get(name, {}), dict):
+            raise InvalidFieldError(FieldProblem(f"model_options.{name}", "is not an object"))
+    made = BedrockModel(
         model=wanted.model,
         client=_client("bedrock-runtime"),
         bedrock_client=_client("bedrock"),
         additional_model_request_fields=more or None,
         **{name: value for name, value in own.items() if value is not None},
     )
+    if (made.profile or {}).get("temperature") is False:
+        made.temperature = None  # which each session has; LangChain leaves it out too, but warns
+    return made

@@ -40,6 +40,7 @@ class Wire:
         names = {name: known.pop(name) for name in ("system_role", "max_tokens_field") if known.get(name)}
         streams = known.pop("stream", True) is not False
         known.pop(OPTION, None)
+        known.pop("prompt_caching", None)  # such endpoints cache by themselves
         return cls(fields=known, streams=streams, **names)
 
     def applied(self, payload: dict[str, Any]) -> dict[str, Any]:
