@@ -79,7 +79,7 @@ def test_what_repeating_does_not_change_has_a_code_of_its_own_and_no_time_to_try
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, case: str
 ) -> None:
     refused, outcome = FOR_GOOD[case]
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.script = [refused]
     failed = send(api, session_id, "hi", key="k")
     assert told(failed) == outcome
@@ -130,7 +130,7 @@ def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
 ) -> None:
     monkeypatch.setattr(failures, "USUAL_PAUSE", 0.01)
     refused, outcome, seconds = PASSING[case]
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.default = refused
     began = time.monotonic()
     failed = send(api, session_id, "hi", key="k")
@@ -150,7 +150,7 @@ def test_what_passes_says_at_once_when_to_try_again_and_bills_nothing(
 def test_a_short_wait_is_waited_out_once_and_billed_once(
     api: Client, dynamodb: Any, user_id: str, endpoint: Endpoint, refused: Any
 ) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.script = [refused]
     assert sent(api, session_id, "hi")["usage"]["total_tokens"] == 160
     views(dynamodb, user_id, session_id).check()
@@ -159,7 +159,7 @@ def test_a_short_wait_is_waited_out_once_and_billed_once(
 
 
 def test_nothing_is_waited_for_that_the_deadline_does_not_allow(api: Client, endpoint: Endpoint) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.default = openai_refusals.rate_limited(2)
     failed = send(api.with_deadline(11), session_id, "hi")
     assert (failed.status, len(endpoint.asked)) == (429, 1)
@@ -278,7 +278,7 @@ SECRETS = [
 def test_the_providers_reason_is_told_without_what_is_the_operators(
     api: Client, endpoint: Endpoint, secret: str
 ) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.script = [refusal(400, None, f"logprobs is not supported by {secret} for this request")]
     refused = send(api, session_id, "hi")
     assert refused.json["code"] == "model_refused_request"
@@ -310,7 +310,7 @@ def test_a_model_that_nobody_has_subscribed_to_raises_the_alarm_and_says_what_to
 def test_an_account_that_is_refused_raises_an_alarm(
     api: Client, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.script = [openai_refusals.invalid_api_key(), openai_refusals.rate_limited(30)]
     send(api, session_id, "hi")
     assert '"ModelAccountFailures":[1.0]' in capsys.readouterr().out
@@ -319,7 +319,7 @@ def test_an_account_that_is_refused_raises_an_alarm(
 
 
 def test_a_sender_whose_turn_was_too_long_may_shorten_it(api: Client, endpoint: Endpoint) -> None:
-    session_id = new_session(api, model_name="openai:tiny")
+    session_id = new_session(api, model_name="openai:tiny", enable_summarization=False)
     endpoint.script = [openai_refusals.context_too_long()]
     assert send(api, session_id, "long " * 1000).status == 422
     assert sent(api, session_id, "short")["message"]["content"] == "Hello there"

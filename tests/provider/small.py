@@ -28,7 +28,7 @@ def remembered(told: str) -> str:
 class Small(Endpoint):
     """Its tokens are so many to a word of a prompt; a prompt over `limit` of them, with the answer that it asks for
     where `counts_answer`, is refused. `summarise` makes a summary of what it is shown. An answer is `padding` words
-    longer than the fact that it was asked for; with `calls`, that many tools are called before it is given."""
+    longer than the fact that it was asked for; with `calls`, that many tools are called before one is given."""
 
     limit: int = 8_000
     tokens_per_word: float = 1.4
@@ -62,13 +62,15 @@ class Small(Endpoint):
             made = self.summarise("\n".join(words[1:]))
             return made if isinstance(made, Refusal) else self._reply(tokens, made)
         self.prompts.append(tokens)
-        if self.calls > sum(one["role"] == "tool" for one in body["messages"]) and body.get("tools"):
+        if self.calls and body.get("tools"):
+            self.calls -= 1
             call = ToolCall(f"call-{len(self.asked)}", body["tools"][0]["function"]["name"], '{"text": "go on"}')
             return Reply(words=(), tool_calls=(call,), finish="tool_calls", usage=self._usage(tokens, 5))
-        return self._reply(tokens, self._answer(words))
+        asked = [_text(one) for one in body["messages"] if one["role"] == "user"]
+        return self._reply(tokens, self._answer(words, asked[-1]))
 
-    def _answer(self, words: list[str]) -> str:
-        asked = QUESTION.search(words[-1])
+    def _answer(self, words: list[str], question: str) -> str:
+        asked = QUESTION.search(question)
         facts = dict(FACT.findall("\n".join(words)))
         known = facts.get(asked[1], "unknown") if asked else "noted"
         return known + " ok" * self.padding

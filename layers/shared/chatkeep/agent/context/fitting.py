@@ -11,6 +11,7 @@ from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.context.summarizing import Prompt
 from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.telemetry import logger
+from chatkeep.turns import token_estimates
 from chatkeep.turns.summaries import Summary
 
 KEPT = 0.4
@@ -19,7 +20,7 @@ MOST_CALLS = 4
 """Of summaries in one turn: what is left is summarised in the next ones."""
 MOST_REFUSALS = 5
 TRIES = (0.5, 0.25, 0.1, 0.04, 0.02)
-"""The parts of a prompt that are sent instead of it, one after the other, where a provider goes on refusing."""
+"""The parts of the prompt that was refused first, one after the other, to which it is cut while a provider refuses."""
 SECONDS_FOR_BOTH = 2 * SHORTEST_RUN_SECONDS
 """What a summary and the answer after it take at least."""
 
@@ -34,7 +35,7 @@ class Fitting:
     def __init__(self, policy: Policy, messages: Sequence[BaseMessage], tools: Any) -> None:
         self._policy = policy
         self._conversation = Conversation.of(messages, tools)
-        self._refusals = self._whole = 0
+        self._refusals = self._sent = 0
         self._room: int | None = None
         self.prompt = self._conversation.given()
 
@@ -63,12 +64,12 @@ class Fitting:
             return False
         said = learned.learn(self._policy.model_name, str(error))
         if not self._refusals:
-            self._whole = self._takes(self._conversation.ratio())
-        room = int(self._whole * TRIES[self._refusals])
-        if said is not None and not self._refusals:
-            named = self._policy.room_within(said)
-            room = named if named < self._whole else room
-        self._room, self._refusals = max(1, room), self._refusals + 1
+            sent = token_estimates.prompt_tokens(self.prompt) + self._conversation.beside
+            self._sent = int(sent * self._conversation.ratio())
+        self._room = max(1, int(self._sent * TRIES[self._refusals]))
+        if said is not None and not self._refusals and (named := self._policy.room_within(said)) < self._sent:
+            self._room = named
+        self._refusals += 1
         return True
 
     def _takes(self, ratio: float) -> int:
