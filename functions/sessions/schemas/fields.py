@@ -34,6 +34,13 @@ Temperature = Annotated[
 ]
 MaxTokens = Annotated[int, Field(ge=1, le=200_000, description="The most tokens of one answer")]
 Summarization = Annotated[bool, Field(description="Whether the session's agent may summarize long conversations")]
+GeneratedTitles = Annotated[
+    bool,
+    Field(
+        description="Whether a session that has no title of its own gets one from its model after its first turn, by "
+        "a call that is counted"
+    ),
+]
 SystemPrompt = Annotated[
     str,
     Field(

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
+
 from chatkeep.agent import catalogue, graph, prices, providers, turn_metrics
 from chatkeep.agent.models import failures
 from chatkeep.agent.models.model_settings import ModelSettings
@@ -62,8 +64,13 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
 
 
 def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
-    """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
-    model = providers.chat_model(
+    """The deployment's graph with the session's model and prompt. Raises as `model_for` does."""
+    return graph.factory()(model_for(session, deadline), session.custom_system_prompt or "", checkpointer)
+
+
+def model_for(session: Session, deadline: Deadline) -> BaseChatModel:
+    """The session's model, as it is set there. Raises ModelNotSupportedError, InvalidFieldError, UnavailableError."""
+    return providers.chat_model(
         ModelSettings(
             model_name=session.model_name,
             temperature=session.temperature,
@@ -72,4 +79,3 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any) -> Any:
             deadline=deadline,
         )
     )
-    return graph.factory()(model, session.custom_system_prompt or "", checkpointer)
