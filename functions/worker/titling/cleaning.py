@@ -7,8 +7,8 @@ from chatkeep.text import valid
 
 LONGEST = 80
 """Characters; most titles have 20 to 50."""
-READ = 10_000
-"""Characters that are looked at: a model that goes on and on has said its title by then."""
+READ, READ_OF_LINE = 100_000, 400
+"""Characters that are looked at, and those of a line: a model that goes on and on has said its title by then."""
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 LABEL = re.compile(
     "[*_]*(title|titel|titre|título|titolo|tytuł|заголовок|название|标题|標題|タイトル|제목)"
@@ -38,7 +38,7 @@ def cleaned(words: str) -> str:
 
 def _plain(line: str) -> str:
     """The line with single spaces, also in place of controls and marks of direction."""
-    return " ".join("".join(" " if _is_unseen(one) else one for one in line).split())
+    return " ".join("".join(" " if _is_unseen(one) else one for one in line[:READ_OF_LINE]).split())
 
 
 def _is_unseen(character: str) -> bool:
