@@ -1,5 +1,6 @@
 """The cost of turns, and the items they leave behind when nothing goes wrong."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -8,15 +9,21 @@ from langchain_core.language_models import FakeListChatModel
 from chatkeep.agent import runtime
 from chatkeep.agent.graph import build_graph
 from chatkeep.deadline import Deadline
+from chatkeep.models.session import Session
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.engine import Request, send
 from chatkeep.turns.tools import Tools
+from functions.worker.carrying_out import carry_out
 from tests.bench import turns
+from tests.bench.meter import Meter
 from tests.chat import new_session
 from tests.client import Client
 from tests.engines import Engine
+from tests.titling import keys, titled_soon
 from tests.views import SESSIONS_TABLE, views
 
+TITLE_WCU = 4
+"""Of the job and its entry in the index of what is due, written in a transaction."""
 TURNS = 50
 """Of each session."""
 
@@ -25,6 +32,22 @@ def test_a_turn_stays_within_its_budget_of_requests_and_capacity_as_the_thread_g
     rows = turns.ours(engine, (2, 40))
     assert [row["turn"] for row in rows] == [2, 3, 4, 40, 41, 42]
     assert [row for row in rows if not turns.within_budget(row)] == []
+
+
+def test_a_first_turn_that_asks_for_a_title_writes_the_job_and_no_other_turn_costs_more(engine: Engine) -> None:
+    plain, untitled = turns.Ours(engine), turns.Ours(engine)
+    untitled.session_id = new_session(Client(untitled.user_id))
+    for more in (TITLE_WCU, 0, 0):
+        usual, asking = turns.numbers(plain.measured()), turns.numbers(untitled.measured())
+        assert asking == {**usual, "wcu": usual["wcu"] + more}
+
+
+def test_a_title_costs_nine_requests(engine: Engine, api: Client) -> None:
+    session_id = titled_soon(api)
+    with Meter(Session._get_connection().connection.client, engine.client).measure() as usage:
+        assert carry_out([keys(api, session_id)]) == []
+    assert usage.operations == Counter(GetItem=7, UpdateItem=1, TransactWriteItems=1)
+    assert (usage.wcu, usage.rcu) == (17, 7)
 
 
 @pytest.mark.thorough

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import RunnableConfig
 
 from chatkeep import deadline, tracing
-from chatkeep.agent import prices, runtime
+from chatkeep.agent import prices, providers, runtime
 from chatkeep.errors import ChatkeepError, GraphFailedError, ModelUnavailableError
 from chatkeep.models.session import Session
 from chatkeep.turns import failure
@@ -67,7 +67,8 @@ def _run(
     }
 
     async def answer() -> None:
-        model = await asyncio.to_thread(runtime.model_for, session, deadline.current())
+        await asyncio.to_thread(providers.prepare, session.model_name)
+        model = runtime.model_for(session, deadline.current())  # on the loop, to which its connections belong
         whole: BaseMessage | None = None
         async for chunk in model.astream(prompt, config):
             whole = chunk if whole is None else whole + chunk  # type: ignore[assignment]
