@@ -20,7 +20,7 @@ CLAUSE = re.compile(
     r"[.?!;:,\n\u3001\u3002\uff01\uff0c\uff1f]|\s(?:if|because|while|when|that|which|so|but|and then)\s", re.IGNORECASE
 )
 SMALL = frozenset(
-    ["a", "an", "the", "of", "for", "to", "in", "on", "at", "with", "and", "or", "is", "my", "your", "by"]
+    ["a", "an", "the", "of", "for", "to", "in", "on", "at", "with", "and", "or", "is", "like", "my", "your", "by"]
 )
 
 

@@ -62,7 +62,7 @@ def header(settings: dict[str, Any], user_id: str = USER, client_id: str | None 
         expire_after_days=3_650,
         **(settings | dict.fromkeys(outside)),
         **dict.fromkeys(("created_at", "updated_at", "last_message_at"), at),
-        **dict.fromkeys(("enable_summarization", "is_archived", "is_pinned", "written_ahead"), True),
+        **dict.fromkeys(("enable_summarization", "is_archived", "is_pinned", "written_ahead", "wants_title"), True),
         **dict.fromkeys(("message_count", "timed_turns", "thumbs_up", "thumbs_down", "lease_fence"), 10**7 - 1),
         **dict.fromkeys(("total_tokens", "total_cost", "response_ms"), 10**13 - 1),
         **dict.fromkeys(("last_message_id", "lease_turn_id"), session_id),
