@@ -54,7 +54,7 @@ def test_a_title_costs_nine_requests(engine: Engine, api: Client) -> None:
 def test_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(engine: Engine, user_id: str, api: Client) -> None:
     """A thousand turns, but on moto, which takes twice the time, a quarter of them."""
     users = [f"{user_id}-{number}" for number in range(5 if engine.endpoint is None else 20)]
-    sessions = {user: new_session(api.as_user(user)) for user in users}
+    sessions = {user: new_session(api.as_user(user), title="a title") for user in users}
     model = FakeListChatModel(responses=["yes", "no"])
     tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[-1]), lambda _: 1, 1)
     for user, session_id in sessions.items():

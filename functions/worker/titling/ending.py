@@ -65,6 +65,8 @@ def store(end: End) -> bool:
             if end.calls:
                 billing.bill_day(end.session, end.used, is_new=False)
             return False
+        if end.job.due_at in (turn.title_claims or ()):  # by this very attempt, whose answer from the storage was lost
+            return bool(end.title)
         try:
             return _store(end, session, turn, is_ours)
         except _MovedError:
@@ -95,7 +97,7 @@ def _store(end: End, session: Session, turn: Turn, is_ours: bool) -> bool:
             actions.append(_name(transaction, session, end.title))
         if end.calls:
             actions += counters.session_additions(end.used)
-            _record(transaction, turn, end.used)
+            _record(transaction, turn, end)
         transaction.change(session, *actions, condition=condition, otherwise=_MovedError())
         if is_ours and end.again:
             transaction.change(
@@ -114,17 +116,17 @@ def _name(transaction: Transaction, session: Session, title: str) -> Action:
     return Session.title.set(title)
 
 
-def _record(transaction: Transaction, turn: Turn, used: Turn) -> None:
+def _record(transaction: Transaction, turn: Turn, end: End) -> None:
     """Add what was used to the turn's record, its user's totals and the day."""
-    # Each call has read something, so that the record of another attempt at the title differs.
-    unchanged: Condition = (Turn.input_tokens == turn.input_tokens) & (Turn.output_tokens == turn.output_tokens)
+    used = end.used
     transaction.change(
         turn,
         Turn.calls.set(joined(turn.calls or [], used.calls)),
         Turn.input_tokens.add(used.input_tokens),
         Turn.output_tokens.add(used.output_tokens),
         Turn.cost.add(used.cost),
-        condition=unchanged,
+        Turn.title_claims.add({int(end.job.due_at)}),
+        condition=Turn.sk.exists() & as_read(Turn.title_claims, turn.title_claims),
         otherwise=_MovedError(),
     )
     counters.add_to_totals(transaction, turn.user_id, used)

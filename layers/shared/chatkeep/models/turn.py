@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, NumberSetAttribute, UnicodeAttribute
 
 from chatkeep.models.keys import Id, Key
 from chatkeep.models.table import IN_SESSION, SessionsTable
@@ -28,7 +28,8 @@ class Turn(SessionsTable):
     `started_from` the one it went on from, None where the thread was empty.
 
     A turn that failed before it had said anything may be run again, and its record then adds up what all `attempts`
-    have used; None of a turn that was stored at the first.
+    have used; None of a turn that was stored at the first. `title_claims` tells which attempts at the session's title
+    have their calls in the record: each by its claim of the job, the time when that ends.
     """
 
     KEY = Key(IN_SESSION, "TURN#{turn_id}")
@@ -49,6 +50,7 @@ class Turn(SessionsTable):
     started_from = UnicodeAttribute(null=True)
     checkpoint_id = UnicodeAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
+    title_claims = NumberSetAttribute(null=True)
 
     @property
     def attempt_count(self) -> int:
