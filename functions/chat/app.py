@@ -20,7 +20,7 @@ from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.message import Rating
 from chatkeep.telemetry import logger, metrics
 from chatkeep.text import serialised
-from chatkeep.turns import engine
+from chatkeep.turns import engine, titles
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from functions.chat import background, feedback
@@ -61,6 +61,7 @@ def send_message(session_id: str, new: Annotated[NewMessage, Body()]) -> tuple[T
     with turn_metrics.of_a_turn() as measure:
         answer = engine.send(request, runtime.tools())
         measure(answer)
+    titles.nudge_for(answer)
     return _shown(answer)
 
 

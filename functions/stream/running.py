@@ -16,7 +16,7 @@ from chatkeep.streams.event import Event
 from chatkeep.streams.following import Following
 from chatkeep.streams.telling import Telling
 from chatkeep.telemetry import metrics
-from chatkeep.turns import engine, lease, loops
+from chatkeep.turns import engine, lease, loops, titles
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.events import Event as RunEvent
@@ -116,7 +116,9 @@ class RunningTurn:
 
     def _run(self) -> None:
         try:
-            self._tell(self._send())
+            answer = self._send()
+            self._tell(answer)
+            titles.nudge_for(answer)
         except TurnInProgressError as error:
             if self._asked.claim and error.turn_id == self._asked.claim.id:
                 self._is_elsewhere = True

@@ -10,7 +10,9 @@ from chatkeep.http.invocation import invoked
 from chatkeep.jobs.due import Keys, waiting
 from chatkeep.jobs.nudging import nudge
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.job import Job
 from chatkeep.models.session import Session
+from chatkeep.models.titling import Titling
 from chatkeep.settings import settings
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import repair
@@ -19,7 +21,9 @@ MOST_JOBS = 1_000
 """In ten invocations at once at most, so that many sessions which expire together do not take the account's
 concurrency. They are drawn, so that jobs which cannot be carried out do not keep others waiting for good."""
 MOST_USERS = 100
-"""Whose background turns are run; those of one user go to one invocation, which runs them one after the other."""
+"""Whose models are asked; the jobs of one user go to one invocation, which carries them out one after the other."""
+OF_MODELS: tuple[type[Job], ...] = (BackgroundTurn, Titling)
+"""Jobs that ask models, for the worker."""
 Drawn = TypeVar("Drawn")
 
 
@@ -29,10 +33,10 @@ Drawn = TypeVar("Drawn")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     due = dict(waiting())
     jobs = [keys for keys in due if not Session.KEY.matches(*keys)]
-    turns = [keys for keys in jobs if BackgroundTurn.KEY.matches(*keys)]
-    nudge(_drawn(set(jobs) - set(turns), MOST_JOBS), settings().jobs_function)
-    users = set(_drawn(set(map(_user, turns)), MOST_USERS))
-    nudge([keys for keys in turns if _user(keys) in users], settings().turns_function, apart=_user)
+    of_models = [keys for keys in jobs if any(kind.KEY.matches(*keys) for kind in OF_MODELS)]
+    nudge(_drawn(set(jobs) - set(of_models), MOST_JOBS), settings().jobs_function)
+    users = set(_drawn(set(map(_user, of_models)), MOST_USERS))
+    nudge([keys for keys in of_models if _user(keys) in users], settings().turns_function, apart=_user)
     repaired = repair.end_leases(due)
     metrics.add_metric(name="LeasesRepaired", unit="Count", value=repaired)
     if jobs:  # each metric is paid for in the hours in which it is sent

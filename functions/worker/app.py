@@ -1,4 +1,4 @@
-"""Worker: runs background turns, as it is nudged to."""
+"""Worker: runs background turns and makes titles, as it is nudged to."""
 
 from typing import Any
 

@@ -15,6 +15,7 @@ from chatkeep.errors import (
 from chatkeep.idempotency import Claim
 from chatkeep.jobs import ClaimLostError
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.titling import Titling
 from chatkeep.streams.telling import Telling, nobody
 from chatkeep.telemetry import correlation
 from chatkeep.turns import engine
@@ -30,19 +31,21 @@ MOST_REFUSALS = 12
 """An hour of the schedule's visits."""
 
 
-def make(job: BackgroundTurn) -> None:
+def make(job: BackgroundTurn) -> Titling | None:
     """Run the turn that is claimed, unless it has ended, was cancelled, or died after it had begun to speak.
+
+    Returns the job that it leaves, if it does, to give its session a title.
 
     Raises TooManyTurnsError where it is put off for that; and errors of the storage, after which it is left to the end
     of its claim.
     """
     with suppress(ClaimLostError), correlation.caused_by(job.request_id):
         if job.attempts > 1 and _has_ended(job):
-            return
-        if job.is_cancelled:
-            ending.cancel(job)
-        else:
-            _run(job)
+            return None
+        if not job.is_cancelled:
+            return _run(job)
+        ending.cancel(job)
+    return None
 
 
 def _has_ended(job: BackgroundTurn) -> bool:
@@ -60,17 +63,19 @@ def _has_ended(job: BackgroundTurn) -> bool:
     return True
 
 
-def _run(job: BackgroundTurn) -> None:
+def _run(job: BackgroundTurn) -> Titling | None:
     claim = Claim(job.turn_id, job.fingerprint)  # the job's own: whoever else runs the turn stores the same one
     beginning, telling = Beginning(job), Telling(nobody, claim, may_resume=True)
     try:
         with claims.kept(job), turn_metrics.of_a_turn() as measure:
-            measure(engine.send(_request(job, claim, beginning, telling), runtime.tools()))
+            answer = engine.send(_request(job, claim, beginning, telling), runtime.tools())
+            measure(answer)
     except Exception as error:
         telling.fail(problem_of(error))
         _end(job, error, beginning)
-    else:
-        ending.forget(job)
+        return None
+    ending.forget(job)
+    return answer.titling
 
 
 def _request(job: BackgroundTurn, claim: Claim, beginning: Beginning, telling: Telling) -> engine.Request:

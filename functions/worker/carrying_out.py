@@ -1,44 +1,59 @@
-"""Carrying out background turns, one after the other: those of a session in their order, however they are nudged."""
+"""Carrying out background turns, one after the other: those of a session in their order, however they are nudged; and
+titles."""
 
 from chatkeep.errors import TooManyTurnsError
 from chatkeep.jobs import ClaimLostError
 from chatkeep.jobs.due import Keys
 from chatkeep.models.background import BackgroundTurn
+from chatkeep.models.job import Job
+from chatkeep.models.titling import Titling
 from chatkeep.telemetry import logger, metrics
 from chatkeep.turns import backlog
 from functions.worker import attempt, claims, timing
+from functions.worker.titling import carrying_out as titling
 
 
 def carry_out(due: list[Keys]) -> list[Keys]:
-    """Run these turns, and those of their sessions that follow, while there is time; return those that are left.
+    """Run these turns, those of their sessions that follow, and make titles; return what there was no time for.
 
     When as many of a user's turns run as may, those that are left of that user's wait for the schedule.
     """
-    left, full = list(due), set()
+    left, full = list(due), set[str]()
     while left and timing.has_time():
         job = _job(left.pop(0))
-        if job is not None and job.user_id not in full:
-            try:
-                _carry_out(job)
-            except TooManyTurnsError:
-                full.add(job.user_id)
-            except ClaimLostError:  # somebody else runs it, or it is gone
-                continue
-            except Exception as error:
-                _tell(job, error)
+        if job is None:
+            continue
+        try:
+            if isinstance(job, Titling):
+                titling.carry_out(job)
+            elif job.user_id not in full:
+                left += _carry_out(job)
+        except TooManyTurnsError:
+            full.add(job.user_id)
+        except ClaimLostError:  # somebody else runs it, or it is gone
+            continue
+        except Exception as error:
+            _tell(job, error)
     return left
 
 
-def _job(keys: Keys) -> BackgroundTurn | None:
-    return BackgroundTurn(pk=keys[0], sk=keys[1]) if BackgroundTurn.KEY.matches(*keys) else None
+def _job(keys: Keys) -> BackgroundTurn | Titling | None:
+    kinds: tuple[type[BackgroundTurn | Titling], ...] = (BackgroundTurn, Titling)
+    return next((kind(pk=keys[0], sk=keys[1]) for kind in kinds if kind.KEY.matches(*keys)), None)
 
 
-def _carry_out(job: BackgroundTurn) -> None:
-    """Run the turn when it is its session's next one, and then those after it. Raises TooManyTurnsError."""
+def _carry_out(job: BackgroundTurn) -> list[Keys]:
+    """Run the turn when it is its session's next one, and then those after it; return the titles that they ask for.
+
+    Raises TooManyTurnsError.
+    """
+    titles: list[Keys] = []
     following = job if _claim_as_next(job) else None
     while following is not None:
-        attempt.make(following)
+        if left := attempt.make(following):
+            titles.append((left.pk, left.sk))
         following = _after(following) if timing.has_time() else None
+    return titles
 
 
 def _after(job: BackgroundTurn) -> BackgroundTurn | None:
@@ -64,8 +79,8 @@ def _is_next(job: BackgroundTurn) -> bool:
     return first is not None and (backlog.interrupts(job) or first.turn_id == job.turn_id)
 
 
-def _tell(job: BackgroundTurn, error: Exception) -> None:
-    """Tell the operator of a turn that was left to its next attempt."""
+def _tell(job: Job, error: Exception) -> None:
+    """Tell the operator of a job that was left to its next attempt."""
     metrics.add_metric(name="JobsFailed", unit="Count", value=1)
     about = {"job": type(job).__name__, "attempts": int(job.attempts), "pk": job.pk, "sk": job.sk}
     logger.error("job failed", exc_info=error, extra=about)

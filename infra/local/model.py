@@ -16,6 +16,7 @@ from typing import Any
 
 import uvicorn
 
+from infra.local import titles
 from infra.local.folder import ROOT
 from infra.local.lifeline import end_with_parent
 
@@ -44,8 +45,13 @@ class EmbeddedModel:
     def complete(self, body: dict[str, Any], on_answer: Callable[[dict[str, Any]], bool]) -> None:
         """Call `on_answer` with the completion, or with each chunk when the body asks for a stream, until it says True.
 
-        Raises ModelMissingError; ValueError for a body that is no chat completion's.
+        A title is not asked of the model, which is too small to give any. Raises ModelMissingError; ValueError for a
+        body that is no chat completion's.
         """
+        if title := titles.wanted(body):
+            for answer in titles.answers(body, title, NAME):
+                on_answer(answer)
+            return
         with self._loading:
             if self._engine is None:
                 self._engine = self._load()

@@ -55,6 +55,7 @@ RESULTS = Path(__file__).parent / "turns.json"
 MEASURED, SMOKE = (2, 100, 1_000), (2, 20)
 MOST_REQUESTS, MOST_WCU, MOST_RCU = 6, 31, 8
 TABLE = "chatkeep-SessionsTable"
+TITLED = {"title": "A conversation"}
 Numbers = dict[str, float]
 
 
@@ -72,13 +73,13 @@ class Talker(BaseChatModel):
 
 @dataclass
 class Ours:
-    """Turns of the engine on one session."""
+    """Turns of the engine on one session, which has a title: else the first of them would ask for one."""
 
     engine: Engine
     user_id: str = field(default_factory=lambda: f"user-{uuid4()}")
 
     def __post_init__(self) -> None:
-        self.session_id = Client(self.user_id).post("/sessions", json={}).json["session_id"]
+        self.session_id = Client(self.user_id).post("/sessions", json=TITLED).json["session_id"]
         self.meter = Meter(Session._get_connection().connection.client, self.engine.client)
         self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1, 1)
 

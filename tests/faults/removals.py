@@ -143,7 +143,7 @@ def lived(
     """A life with two sessions; the first has `settings` too."""
     user_id = f"user-{uuid4()}"
     api = Client(user_id)
-    other_id = new_session(api, session_id="another:1")
+    other_id = new_session(api, session_id="another:1", title="another")
     sent(api, other_id, "one two")
     message_id = _fill(api, monkeypatch, settings)
     life = Life(dynamodb, pass_time, user_id, ids.of_session(user_id, OWN), other_id, message_id)

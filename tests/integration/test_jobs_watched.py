@@ -31,7 +31,7 @@ ALARMS = dict(STACK.nested("Monitoring").of_type("AWS::CloudWatch::Alarm"))
 
 @pytest.fixture
 def session_id(api: Client) -> str:
-    session_id = new_session(api)
+    session_id = new_session(api, title="A trip")  # else a job to give it one would be due
     sent(api, session_id, "hello")
     return session_id
 

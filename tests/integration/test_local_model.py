@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.worker.titling.prompt import INSTRUCTIONS, conversation
 from infra.local import engine, model
 from infra.local.model import PACKAGES, App, EmbeddedModel
 from tests.runner import running
 
+QUESTION = "Where should I travel in winter if I like the sea?"
 HELLO = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
 
 
@@ -63,6 +65,22 @@ def test_a_prompt_over_the_context_is_refused_and_not_cut(app: App, stream: bool
 
 def test_another_path_is_not_there(app: App) -> None:
     assert post(app, HELLO, "/v1/embeddings").status_code == 404
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_title_is_made_of_the_questions_words_with_usage(app: App, stream: bool) -> None:
+    asked = [
+        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "user", "content": conversation(QUESTION, "Madeira.")},
+    ]
+    response = post(app, {"messages": asked, "stream": stream})
+    if not stream:
+        assert response.json()["choices"][0]["message"]["content"] == "Travel in winter"
+        assert response.json()["usage"]["completion_tokens"] == 3
+        return
+    *chunks, done = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+    assert json.loads(chunks[0])["choices"][0]["delta"]["content"] == "Travel in winter"
+    assert (json.loads(chunks[-1])["usage"]["completion_tokens"], done) == (3, "[DONE]")
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ DEFAULTS = {
     "enable_auto_summarization": True,
     "custom_system_prompt": "",
     "default_expire_after_days": None,
+    "generate_titles": True,
 }
 OWN = {
     "default_model": "bedrock:some-model",
@@ -21,6 +22,7 @@ OWN = {
     "enable_auto_summarization": False,
     "custom_system_prompt": "é" * 16_384,
     "default_expire_after_days": 30,
+    "generate_titles": False,
 }
 
 
@@ -34,7 +36,12 @@ def test_what_is_put_is_what_is_got(api: Client) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("default_temperature", 0), ("enable_auto_summarization", False), ("custom_system_prompt", "")],
+    [
+        ("default_temperature", 0),
+        ("enable_auto_summarization", False),
+        ("generate_titles", False),
+        ("custom_system_prompt", ""),
+    ],
 )
 def test_an_explicit_nothing_is_kept(api: Client, field: str, value: Any) -> None:
     api.put("/preferences", json={field: value})

@@ -151,9 +151,9 @@ def test_nothing_costs_more_than_before_sessions_could_be_removed(engine: Engine
 def test_an_expiry_costs_its_timer_once_and_no_turn_anything(engine: Engine, user_id: str) -> None:
     never, at_times = turns.Ours(engine), turns.Ours(engine)
     with never.meter.measure() as without:
-        never.session_id = create(never.user_id)
+        never.session_id = create(never.user_id, title="a title")
     with at_times.meter.measure() as with_timer:
-        at_times.session_id = create(at_times.user_id, expire_after_days=30)
+        at_times.session_id = create(at_times.user_id, title="a title", expire_after_days=30)
     assert (with_timer.operations, with_timer.wcu) == (without.operations, without.wcu + TIMER_WCU)
     for _ in range(2):
         plain, expiring = never.measured(), at_times.measured()

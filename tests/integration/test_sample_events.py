@@ -20,8 +20,10 @@ from chatkeep.models.deletion import Deletion, DeletionKind
 from chatkeep.models.job import JobStatus
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
+from chatkeep.models.titling import Titling
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn, TurnStatus
+from chatkeep.sessions.preferences import TITLE
 from infra.local.events import LambdaContext
 from infra.local.template import load_functions, load_routes
 from tests import permissions
@@ -42,9 +44,9 @@ FUNCTION_OF = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower(): function
     for function, properties in STACK.of_type("AWS::Serverless::Function")
     for event in properties.get("Events", ())
-} | {"carry_out_jobs": "PurgeFunction", "carry_out_turns": "WorkerFunction"}
+} | {"carry_out_jobs": "PurgeFunction", "carry_out_turns": "WorkerFunction", "make_titles": "WorkerFunction"}
 """The function of each event: of those in the template, and of those that other functions send."""
-WITHOUT_ANSWER = {"carry_out_jobs", "carry_out_turns", "every_five_minutes", "orphans"}
+WITHOUT_ANSWER = {"carry_out_jobs", "carry_out_turns", "every_five_minutes", "make_titles", "orphans"}
 """Events that nobody waits for an answer to."""
 
 THREAD = {"thread_id": SESSION, "model_name": "scripted:echo", "temperature": 0.7, "max_tokens": 4096}
@@ -200,6 +202,16 @@ def test_the_event_of_background_turns_runs_the_turn(session: Session, user_id: 
     turn = Turn(user_id, SESSION, turn_id)
     turn.refresh(consistent_read=True)
     assert turn.status == TurnStatus.COMPLETED
+
+
+def test_the_event_of_titles_names_the_session(session: Session, user_id: str) -> None:
+    session.update([Session.title.set(TITLE), Session.wants_title.set(True)])
+    job = Titling(user_id, SESSION, turn_id=TURN, requested_at=stamp(now()))
+    job.due_at, job.due_shard = milliseconds(now()), due.shard(SESSION)
+    job.save()
+    assert invoke("make_titles", user_id) == {"left": 0}
+    session.refresh(consistent_read=True)
+    assert (session.title, Titling.find(user_id, SESSION)) == ("echo: Question: To Lisbon", None)
 
 
 def test_the_scheduled_event_ends_the_lease_of_a_turn_that_died(session: Session, user_id: str) -> None:

@@ -46,6 +46,7 @@ PREFERENCES_FIELDS = [
     ("default_temperature", [-0.1, 2.1, 1e-7, "1", True, None]),
     ("default_max_tokens", [0, 200_001, 1.5, "1", True, None]),
     ("enable_auto_summarization", ["true", 1, None]),
+    ("generate_titles", ["true", 1, None]),
     ("custom_system_prompt", ["x" * 32_769, 1, None]),
     ("default_expire_after_days", [0, -1, 3_651, 1.5, "1", True]),
 ]

@@ -19,6 +19,7 @@ from chatkeep.models.preferences import Preferences
 from chatkeep.models.scan import Scan
 from chatkeep.models.session import Session
 from chatkeep.models.timer import Timer
+from chatkeep.models.titling import Titling
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 from infra.expansion import ROOT
@@ -51,7 +52,7 @@ def test_the_items_have_the_keys_of_the_models() -> None:
     items += [Message(*SESSION, "{uuid7}"), Part(*SESSION, "{message}", 0), Turn(*SESSION, "{id}"), Details(*SESSION)]
     items += [Branching(*SESSION), EventBatch(*SESSION, "{turn}", 0, 0)]
     items += [Day("{user}", "{yyyy-mm-dd}"), Timer(*SESSION), BackgroundTurn(*SESSION, "{turn}"), Scan("{name}")]
-    items += [Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
+    items += [Titling(*SESSION), Deletion("{user}", "{uuid7}"), Erasure("{keyed hash of the user}", "{uuid7}")]
     assert {type(item) for item in items} == {kind.model for kind in KINDS if kind.model}
     zeros = re.compile("#0{16}#0{3}$|#0{4}$")  # of the events' batch and piece, of a message's part
     keys = {(item.pk, zeros.sub(_numbers, item.sk)) for item in items}

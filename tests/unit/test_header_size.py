@@ -13,6 +13,7 @@ from chatkeep.clock import now, stamp
 from chatkeep.models import due
 from chatkeep.models.session import LONG, Session
 from chatkeep.sessions import placing
+from chatkeep.sessions.preferences import TITLE as TITLE_TO_BE
 from chatkeep.turns.lease import Sender
 
 KILOBYTE = 1024
@@ -86,6 +87,16 @@ def test_the_header_of_a_running_turn_is_within_a_kilobyte_whatever_the_settings
 def test_so_is_one_of_a_cancelled_turn_of_any_user(settings: dict[str, Any], both: tuple[str, str | None]) -> None:
     session = header(settings, *both)
     session.cancel_turn_id, session.cancel_action = session.lease_turn_id, "roll_back"
+    assert item_bytes(session) <= KILOBYTE
+
+
+@given(long_settings, ids_of_both)
+def test_so_is_one_that_waits_for_its_title_after_some_turns(
+    settings: dict[str, Any], both: tuple[str, str | None]
+) -> None:
+    session = header({**settings, "title": TITLE_TO_BE}, *both)
+    session.cancel_turn_id, session.cancel_action, session.wants_title = session.lease_turn_id, "roll_back", True
+    session.total_tokens = session.total_cost = session.response_ms = 10**8 - 1
     assert item_bytes(session) <= KILOBYTE
 
 

@@ -62,7 +62,8 @@ def test_only_what_removes_sessions_and_what_sets_timers_or_ends_jobs_may_delete
 def test_jobs_and_turns_are_handed_to_the_alias_that_carries_them_out_by_those_who_find_them_due() -> None:
     invoking = {name: one["Resource"] for name in STATEMENTS for one in STATEMENTS[name] if INVOKE in one["Action"]}
     purge, worker = (STACK.attribute(f"{name}Function.Alias", "Ref") for name in ("Purge", "Worker"))
-    assert invoking == {"ChatFunction": [worker], "SessionsFunction": [purge], "SweepFunction": [purge, worker]}
+    of_turns = {"ChatFunction": [worker], "StreamFunction": [worker]}
+    assert invoking == {**of_turns, "SessionsFunction": [purge], "SweepFunction": [purge, worker]}
     for variable, alias in (("JOBS_FUNCTION", purge), ("TURNS_FUNCTION", worker)):
         told = {name: one.environment[variable] for name, one in load_functions(STACK).items()}
         assert told == {name: alias if alias in invoking.get(name, []) else "" for name in STATEMENTS}

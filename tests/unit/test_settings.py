@@ -7,6 +7,7 @@ import pytest
 from chatkeep.agent.settings import AgentSettings
 from chatkeep.settings import Settings
 from functions.sessions.settings import SessionsSettings
+from functions.worker.settings import WorkerSettings
 from infra.local.template import load_functions
 from tests.client import STACK
 
@@ -17,12 +18,14 @@ REQUIRED: list[tuple[Any, str, str]] = [
     (SessionsSettings, "SessionsFunction", "DEFAULT_TEMPERATURE"),
     (SessionsSettings, "SessionsFunction", "DEFAULT_MAX_TOKENS"),
     (SessionsSettings, "SessionsFunction", "DEFAULT_ENABLE_SUMMARIZATION"),
+    (SessionsSettings, "SessionsFunction", "DEFAULT_GENERATE_TITLES"),
     (SessionsSettings, "SessionsFunction", "RETENTION_DAYS"),
     (SessionsSettings, "SessionsFunction", "CURSOR_SECRET_ARN"),
     (AgentSettings, "ChatFunction", "CHECKPOINTS_TABLE"),
     (AgentSettings, "ChatFunction", "GRAPH"),
     (AgentSettings, "StreamFunction", "GRAPH"),
     (AgentSettings, "WorkerFunction", "GRAPH"),
+    (WorkerSettings, "WorkerFunction", "DEFAULT_GENERATE_TITLES"),
 ]
 
 

@@ -46,6 +46,13 @@ AtOverflow = Annotated[
         "`context_length_exceeded`. With `enable_summarization` only where a summary does not help",
     ),
 ]
+GeneratedTitles = Annotated[
+    bool,
+    Field(
+        description="Whether a session that has no title of its own gets one from its model after its first turn, by "
+        "a call that is counted"
+    ),
+]
 SystemPrompt = Annotated[
     str,
     Field(

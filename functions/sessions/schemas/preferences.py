@@ -5,6 +5,7 @@ from pydantic import BaseModel, Field
 from functions.sessions.schemas.body import Body
 from functions.sessions.schemas.fields import (
     ExpireAfterDays,
+    GeneratedTitles,
     MaxTokens,
     ModelName,
     Summarization,
@@ -23,6 +24,7 @@ class NewPreferences(Body):
     enable_auto_summarization: Summarization | None = None
     custom_system_prompt: SystemPrompt | None = None
     default_expire_after_days: ExpireAfterDays | None = None
+    generate_titles: GeneratedTitles | None = None
 
 
 class PreferencesView(BaseModel):
@@ -36,3 +38,4 @@ class PreferencesView(BaseModel):
     default_expire_after_days: int | None = Field(
         description="Days without a change after which new sessions are deleted; null for never"
     )
+    generate_titles: bool = Field(description="Whether the model names sessions that have no title of their own")

@@ -109,6 +109,16 @@ def kept(event: Mapping[str, Any], context: Any, gateway_seconds: float = GATEWA
 
 
 @contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Hold the code within to so many seconds, or to what is left of the request's own."""
+    token = _current.set(Deadline.within(min(seconds, seconds_until(current().dies))))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def earlier(seconds: float) -> Iterator[None]:
     """Hold the code within to a deadline that comes so many seconds before the request's own."""
     present = current()

@@ -23,6 +23,7 @@ from chatkeep.models.scan import Scan
 from chatkeep.models.session import Session
 from chatkeep.models.table import SessionsTable
 from chatkeep.models.timer import Timer
+from chatkeep.models.titling import Titling
 from chatkeep.models.totals import Totals
 from chatkeep.models.turn import Turn
 
@@ -92,6 +93,7 @@ KINDS = (
     Kind("session", Removal.WITH_SESSION, exported=True, counted_in=(Totals,), model=Session),
     Kind("background turn", Removal.WITH_SESSION, exported=True, model=BackgroundTurn),
     Kind("timer", Removal.WITH_SESSION, model=Timer),
+    Kind("title to be made", Removal.WITH_SESSION, model=Titling),
     Kind("details", Removal.WITH_SESSION, exported=True, model=Details),
     Kind(
         "turn", Removal.WITH_SESSION, exported=True, counted_in=(Session, Totals, Day), model=Turn, removed_as="turns"

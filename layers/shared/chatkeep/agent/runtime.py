@@ -71,17 +71,18 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
 
 
 def graph_for(session: Session, deadline: Deadline, checkpointer: Any, occasion: Occasion) -> Any:
-    """The deployment's graph with the session's model and prompt. Raises ModelNotSupportedError, InvalidFieldError."""
+    """The deployment's graph with the session's model and prompt. Raises as `model_for` does."""
     prompt = system_prompt(session.custom_system_prompt or "", settings().prompt_facts, occasion)
-    return graph.factory()(_model(session, deadline), prompt, checkpointer)
+    return graph.factory()(model_for(session, deadline), prompt, checkpointer)
 
 
 async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Summary:
-    """A summary of the messages by the session's model. Raises NothingToSummarizeError, and as `graph_for` does."""
-    return await _model(session, deadline).compact(messages, config)
+    """A summary of the messages by the session's model. Raises NothingToSummarizeError, and as `model_for` does."""
+    return await model_for(session, deadline).compact(messages, config)
 
 
-def _model(session: Session, deadline: Deadline) -> WithinContext:
+def model_for(session: Session, deadline: Deadline) -> WithinContext:
+    """The session's model, as it is set there. Raises ModelNotSupportedError, InvalidFieldError, UnavailableError."""
     made = providers.chat_model(
         ModelSettings(
             model_name=session.model_name,

@@ -84,11 +84,16 @@ def put_off(job: Job, until: int) -> None:
 
 def fail(job: Job, error: Exception) -> None:
     """Have the job tried again, later each time, and remember the kind of error that ended this attempt."""
+    change(job, failing(job, error))
+
+
+def failing(job: Job, error: Exception) -> list[Action]:
+    """The actions on a job that is to be tried again after `error`."""
     cls = type(job)
     doublings = min(max(int(job.attempts) - 1, 0), MOST_DOUBLINGS)
     seconds = min(FIRST_PAUSE_SECONDS * 2**doublings, LONGEST_PAUSE_SECONDS)
     named = getattr(error, "code", None) or type(error).__name__
-    change(job, [cls.due_at.set(milliseconds(now()) + seconds * 1_000), cls.error.set(named)])
+    return [cls.due_at.set(milliseconds(now()) + seconds * 1_000), cls.error.set(named)]
 
 
 def ended(job: Job) -> list[Action]:

@@ -20,3 +20,4 @@ class Preferences(SessionsTable):
     enable_auto_summarization = BooleanAttribute(null=True)
     custom_system_prompt = UnicodeAttribute(null=True)
     default_expire_after_days = NumberAttribute(null=True)
+    generate_titles = BooleanAttribute(null=True)

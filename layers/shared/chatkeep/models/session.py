@@ -58,6 +58,7 @@ class Session(SessionsTable):
     `last_message_id` is the last message stored, with which the active branch ends. A temporary session has no `place`
     in any list. One with a `deletion_id` is gone for everybody but who removes its contents: its tombstone. Until its
     `written_until`, in milliseconds since the epoch, the turn that it ended may store events.
+    One that `wants_title` gets one after its first turn, unless its user gives it one before.
     """
 
     KEY = Key(IN_USER, "SESSION#{session_id}")
@@ -81,6 +82,7 @@ class Session(SessionsTable):
     tags = JSONAttribute(null=True)
     expire_after_days = NumberAttribute(attr_name="keep_days", null=True)
     is_temporary = BooleanAttribute(null=True)
+    wants_title = BooleanAttribute(attr_name="untitled", null=True)
     is_archived = BooleanAttribute()
     is_pinned = BooleanAttribute()
     deleted_at = UnicodeAttribute(null=True)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, NumberSetAttribute, UnicodeAttribute
 
 from chatkeep.models.keys import Id, Key
 from chatkeep.models.table import IN_SESSION, SessionsTable
@@ -29,7 +29,8 @@ class Turn(SessionsTable):
     its answer; of a turn that only summarised the thread, the one of the message with the summary.
 
     A turn that failed before it had said anything may be run again, and its record then adds up what all `attempts`
-    have used; None of a turn that was stored at the first.
+    have used; None of a turn that was stored at the first. `title_claims` tells which attempts at the session's title
+    have their calls in the record: each by its claim of the job, the time when that ends.
     """
 
     KEY = Key(IN_SESSION, "TURN#{turn_id}")
@@ -50,6 +51,7 @@ class Turn(SessionsTable):
     started_from = UnicodeAttribute(null=True)
     checkpoint_id = UnicodeAttribute(null=True)
     message_ids: ListAttribute[Any] = ListAttribute(null=True)
+    title_claims = NumberSetAttribute(null=True)
 
     @property
     def attempt_count(self) -> int:

@@ -32,6 +32,8 @@ def _apply(session: Session, at: str, changes: dict[str, Any]) -> Session:
     moves, not_later = touch(session, at)
     condition &= not_later
     actions = [*moves, *_assignments({**changes, **dict.fromkeys(details)})]
+    if "title" in changes:  # whatever it is, nothing replaces it
+        actions.append(Session.wants_title.remove())
     if details or session.status is not before or "expire_after_days" in changes:
         with Transaction() as transaction:
             transaction.change(session, *actions, condition=condition, otherwise=MovedError())

@@ -13,6 +13,7 @@ from chatkeep.models.preferences import Preferences
 from chatkeep.models.session import LONG, Session
 from chatkeep.models.totals import Totals
 from chatkeep.sessions import created, placing, timers
+from chatkeep.sessions.preferences import TITLE
 from chatkeep.sessions.views import SessionView, view
 
 
@@ -32,7 +33,8 @@ def create(
     A second session with the same `client_id` is the first one, as it is now, and not new. A repetition of `claim` gets
     what its first request got, as it was then. Raises IdempotencyKeyReusedError, UserBeingErasedError, and
     SessionDeletedError where the session with this `client_id`, or of the first request, is being removed for good.
-    Settings that `are_preferred` come from the user's preferences, and go with them when the user is erased.
+    Settings that `are_preferred` come from the user's preferences, and go with them when the user is erased. One that
+    `wants_title` gets one after its first turn if it has none of its own, and is not temporary.
     """
     session = _new(user_id, settings, client_id)
     made = view(session), True
@@ -79,5 +81,7 @@ def _new(user_id: str, settings: Mapping[str, Any], client_id: str | None) -> Se
         client_id=client_id,
         **settings,
     )
+    if not session.wants_title or session.title != TITLE or session.is_temporary:
+        session.wants_title = None
     session.place_in_list()
     return session

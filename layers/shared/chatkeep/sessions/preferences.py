@@ -33,6 +33,7 @@ class Defaults:
     default_enable_summarization: bool
     default_system_prompt: str
     default_expire_after_days: int
+    default_generate_titles: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -51,7 +52,13 @@ def defaults_in(environment: Mapping[str, str]) -> dict[str, Any]:
         "default_enable_summarization": required(environment, "DEFAULT_ENABLE_SUMMARIZATION") == "true",
         "default_system_prompt": environment.get("DEFAULT_SYSTEM_PROMPT", ""),
         "default_expire_after_days": int(required(environment, "DEFAULT_EXPIRE_AFTER_DAYS")),
+        "default_generate_titles": generates_titles(environment),
     }
+
+
+def generates_titles(environment: Mapping[str, str]) -> bool:
+    """Whether sessions without a title get one where their user has no preference. Raises KeyError."""
+    return required(environment, "DEFAULT_GENERATE_TITLES") == "true"
 
 
 def starting(user_id: str, defaults: Defaults) -> tuple[dict[str, Any], bool]:
@@ -66,6 +73,7 @@ def starting(user_id: str, defaults: Defaults) -> tuple[dict[str, Any], bool]:
         "enable_summarization": chosen["enable_auto_summarization"],
         "custom_system_prompt": chosen["custom_system_prompt"],
         "expire_after_days": chosen[EXPIRY],
+        "wants_title": chosen["generate_titles"],
     }, stored is not None
 
 
@@ -77,6 +85,7 @@ def over_defaults(chosen: Preferences, defaults: Defaults) -> dict[str, Any]:
         "default_max_tokens": defaults.default_max_tokens,
         "enable_auto_summarization": defaults.default_enable_summarization,
         "custom_system_prompt": defaults.default_system_prompt,
+        "generate_titles": defaults.default_generate_titles,
     }
     values = {name: fallback if (one := getattr(chosen, name)) is None else one for name, fallback in fallbacks.items()}
     days = defaults.default_expire_after_days if (known := getattr(chosen, EXPIRY)) is None else int(known)

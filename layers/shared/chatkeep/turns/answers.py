@@ -9,6 +9,7 @@ from chatkeep.idempotency import Claim
 from chatkeep.messages import branches
 from chatkeep.models.message import Message
 from chatkeep.models.session import Session
+from chatkeep.models.titling import Titling
 from chatkeep.models.turn import Turn, TurnStatus
 
 
@@ -18,7 +19,8 @@ class Answer:
     has answered that it is stored. `last_attempt` is a record of that alone where attempts before it have failed.
 
     There is no `user_message` where the turn only summarised the thread. `said` are all messages of models in their
-    order, the answer being the last; of a stored turn they are not read.
+    order, the answer being the last; of a stored turn they are not read. `titling` is the job that the turn left, to
+    give its session a title.
     """
 
     turn: Turn
@@ -28,6 +30,7 @@ class Answer:
     checkpoint_bytes: int | None = None
     repeated: bool = False
     last_attempt: Turn | None = None
+    titling: Titling | None = None
 
     @property
     def used(self) -> Turn:

@@ -3,13 +3,15 @@
 import time
 from dataclasses import dataclass, field, replace
 
+from chatkeep.dynamodb.internals import put_of
 from chatkeep.errors import ChatkeepError, ConcurrentWriteError, GraphFailedError, TurnRolledBackError
 from chatkeep.idempotency import Claim
 from chatkeep.messages.branches import Branches
 from chatkeep.models.message import Message, Role
 from chatkeep.models.session import Session
+from chatkeep.models.titling import Titling
 from chatkeep.models.turn import Turn, TurnStatus
-from chatkeep.turns import answers, record, repetition
+from chatkeep.turns import answers, record, repetition, titles
 from chatkeep.turns.answers import Answer
 from chatkeep.turns.commit import (
     Closing,
@@ -109,13 +111,14 @@ class Attempt:
         answer.context_tokens = self.run.recorder.context_tokens()
         answer.context_limit = self.run.tools.context_limit(self.session, str(answer.model_name))
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
-        size = self._commit(turn, messages, addition)
-        return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn)
+        titling = titles.job_after(self.session, turn)
+        size = self._commit(turn, messages, addition, titling)
+        return Answer(whole, question, answer, said, checkpoint_bytes=size, last_attempt=turn, titling=titling)
 
-    def _commit(self, turn: Turn, messages: list[Message], addition: Addition) -> int:
+    def _commit(self, turn: Turn, messages: list[Message], addition: Addition, titling: Titling | None) -> int:
         """Store the turn, and say how many bytes its checkpoint took."""
         staged, branches = addition.staged, self._branched(messages)
-        more = self.closing(messages)
+        more = [*self.closing(messages), *([put_of(titling)] if titling else [])]
         writes = staged.writes()
         try:
             commit(self.session, turn, messages, writes, self.failed, branches, more)

@@ -56,10 +56,15 @@ def bill(session: Session, turn: Turn) -> None:
             counters.add_to_totals(transaction, session.user_id, turn)
             counters.add_to_day(transaction, session.user_id, turn, at)
     except SessionNotFoundError:  # purged meanwhile
-        same_user: Condition = Totals.erasure_id.does_not_exist() & (Totals.created_at <= session.created_at)
-        with suppress(_ErasedError), Transaction() as transaction:
-            transaction.check(Totals, Totals.KEY.of(session.user_id), same_user, _ErasedError())
-            counters.add_to_day(transaction, session.user_id, turn, at)
+        bill_day(session, turn)
+
+
+def bill_day(session: Session, turn: Turn, *, is_new: bool = True) -> None:
+    """Record the usage of a session that is purged: in its user's day alone, unless the user is erased, or was."""
+    same_user: Condition = Totals.erasure_id.does_not_exist() & (Totals.created_at <= session.created_at)
+    with suppress(_ErasedError), Transaction() as transaction:
+        transaction.check(Totals, Totals.KEY.of(session.user_id), same_user, _ErasedError())
+        counters.add_to_day(transaction, session.user_id, turn, now(), is_new=is_new)
 
 
 def end(attempt: Attempt, error: Exception, *, even_if_unused: bool) -> bool:
