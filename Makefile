@@ -21,7 +21,7 @@ PER_ENGINE = $(PYTEST) tests/integration --ignore-glob='*/test_local_*' --ignore
 	--ignore-glob='*/test_hammer.py' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run console screenshots token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-console bench-cold build-host test-build clean
+.PHONY: help setup run console screenshots token publish-console test test-thorough test-engines test-hostile test-deploy test-setup test-clients test-frontends test-browser console-packages test-wheel test-langgraph tools check format lint lint-deployment types openapi lock build wheel bench-checkpoints bench-turns bench-stream bench-context bench-console bench-cold build-host test-build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -225,6 +225,9 @@ bench-turns: $(SETUP) ## cost of whole turns, side by side with a baseline
 
 bench-stream: $(SETUP) .venv/langgraph-server/.ready ## cost of streams, side by side with LangGraph's server and bare apps
 	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.stream $(ARGS)
+
+bench-context: $(SETUP) ## long conversations: summaries, beside LangChain's middleware and trimming
+	PYTHONPATH=layers/shared $(BIN)/python -m tests.bench.context $(ARGS)
 
 bench-console: $(SETUP) .venv/browser/.ready ## the console in Chromium: its first view, and frames while long lists scroll
 	PYTHONPATH=.venv/browser $(BIN)/python -m tests.bench.console $(ARGS)

@@ -81,7 +81,7 @@ class Ours:
     def __post_init__(self) -> None:
         self.session_id = Client(self.user_id).post("/sessions", json=TITLED).json["session_id"]
         self.meter = Meter(Session._get_connection().connection.client, self.engine.client)
-        self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[-1]), lambda _: 1, 1)
+        self.tools = Tools(runtime.saver(), lambda *made_for: build_graph(Talker(), "", made_for[2]), lambda _: 1, 1)
 
     def restart(self) -> None:
         """Go on in a process that has not seen the session."""

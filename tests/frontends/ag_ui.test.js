@@ -68,6 +68,25 @@ describe("HttpAgent", { concurrency: true }, () => {
     assert.deepEqual(await restored(id), kept);
   });
 
+  test("a summary, a title and how full the context is are told", async () => {
+    const id = await newSession("echo", { model_options: { context_limit: 512 }, max_tokens: 100, title: "Long" });
+    const [page, custom, ended] = [agent(id), [], []];
+    const follow = {
+      onCustomEvent: ({ event }) => void custom.push([event.name, event.value]),
+      onRunFinishedEvent: ({ event }) => void ended.push(event.result),
+    };
+    for (const content of ["word ".repeat(200), "And now?"]) {
+      page.addMessage({ id: randomUUID(), role: "user", content });
+      await page.runAgent({}, follow);
+    }
+    assert.deepEqual(custom.map(([name]) => name), ["title", "title", "summary"]);
+    assert.equal(custom[0][1], "Long");
+    assert.equal(custom[2][1].until_message_id, ended[0].message_id);
+    assert.equal(custom[2][1].message_id, ended[1].message_id);
+    assert.deepEqual([ended[0].context_tokens, ended[0].context_limit], [401, 512]);
+    assert.deepEqual(await restored(id), page.messages);
+  });
+
   test("an old thread goes on from a client that has nothing of it", async () => {
     const id = await newSession("echo");
     const before = agent(id);

@@ -40,6 +40,40 @@ describe("useChat", { concurrency: true }, () => {
     assertShown(page, await transcript(id));
   });
 
+  test("a summary comes with the answer that it was made for, and is stored as it is shown", async () => {
+    const id = await newSession("echo", { model_options: { context_limit: 512 }, max_tokens: 100, title: "Long" });
+    const page = await new Page({ id }).say("word ".repeat(200));
+    assert.equal(page.messages[1].metadata.context_limit, 512);
+    assert.equal(page.messages[1].metadata.context_tokens, 401);
+    await page.say("And now?");
+    const { type, data } = page.messages[3].parts.at(-1);
+    assert.deepEqual([type, data.until_message_id], ["data-summary", page.messages[1].metadata.message_id]);
+    assertShown(page, await settled(id, 4));
+  });
+
+  test("a context that was summarised by hand is shown by a page that is loaded then", async () => {
+    const id = await newSession("echo", { model_options: { context_limit: 512 }, max_tokens: 100, title: "Long" });
+    await new Page({ id }).say("word ".repeat(100));
+    const { turn_id: turn } = await call("POST", `/sessions/${id}/compact`);
+    await until(async () => (await call("GET", `/sessions/${id}/turns/${turn}`)).status === "completed", "the summary");
+    const messages = await transcript(id);
+    assert.deepEqual(messages.at(-1).parts.map((part) => part.type), ["data-summary"]);
+    const page = await new Page({ id, messages }).say("And now?");
+    assert.deepEqual(page.texts.slice(2), ["", "And now?", "echo: And now?"]);
+    assertShown(page, await settled(id, 5));
+  });
+
+  test("a title that the session has got meanwhile is told with the next answer", async () => {
+    const [id, told] = [await newSession("echo"), []];
+    const page = await new Page({ id, onData: (part) => told.push(part) }).say("Hello");
+    assert.deepEqual(told, []);
+    const named = async () => (await call("GET", `/sessions/${id}`)).title;
+    const title = await until(async () => (await named()) !== "New Conversation" && named(), "a title");
+    await page.say("And now?");
+    assert.deepEqual(told.map((part) => [part.type, part.data]), [["data-title", title]]);
+    assertShown(page, await settled(id, 4));
+  });
+
   test("an answer is made again in the place of the last one", async () => {
     const id = await newSession("echo");
     const page = await new Page({ id }).say("Hello");

@@ -31,9 +31,10 @@ BODIES: dict[str, Any] = {
 }
 ENDS = ["DELETE /sessions/{session_id}", "POST /sessions/{session_id}/restore"]
 CANCEL = "POST /sessions/{session_id}/cancel"
+COMPACT = "POST /sessions/{session_id}/compact"
 RUNNING_CHAT = "GET /chat/{session_id}/stream"
 THREAD = "GET /sessions/{session_id}/thread-config"
-STATUSES = {CANCEL: 409, RUNNING_CHAT: 204}
+STATUSES = {CANCEL: 409, COMPACT: 202, RUNNING_CHAT: 204}
 """Those of a session on which no turn runs, where it is not 200."""
 OF_A_SESSION = {f"{one.method} {one.path}" for one in load_routes(STACK) if "{session_id}" in one.path}
 

@@ -40,7 +40,7 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nudges]:
 
 @pytest.fixture
 def session_id(api: Client) -> str:
-    return new_session(api, model_name=MODEL, custom_system_prompt="Be brief.")
+    return new_session(api, title="Facts", model_name=MODEL, custom_system_prompt="Be brief.")
 
 
 def prompts(endpoint: Endpoint) -> list[str | None]:

@@ -333,6 +333,6 @@ def test_a_route_that_is_none_is_not_found(api: Client, method: str, path: str) 
 
 
 def test_the_table_has_every_route_that_takes_a_body() -> None:
-    without = {f"POST /sessions/{{session_id}}/{action}" for action in ("cancel", "restore")}
+    without = {f"POST /sessions/{{session_id}}/{action}" for action in ("cancel", "compact", "restore")}
     taking = {f"{method} {path}" for method, path in ROUTES if method in {"POST", "PUT", "PATCH"} or path == "/me"}
     assert set(FIELDS) == taking - without

@@ -47,7 +47,8 @@ def test_a_turn_is_a_question_and_one_answer_with_all_its_steps(api: Client, too
     usage = dict(turn["usage"])
     cost = usage.pop("cost")
     said = turn["message"]
-    told = {name: said[name] for name in ("turn_id", "message_id", "status", "model_name", "created_at")}
+    names = ("turn_id", "message_id", "status", "model_name", "created_at", "context_tokens", "context_limit")
+    told = {name: said[name] for name in names}
     assert answer["metadata"] == {"session_id": "my-chat", **told, "usage": usage, "cost": cost}
 
 

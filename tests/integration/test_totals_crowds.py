@@ -59,7 +59,7 @@ class Crowd:
 
     def take_turns(self, many: int) -> None:
         model = Counting(answers=self.answers)
-        tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[-1]), lambda _: 1, 10)
+        tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[2]), lambda _: 1, 10)
         for number in range(many):
             with suppress(SessionNotFoundError, ConflictError):
                 said = f"question {number}"

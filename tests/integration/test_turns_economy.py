@@ -56,7 +56,7 @@ def test_turns_leave_no_lease_and_no_item_that_nothing_accounts_for(engine: Engi
     users = [f"{user_id}-{number}" for number in range(5 if engine.endpoint is None else 20)]
     sessions = {user: new_session(api.as_user(user), title="a title") for user in users}
     model = FakeListChatModel(responses=["yes", "no"])
-    tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[-1]), lambda _: 1, 1)
+    tools = Tools(runtime.saver(), lambda *made_for: build_graph(model, "", made_for[2]), lambda _: 1, 1)
     for user, session_id in sessions.items():
         for number in range(TURNS):
             send(Request(user, session_id, f"question {number}", Strategy.REJECT, None, Deadline.within(60)), tools)

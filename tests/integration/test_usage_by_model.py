@@ -93,7 +93,7 @@ class User:
                 raise RuntimeError
             return {"messages": [said]}
 
-        tools = Tools(runtime.saver(), lambda *made_for: one_node(answer, made_for[-1]), price, 10)
+        tools = Tools(runtime.saver(), lambda *made_for: one_node(answer, made_for[2]), price, 10)
         claim = Claim(ids.derived(key), "body") if key else None
         request = Request(self.user_id, self.session_id, "one two", Strategy.ENQUEUE, claim, Deadline.within(60))
         with suppress(GraphFailedError):

@@ -56,7 +56,14 @@ def test_a_run_ends_with_its_outcome_and_usage() -> None:
         "runId": "a run",
         "outcome": {"type": "success"},
         "usage": [{"model": "m", "inputTokens": 3, "outputTokens": 2, "totalTokens": 5}],
-        "result": {"session_id": "my-chat", "turn_id": TURN, "message_id": NAMES[0], "status": "completed"},
+        "result": {
+            "session_id": "my-chat",
+            "turn_id": TURN,
+            "message_id": NAMES[0],
+            "status": "completed",
+            "context_tokens": None,
+            "context_limit": None,
+        },
     }
 
 

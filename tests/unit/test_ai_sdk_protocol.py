@@ -81,7 +81,7 @@ def test_an_answer_has_its_metadata_at_the_start_and_the_rest_at_the_end() -> No
         {"type": "finish-step"},
     ]
     rest = {"message_id": NAMES[0], "status": "completed", "model_name": "m", "usage": USAGE, "cost": 1.2e-05}
-    metadata = {**told, **rest, "created_at": AT}
+    metadata = {**told, **rest, "context_tokens": None, "context_limit": None, "created_at": AT}
     assert parts[-2:] == [{"type": "finish", "finishReason": "stop", "messageMetadata": metadata}, "[DONE]"]
 
 

@@ -128,7 +128,7 @@ class RunEvents:
             tokens = {"inputTokens": usage["input_tokens"], "outputTokens": usage["output_tokens"]}
             named = {"model": message["model_name"]} if message["model_name"] else {}
             ended["usage"] = [{**named, **tokens, "totalTokens": usage["total_tokens"]}]
-        context = {name: message[name] for name in ("context_tokens", "context_limit")}
+        context = {name: message.get(name) for name in ("context_tokens", "context_limit")}
         ended["result"] = {**self._turn, "message_id": message["message_id"], "status": turn["status"], **context}
         return ended
 
@@ -140,7 +140,7 @@ class RunEvents:
 
 
 def _summaries(message: Sent) -> Iterator[Sent]:
-    for part in ui_messages.summaries(message["parts"]):
+    for part in ui_messages.summaries(message.get("parts")):
         value = {"message_id": message["message_id"], **part.data.model_dump()}
         yield {"type": "CUSTOM", "name": "summary", "value": value}
 

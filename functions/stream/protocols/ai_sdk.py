@@ -53,7 +53,7 @@ class UIMessageStream:
                 yield {"type": f"data-{name_of(data['value'])}", "data": data["value"], "transient": True}
             case Name.MESSAGE:
                 yield from self._start(data["message_id"])
-                yield from (one.model_dump() for one in ui_messages.summaries(data["parts"]))
+                yield from (one.model_dump() for one in ui_messages.summaries(data.get("parts")))
             case Name.DONE:
                 yield from self._end(data)
             case Name.ERROR:

@@ -18,5 +18,5 @@ def name_of(value: Any) -> str:
 
 def told_title(turn: dict[str, Any]) -> str | None:
     """The session's title, for a client that does not know it yet; None while it is the one that every session has."""
-    title = turn["title"]
+    title = turn.get("title")  # an earlier version has stored none
     return title if isinstance(title, str) and title != TITLE else None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from chatkeep.agent import graph, limits, prices, providers, turn_metrics
@@ -78,12 +79,14 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any, occasion:
 
 async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Summary:
     """A summary of the messages by the session's model. Raises NothingToSummarizeError, and as `model_for` does."""
-    return await model_for(session, deadline).compact(messages, config)
+    model = model_for(session, deadline)
+    assert isinstance(model, WithinContext)
+    return await model.compact(messages, config)
 
 
-def model_for(session: Session, deadline: Deadline) -> WithinContext:
+def model_for(session: Session, deadline: Deadline) -> BaseChatModel:
     """The session's model, as it is set there. Raises ModelNotSupportedError, InvalidFieldError, UnavailableError."""
-    made = providers.chat_model(
+    return providers.chat_model(
         ModelSettings(
             model_name=session.model_name,
             temperature=session.temperature,
@@ -93,8 +96,6 @@ def model_for(session: Session, deadline: Deadline) -> WithinContext:
             context=_policy(session, deadline),
         )
     )
-    assert isinstance(made, WithinContext)
-    return made
 
 
 def _policy(session: Session, deadline: Deadline) -> Policy:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chatkeep import messages
+from chatkeep.formats import Id
 from chatkeep.messages.results import Paired, paired
 from chatkeep.models.message import Message, Role
 
@@ -68,7 +69,7 @@ class Summary(BaseModel):
     """From the message on, models are given the text in place of all messages up to the one that it names."""
 
     text: str = Field(description="What the model is given")
-    until_message_id: str = Field(description="The last message that the summary stands for")
+    until_message_id: Id = Field(description="The last message that the summary stands for")
 
 
 class SummaryDataPart(BaseModel):
@@ -135,8 +136,8 @@ def metadata(session_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         **told,
         "usage": usage or None,
         "cost": cost,
-        "context_tokens": answer["context_tokens"],
-        "context_limit": answer["context_limit"],
+        "context_tokens": answer.get("context_tokens"),
+        "context_limit": answer.get("context_limit"),
         "created_at": answer["created_at"],
         **feedback,
     }

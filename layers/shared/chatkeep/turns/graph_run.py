@@ -120,7 +120,7 @@ class GraphRun:
         names = Names((), self.session.last_message_id)
         self._hear(Opened([], names, self.started))
         summary = await self.tools.summarize(self.session, self.deadline, before, self._config)
-        carrier = AIMessage("", id=ids.new(), response_metadata={"finish_reason": "stop", **summary.as_metadata()})
+        carrier = AIMessage("", id=ids.new(), response_metadata=summary.as_metadata())
         await thread.append(graph, self._config, [carrier])
         self._hear(StepFinished([*before, carrier]))
 

@@ -108,9 +108,11 @@ def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage,
         message.tool_call_id, message.tool_status = valid(str(said.tool_call_id)), said.status
     if isinstance(said, AIMessage):
         message.tool_calls = calls(said) or None
-        if (summary := summaries.carried(said)) is not None:
-            message.summary = asdict(summary)  # see `summarised`
-        message.finish_reason = finish_reason(said)
+        summary = summaries.carried(said)
+        message.summary = summary and asdict(summary)  # see `summarised`
+        # Nobody has answered where a thread was only summarised.
+        answered = "finish_reason" in said.response_metadata or summary is None
+        message.finish_reason = finish_reason(said) if answered else None
     return message
 
 

@@ -20,7 +20,7 @@ WORDS_PER_TOKEN = 0.6
 """Of those asked for, fewer than the tokens are words in most languages."""
 FRAME_TOKENS = 400
 """Of the instructions, with a margin."""
-MOST_REFUSALS = 3
+MOST_REFUSALS = 6
 """How often a part that a provider finds too long is halved."""
 
 INSTRUCTIONS = """\
@@ -59,7 +59,8 @@ def summarised(conversation: Conversation, until: int, room: int, goes_on: Calla
     the model, where nothing came of it.
     """
     ratio, ceiling = conversation.ratio(), longest(room)
-    left = int(room / ratio - ceiling - FRAME_TOKENS)
+    most = conversation.tokens_between(conversation.covered, until)
+    left = min(most, int(room / ratio - ceiling - FRAME_TOKENS))
     done, number, refusals = conversation, 0, 0
     while done.covered < until and goes_on(number):
         end = _end_of_part(done, until, left)

@@ -11,8 +11,9 @@ from chatkeep.errors import ContextLengthExceededError
 from chatkeep.turns import token_estimates
 
 LEFT_OUT = "\n[… {number} characters left out …]\n"
-LEAST_TOKENS = 16
-"""Of a message that is shortened."""
+NOTE_TOKENS = 14
+LEAST_TOKENS = 40
+"""Of a message that is shortened, with its note."""
 
 
 def is_too_long(error: Exception) -> bool:
@@ -47,7 +48,9 @@ def shortened(messages: Sequence[BaseMessage], room: int) -> list[BaseMessage]:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if sum(min(size, middle) for size in sizes) <= room else (low, middle - 1)
-    return [one if size <= low else _cut(one, low / size) for one, size in zip(messages, sizes, strict=True)]
+    return [
+        one if size <= low else _cut(one, (low - NOTE_TOKENS) / size) for one, size in zip(messages, sizes, strict=True)
+    ]
 
 
 def _cut(message: BaseMessage, part: float) -> BaseMessage:
