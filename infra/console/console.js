@@ -6,9 +6,11 @@ import { theme } from "./elements/theme.js";
 import { Client, path } from "./lib/client.js";
 import { exported } from "./lib/export.js";
 import { cost, count } from "./lib/format.js";
-import { FOREIGN, Problem, UNAUTHORIZED, ofNetwork } from "./lib/problem.js";
+import { CLOSED, FOREIGN, Problem, UNAUTHORIZED, ofNetwork } from "./lib/problem.js";
 import { sentence } from "./lib/sentences.js";
 import { ENDED, SignIn } from "./lib/sign-in.js";
+import { CHANNEL } from "./lib/tabs.js";
+import { titled } from "./lib/titles.js";
 import "./elements/chat.js";
 import "./elements/sessions.js";
 
@@ -24,6 +26,7 @@ class Console extends LitElement {
     _sessionId: { state: true },
     _isSignedIn: { state: true },
     _isOpen: { state: true },
+    _isAdjusting: { state: true },
     _problem: { state: true },
   };
 
@@ -52,6 +55,7 @@ class Console extends LitElement {
       .door p { max-width: 46ch; margin: 0; }
       .door code { padding: 2px 6px; border-radius: 5px; background: var(--_raised); font: 14px var(--_mono); }
       dialog { max-width: 400px; border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface); color: inherit; }
+      dialog h2 { margin: 0 0 14px; font-size: 1.05em; }
       dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: 6px 16px; margin: 0 0 14px; }
       dd { margin: 0; }
       kbd { padding: 1px 6px; border: 1px solid var(--_line); border-radius: 5px; background: var(--_raised); font: 12.5px var(--_mono); }
@@ -73,6 +77,8 @@ class Console extends LitElement {
     this._sessionId = "";
     this._isSignedIn = false;
     this._isOpen = false;
+    /** Whether the settings of the session are shown. */
+    this._isAdjusting = false;
     /** @type {Problem | null} */
     this._problem = null;
     /** @type {SignIn | null} */
@@ -86,6 +92,10 @@ class Console extends LitElement {
     this._sessions = createRef();
     /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
     this._dialog = createRef();
+    /** @type {import("lit/directives/ref.js").Ref<HTMLDialogElement>} */
+    this._options = createRef();
+    /** Ends the look for the title of the session that is shown. @type {AbortController | null} */
+    this._untitled = null;
   }
 
   async connectedCallback() {
@@ -116,7 +126,12 @@ class Console extends LitElement {
       return this._problem ? this._door() : nothing;
     }
     const skip = html`<button type="button" class="skip" @click=${this._skip}>Skip to the page</button>`;
-    return this._isSignedIn ? html`${skip} ${this._side()} ${this._main()} ${this._keys()}` : this._door();
+    return this._isSignedIn ? html`${skip} ${this._side()} ${this._main()} ${this._keys()} ${this._sessionSettings()}` : this._door();
+  }
+
+  updated() {
+    const { title } = (this._place === "chat" ? this._session : { title: this._place === "usage" ? "Usage" : "Settings" }) ?? {};
+    document.title = title && this._isSignedIn ? `${title} · Chatkeep` : "Chatkeep";
   }
 
   _door() {
@@ -187,6 +202,7 @@ class Console extends LitElement {
     return html`
       <h1 title=${session.title}>${session.title}</h1>
       <span class="about quiet small">${session.model_name} · ${count(session.total_tokens_used)} tokens · ${cost(session.total_cost)}</span>
+      ${session.status === "active" ? html`<button type="button" class="plain icon" title="Settings of the conversation" aria-label="Settings of the conversation" @click=${this._adjust}>${icons.sliders}</button>` : nothing}
       <button type="button" class="plain icon" title="Save as Markdown" aria-label="Save the conversation as Markdown" @click=${this._export}>${icons.download}</button>
     `;
   }
@@ -204,7 +220,7 @@ class Console extends LitElement {
       session-id=${this._sessionId}
       ?read-only=${this._session ? this._session.status !== "active" : false}
       @session-created=${(/** @type {CustomEvent} */ { detail }) => this._created(detail)}
-      @session-read=${(/** @type {CustomEvent} */ { detail }) => this._show(detail.session)}
+      @session-read=${(/** @type {CustomEvent} */ { detail }) => this._heard(detail)}
     ></chatkeep-chat>`;
   }
 
@@ -225,6 +241,15 @@ class Console extends LitElement {
     </dialog>`;
   }
 
+  _sessionSettings() {
+    return html`<dialog ${ref(this._options)} aria-labelledby="options" @close=${() => (this._isAdjusting = false)}>
+      <h2 id="options">Settings of the conversation</h2>
+      ${this._isAdjusting && this._session
+        ? html`<chatkeep-session-settings .client=${this._client} .session=${this._session} @saved=${(/** @type {CustomEvent} */ { detail }) => this._adjusted(detail.session)} @left=${() => this._options.value?.close()}></chatkeep-session-settings>`
+        : nothing}
+    </dialog>`;
+  }
+
   /** Somewhere else, what went wrong before is no matter any more. */
   _moved() {
     this._problem = null;
@@ -241,6 +266,8 @@ class Console extends LitElement {
       if (sessionId !== this._sessionId) {
         this._sessionId = sessionId;
         this._session = null;
+        this._stopLooking();
+        this._options.value?.close();
         this._look();
       }
     }
@@ -273,6 +300,52 @@ class Console extends LitElement {
     if (session.session_id === this._sessionId) {
       this._session = session;
     }
+  }
+
+  /** The chat has read its session. @param {{ session: any, awaitsTitle: boolean }} detail */
+  async _heard({ session, awaitsTitle }) {
+    this._show(session);
+    if (!awaitsTitle || this._untitled || session.session_id !== this._sessionId) {
+      return;
+    }
+    const looking = (this._untitled = new AbortController());
+    const found = await titled(/** @type {Client} */ (this._client), session, looking.signal).catch(unlessProblem);
+    if (this._untitled === looking) {
+      this._untitled = null;
+    }
+    if (found && this._session?.title !== found.title) {
+      this._show(found);
+      this._tell(found.session_id);
+    }
+  }
+
+  /** Somebody else is looked at, or nobody. */
+  _stopLooking() {
+    this._untitled?.abort(new Problem({ code: CLOSED }));
+    this._untitled = null;
+  }
+
+  /** Tell the other tabs that a session has changed. @param {string} sessionId */
+  _tell(sessionId) {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.postMessage({ sessionId, hasChanged: true });
+    channel.close();
+  }
+
+  async _adjust() {
+    await this._attempt(() => import("./elements/session-settings.js").catch((error) => Promise.reject(ofNetwork(error))));
+    if (!this._problem) {
+      this._isAdjusting = true;
+      await this.updateComplete;
+      this._options.value?.showModal();
+    }
+  }
+
+  /** @param {any} session */
+  _adjusted(session) {
+    this._show(session);
+    this._tell(session.session_id);
+    this._options.value?.close();
   }
 
   /** @param {{ session: any, isHere: boolean }} detail `isHere` unless the user has gone on to something else */
@@ -323,7 +396,7 @@ class Console extends LitElement {
     } else if (event.key === "Escape" && this._isOpen) {
       this._isOpen = false;
       /** @type {HTMLElement | null} */ (this.renderRoot.querySelector("button.menu"))?.focus();
-    } else if (event.key === "Escape" && !isWriting && !this._dialog.value?.open) {
+    } else if (event.key === "Escape" && !isWriting && !this._dialog.value?.open && !this._options.value?.open) {
       this._chat.value?.stop();
     } else if (event.key === "?" && !isWriting) {
       this._dialog.value?.showModal();
@@ -347,6 +420,7 @@ class Console extends LitElement {
 
   /** Sign out, as the user wants. */
   _leave() {
+    this._stopLooking();
     this._signIn?.signOut();
     this._problem = null;
     this._isSignedIn = false;
@@ -373,6 +447,14 @@ class Console extends LitElement {
       this._problem = error;
     }
   }
+}
+
+/** What went wrong where nobody waits for it is of no matter. @param {unknown} error @returns {null} */
+function unlessProblem(error) {
+  if (!(error instanceof Problem)) {
+    throw error;
+  }
+  return null;
 }
 
 /** An id out of the address, which somebody may have written by hand. @param {string} id */

@@ -273,7 +273,7 @@ def test_a_transcript_of_two_thousand_messages_keeps_the_page_small_and_the_read
     console.page.route("**/messages?*", transcript)
     console.page.reload()
     expect(console.page.get_by_text("The end of answer 1999")).to_be_in_viewport()
-    expect(console.page.locator("chatkeep-message footer").last).to_contain_text("1 % of the context")
+    expect(console.page.locator("chatkeep-gauge")).to_contain_text("1 % of the context")
     messages = console.page.locator("chatkeep-chat chatkeep-list")
     most = 0
     first = console.page.get_by_text("Question 0", exact=True)

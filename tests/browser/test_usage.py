@@ -1,9 +1,14 @@
 """Usage and settings: plots of the days, preferences, and the end of one's data."""
 
-from playwright.sync_api import expect
+from functools import partial
+from typing import Any
+
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import PRICED
 from tests.browser.pages import Person
+from tests.browser.test_accessibility import violations
+from tests.browser.test_sessions import made
 
 
 def test_days_are_plotted_and_their_numbers_stand_beside(someone: Person) -> None:
@@ -53,6 +58,78 @@ def test_models_stand_with_their_prices_and_can_be_chosen(someone: Person) -> No
     expect(console.page.get_by_text("Saved.")).to_be_visible()
     with someone.runner.client(someone.name) as api:
         assert api.get("/preferences").json()["default_model"] == PRICED
+
+
+def test_a_model_is_chosen_by_what_it_reads_and_costs(someone: Person) -> None:
+    console = someone.opens("settings")
+    option = console.page.locator(f"datalist option[value='{PRICED}']")
+    expect(option).to_have_attribute("label", "reads 200,000 tokens · $1.00 read, $5.00 written")
+
+
+def titling(kept: dict[str, Any], route: Route) -> None:
+    """The preferences of a server that gives titles."""
+    if route.request.method == "GET":
+        route.fulfill(json={**route.fetch().json(), "generate_titles": True})
+    else:
+        kept.update(route.request.post_data_json)
+        route.fulfill(json=kept)
+
+
+def test_titles_can_be_switched_off_where_the_server_gives_some(someone: Person) -> None:
+    console = someone.opens()
+    kept: dict[str, Any] = {}
+    console.page.route("**/v1/preferences", partial(titling, kept))
+    console.go("Settings")
+    titles = console.page.get_by_label("Give new conversations a title after their first answer")
+    expect(titles).to_be_checked()
+    assert violations(console.page) == []
+    titles.uncheck()
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_text("Saved.")).to_be_visible()
+    assert kept["generate_titles"] is False
+    expect(titles).not_to_be_checked()
+
+
+SUMMARISE = "Summarise older messages for the model, before its context is full"
+
+
+def test_new_conversations_are_summarised_where_that_is_wanted(someone: Person) -> None:
+    console = someone.opens("settings")
+    wanted = console.page.get_by_label(SUMMARISE)
+    before = wanted.is_checked()
+    wanted.set_checked(not before)
+    console.page.get_by_role("button", name="Save", exact=True).click()
+    expect(console.page.get_by_text("Saved.")).to_be_visible()
+    with someone.runner.client(someone.name) as api:
+        assert api.get("/preferences").json()["enable_auto_summarization"] is not before
+
+
+def test_a_conversation_is_told_what_to_do_when_it_grows_too_long(someone: Person) -> None:
+    (session_id,) = made(someone, "Long", enable_summarization=False)
+    console = someone.opens(f"chat/{session_id}")
+    opener = console.page.get_by_role("button", name="Settings of the conversation")
+    opener.click()
+    dialog = console.page.get_by_role("dialog", name="Settings of the conversation")
+    expect(dialog.get_by_label("Give no answer, and say why")).to_be_checked()
+    for scheme in ("light", "dark"):
+        console.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert violations(console.page) == []
+    dialog.get_by_label("Leave the oldest messages out").check()
+    dialog.get_by_label(SUMMARISE).check()
+    console.page.route("**/sessions/*", lambda route: route.fulfill(status=500, json={"code": "internal_error"}))
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Something broke on the server.")
+    console.page.unroute("**/sessions/*")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    with someone.runner.client(someone.name) as api:
+        session = api.get(f"/sessions/{session_id}").json()
+    assert (session["enable_summarization"], session["on_overflow"]) == (True, "trim")
+    opener.click()
+    expect(dialog.get_by_label("Leave the oldest messages out")).to_be_checked()
+    console.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
 
 
 def test_all_data_is_deleted_and_the_receipt_fills(someone: Person) -> None:

@@ -6,14 +6,18 @@ import { draftOf } from "../lib/drafts.js";
 import { BROKEN, BUSY, OFFLINE } from "../lib/problem.js";
 import { sentence } from "../lib/sentences.js";
 import { local } from "../lib/storage.js";
+import { isMark } from "../lib/summaries.js";
 import "./composer.js";
 import { Connected } from "./connected.js";
+import "./gauge.js";
 import { icons } from "./icons.js";
 import "./message.js";
 import { theme } from "./theme.js";
 import { listStyles } from "./virtual-list.js";
 
 const NONE = {};
+/** What there is to tell of no conversation. */
+const NOTHING = { isRunning: false, isCompacting: false, problem: null, state: "idle", session: null, awaitsTitle: false };
 /** What stands for an answer until its first word. */
 const WAITING = { message_id: "waiting", role: "assistant", content: "", isPending: true };
 
@@ -22,7 +26,8 @@ const WAITING = { message_id: "waiting", role: "assistant", content: "", isPendi
  * one, the first message begins a new one.
  *
  * @fires session-created `detail.session` is the new one
- * @fires session-read `detail.session` is the shown one, each time that it has been read
+ * @fires session-read `detail.session` is the shown one, each time that it has been read; `detail.awaitsTitle` says that
+ *   its first answer has just come
  * @fires turn-ended `detail.sessionId` is the one whose turn has ended
  * @fires problem `detail` is the Problem
  */
@@ -63,6 +68,7 @@ export class Chat extends Connected {
     /** @type {import("lit/directives/ref.js").Ref<import("./virtual-list.js").VirtualList>} */
     this._list = createRef();
     this._wasRunning = false;
+    this._wasCompacting = false;
     /** The first question of a conversation that is being made. */
     this._first = "";
     /** @type {import("../lib/problem.js").Problem | null} the problem that the page was told of */
@@ -128,7 +134,7 @@ export class Chat extends Connected {
       ${this._isAway && messages.length
         ? html`<div class="away"><button type="button" class="icon" @click=${this._toNewest} aria-label="To the newest message">${icons.down}</button></div>`
         : nothing}
-      ${this._banner()} ${this.isReadOnly ? nothing : this._composer()}
+      ${this._banner()} ${this.isReadOnly ? nothing : this._composer()} ${this._gauge()}
       <div class="visually-hidden" role="status">${this._said}</div>
     `;
   }
@@ -141,11 +147,13 @@ export class Chat extends Connected {
   _message(message) {
     const conversation = this._conversation;
     const isRunning = (conversation?.isRunning ?? true) && (message.isPending ?? false) && message.role !== "user";
+    const isLocked = this.isReadOnly || conversation?.isRunning;
     return html`<chatkeep-message
       .message=${message}
       .results=${this._results[message.message_id] ?? NONE}
       ?isRunning=${isRunning}
-      ?canChange=${!this.isReadOnly && !conversation?.isRunning}
+      ?canChange=${!isLocked}
+      ?canRate=${!isLocked || conversation?.isCompacting}
       @regenerate=${() => conversation && this._again(conversation, message.message_id)}
       @rate=${(/** @type {CustomEvent} */ { detail }) => (detail.done = this._rate(conversation, message.message_id, detail.value))}
     ></chatkeep-message>`;
@@ -176,9 +184,28 @@ export class Chat extends Connected {
       ${ref(this._box)}
       .draft=${draftOf(this.sessionId)}
       ?isRunning=${this._conversation?.isRunning ?? false}
+      running=${this._conversation?.isCompacting ? "the summary" : "the answer"}
       @send=${(/** @type {CustomEvent} */ { detail }) => this._send(detail.words)}
       @stop=${this.stop}
     ></chatkeep-composer>`;
+  }
+
+  /** There is something to summarise once there is an answer. */
+  _gauge() {
+    const conversation = this._conversation;
+    const tokens = conversation?.measured?.context_tokens ?? null;
+    const canCompact = !this.isReadOnly && Boolean(conversation?.messages.some((one) => one.role === "assistant" && !one.isPending));
+    return tokens === null && !canCompact
+      ? nothing
+      : html`<chatkeep-gauge
+          .tokens=${tokens}
+          .limit=${conversation?.measured?.context_limit ?? null}
+          ?canCompact=${canCompact}
+          ?isCompacting=${conversation?.isCompacting ?? false}
+          ?isBusy=${conversation?.isRunning && !conversation.isCompacting}
+          @compact=${this._compact}
+          @stop=${this.stop}
+        ></chatkeep-gauge>`;
   }
 
   /** The messages that have a place of their own: a tool's result stands with its call. */
@@ -188,7 +215,7 @@ export class Chat extends Connected {
       return this._first ? [{ message_id: "asked", role: "user", content: this._first, isPending: true }, WAITING] : [];
     }
     const shown = conversation.messages.filter((one) => one.role !== "tool");
-    const isWaiting = conversation.isRunning && !shown.some((one) => one.isPending && one.role === "assistant");
+    const isWaiting = conversation.isRunning && !conversation.isCompacting && !shown.some((one) => one.isPending && one.role === "assistant");
     return isWaiting ? [...shown, WAITING] : shown;
   }
 
@@ -202,6 +229,7 @@ export class Chat extends Connected {
     this._problem = null;
     this._isAway = false;
     this._wasRunning = false;
+    this._wasCompacting = false;
     this._said = "";
     if (this.client && this.sessionId) {
       this._conversation = this._shows(new Conversation(this.client, this.sessionId));
@@ -214,7 +242,7 @@ export class Chat extends Connected {
     conversation.addEventListener("change", () => conversation === this._conversation && this._draw());
     conversation.addEventListener("returned", (event) => {
       const { words, problem } = /** @type {CustomEvent} */ (event).detail;
-      this._takeBack(conversation.sessionId, words);
+      words && this._takeBack(conversation.sessionId, words);
       if (problem && conversation === this._conversation) {
         this._problem = problem;
       }
@@ -241,18 +269,19 @@ export class Chat extends Connected {
 
   /** Say in words, for those who do not see it, that an answer comes and is there. */
   _tell() {
-    const { isRunning, problem, state, session } = this._conversation ?? { isRunning: false, problem: null, state: "idle", session: null };
+    const { isRunning, isCompacting, problem, state, session, awaitsTitle } = this._conversation ?? NOTHING;
     if (session && session !== this._session) {
       this._session = session;
-      this.dispatchEvent(new CustomEvent("session-read", { detail: { session }, bubbles: true, composed: true }));
+      this.dispatchEvent(new CustomEvent("session-read", { detail: { session, awaitsTitle }, bubbles: true, composed: true }));
     }
     if (problem !== this._told && state !== "reconnecting") {
       this._told = problem;
       problem && this._failed(problem);
     }
-    if (isRunning !== this._wasRunning) {
+    if (isRunning !== this._wasRunning || (isRunning && isCompacting !== this._wasCompacting)) {
+      this._said = isRunning ? (isCompacting ? "What was said is being summarised." : "The answer is on its way.") : problem ? "" : this._outcome();
       this._wasRunning = isRunning;
-      this._said = isRunning ? "The answer is on its way." : problem ? "" : "The answer is there.";
+      this._wasCompacting = isCompacting;
       if (state === "idle") {
         this._problem = this._problem?.code === BUSY ? null : this._problem;
         this.dispatchEvent(new CustomEvent("turn-ended", { detail: { sessionId: this.sessionId }, bubbles: true, composed: true }));
@@ -260,10 +289,23 @@ export class Chat extends Connected {
     }
   }
 
+  /** What has come of the turn that ran. */
+  _outcome() {
+    const isThere = isMark(this._conversation?.messages.at(-1) ?? WAITING);
+    return this._wasCompacting ? (isThere ? "Earlier messages are summarised for the model." : "Nothing was summarised.") : "The answer is there.";
+  }
+
   async _older() {
     if (this._conversation?.hasOlder) {
       await this._attempt(() => this._conversation?.loadOlder());
     }
+  }
+
+  /** Have what was said summarised, and see what comes of it. */
+  _compact() {
+    this._problem = null;
+    this._list.value?.toEnd();
+    this._conversation?.compact();
   }
 
   /** @param {string} words */

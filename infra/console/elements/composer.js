@@ -16,6 +16,7 @@ export class Composer extends LitElement {
   static properties = {
     draft: { type: String },
     isRunning: { type: Boolean },
+    running: { type: String },
   };
 
   static styles = [
@@ -36,6 +37,8 @@ export class Composer extends LitElement {
     this.draft = "";
     /** Whether an answer is on its way, so that the button stops it. */
     this.isRunning = false;
+    /** What it stops, in words. */
+    this.running = "the answer";
     /** @type {import("lit/directives/ref.js").Ref<HTMLTextAreaElement>} */
     this._box = createRef();
   }
@@ -78,7 +81,7 @@ export class Composer extends LitElement {
       ></textarea>
       <button
         class=${this.isRunning ? "" : "primary"}
-        aria-label=${this.isRunning ? "Stop the answer" : "Send"}
+        aria-label=${this.isRunning ? `Stop ${this.running}` : "Send"}
         title=${this.isRunning ? "Stop (Esc)" : "Send (Enter)"}
         @click=${this._press}
       >

@@ -21,6 +21,7 @@ export const icons = {
   retry: sign("M20 12a8 8 0 1 1-2.5-5.8M20 4v4h-4"),
   search: sign("M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5L20 20"),
   send: sign("M12 19V6M6 12l6-6 6 6"),
+  sliders: sign("M4 8h8M18 8h2M4 16h2M12 16h8M15 5.5v5M9 13.5v5"),
   stop: sign("M7 7h10v10H7z"),
   thumbsDown: sign("M17 14V4M7 4h10v10l-4 6-1.5-1V15H5.5l-1-1L6 5z"),
   thumbsUp: sign("M7 10v10M17 20H7V10l4-6 1.5 1V9h6l1 1-1.500 9z"),

@@ -1,9 +1,11 @@
-/** A message: a question, an answer with what it cost and what one can do with it, or a tool's result. */
+/** A message: a question, an answer with what it cost and what one can do with it, or the place of a summary. */
 
 import { LitElement, classMap, css, html, nothing } from "../vendor.js";
 import { copied } from "../lib/clipboard.js";
 import { cost, count, duration, exact, timeOfDay } from "../lib/format.js";
+import { isMark, summaryOf } from "../lib/summaries.js";
 import { icons } from "./icons.js";
+import "./mark.js";
 import "./text.js";
 import { theme } from "./theme.js";
 
@@ -31,6 +33,7 @@ export class Message extends LitElement {
     results: { attribute: false },
     isRunning: { type: Boolean },
     canChange: { type: Boolean },
+    canRate: { type: Boolean },
     _isRating: { state: true },
     _wasCopied: { state: true },
   };
@@ -70,7 +73,9 @@ export class Message extends LitElement {
     /** The results of its tool calls, by their ids. @type {Record<string, any>} */
     this.results = {};
     this.isRunning = false;
+    /** Whether the answer can be made again. */
     this.canChange = false;
+    this.canRate = false;
     this._isRating = false;
     /** @type {"" | "done" | "refused"} */
     this._wasCopied = "";
@@ -82,8 +87,13 @@ export class Message extends LitElement {
       const classes = classMap({ question: true, pending: Boolean(message.isPending) });
       return html`<span class="visually-hidden">You said:</span><div class=${classes}>${message.content}</div>`;
     }
+    const summary = summaryOf(message);
+    if (isMark(message)) {
+      return html`<chatkeep-mark .text=${summary}>${message.usage ? html`<footer>${this._used()}</footer>` : nothing}</chatkeep-mark>`;
+    }
     const isWaiting = this.isRunning && !message.content && !message.reasoning && !message.tool_calls?.length;
     return html`
+      ${summary ? html`<chatkeep-mark .text=${summary}></chatkeep-mark>` : nothing}
       <span class="visually-hidden">The assistant said:</span>
       ${message.reasoning ? this._reasoning(message.reasoning) : nothing}
       ${message.content ? html`<chatkeep-text .text=${message.content} ?isGrowing=${this.isRunning}></chatkeep-text>` : nothing}
@@ -128,8 +138,10 @@ export class Message extends LitElement {
       <span class="actions">
         <button type="button" class="plain icon" @click=${this._copy} title="Copy" aria-label="Copy the answer">${this._wasCopied === "done" ? icons.check : icons.copy}</button>
         ${message.usage && this.canChange
+          ? html`<button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>`
+          : nothing}
+        ${message.usage && this.canRate
           ? html`
-              <button type="button" class="plain icon" @click=${() => this._say("regenerate")} title="Answer again" aria-label="Answer again">${icons.retry}</button>
               <button type="button" class="plain icon" aria-pressed=${rating === "thumbs_up"} @click=${() => this._rate("thumbs_up")} title="Good answer" aria-label="Good answer">${icons.thumbsUp}</button>
               <button type="button" class="plain icon bad" aria-pressed=${rating === "thumbs_down"} @click=${() => this._rate("thumbs_down")} title="Bad answer" aria-label="Bad answer">${icons.thumbsDown}</button>
             `
@@ -143,7 +155,8 @@ export class Message extends LitElement {
   _used() {
     const { usage, model_name: model, response_time_ms: time, time_to_first_token_ms: first, created_at: at } = this.message;
     const { context_tokens: full, context_limit: limit } = this.message;
-    const tokens = `${count(usage.input_tokens)} tokens read, ${count(usage.output_tokens)} written${usage.estimated ? " (estimated)" : ""}`;
+    const then = full && limit ? `; the context then had ${count(full)} of ${count(limit)} tokens` : "";
+    const tokens = `${count(usage.input_tokens)} tokens read, ${count(usage.output_tokens)} written${usage.estimated ? " (estimated)" : ""}${then}`;
     const times = first === null || first === undefined ? "" : `first word after ${duration(first)}`;
     return html`
       <time datetime=${at} title=${exact(at)}>${timeOfDay(at)}</time>
@@ -151,7 +164,6 @@ export class Message extends LitElement {
       <span title=${tokens}>${count(usage.total_tokens)} tokens</span>
       <span>${cost(usage.cost)}</span>
       <span title=${times}>${duration(time)}</span>
-      ${full && limit ? html`<span title=${`${count(full)} of the ${count(limit)} tokens that the model reads at most`}>${Math.ceil((100 * full) / limit)} % of the context</span>` : nothing}
     `;
   }
 

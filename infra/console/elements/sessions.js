@@ -88,6 +88,8 @@ export class Sessions extends Connected {
     this._chosen = new Set();
     this._isChoosing = false;
     this._renamed = "";
+    /** What the session that is renamed was called when that began: it may have another title by now. */
+    this._titleBefore = "";
     this._said = "";
     /** The session whose row the Tab key comes to; arrows go on from there. */
     this._stop = "";
@@ -209,8 +211,8 @@ export class Sessions extends Connected {
     const id = session.session_id;
     const list = /** @type {SessionList} */ (this._list);
     if (this._renamed === id) {
-      return html`<div class="row"><form @submit=${(/** @type {SubmitEvent} */ event) => this._renameByKey(event, session)}>
-        <input name="title" aria-label="Title" maxlength="200" required .value=${session.title} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${(/** @type {Event} */ { target }) => this._renamed === id && this._rename(/** @type {HTMLInputElement} */ (target).value, session)} />
+      return html`<div class="row"><form @submit=${(/** @type {SubmitEvent} */ event) => this._renameByKey(event, id)}>
+        <input name="title" aria-label="Title" maxlength="200" required .value=${this._titleBefore} @keydown=${(/** @type {KeyboardEvent} */ event) => this._renameKey(event)} @blur=${(/** @type {Event} */ { target }) => this._renamed === id && this._rename(/** @type {HTMLInputElement} */ (target).value, id)} />
       </form></div>`;
     }
     const about = [ago(session.updated_at), plural(session.message_count, "message"), ...session.tags.map((/** @type {string} */ tag) => `#${tag}`)];
@@ -397,6 +399,7 @@ export class Sessions extends Connected {
   /** @param {string} id */
   async _edit(id) {
     this._renamed = id;
+    this._titleBefore = this._list?.sessions[this._list.at(id)]?.title ?? "";
     await this.updateComplete;
     const row = await this._rows.value?.shown(this._list?.at(id) ?? 0);
     const box = /** @type {HTMLInputElement | null | undefined} */ (row?.querySelector("input[name=title]"));
@@ -412,18 +415,18 @@ export class Sessions extends Connected {
     }
   }
 
-  /** @param {SubmitEvent} event @param {any} session */
-  async _renameByKey(event, session) {
+  /** @param {SubmitEvent} event @param {string} id */
+  async _renameByKey(event, id) {
     event.preventDefault();
-    await this._rename(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("title")), session);
-    await this._toRow(this._list?.at(session.session_id) ?? 0);
+    await this._rename(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("title")), id);
+    await this._toRow(this._list?.at(id) ?? 0);
   }
 
-  /** Give a session the title that was written, whether it was sent or the focus has gone elsewhere. @param {string} written @param {any} session */
-  async _rename(written, { session_id: id, title }) {
+  /** Give a session the title that was written, whether it was sent or the focus has gone elsewhere. @param {string} written @param {string} id */
+  async _rename(written, id) {
     const list = /** @type {SessionList} */ (this._list);
     this._renamed = "";
-    if (written.trim() && written.trim() !== title) {
+    if (written.trim() && written.trim() !== this._titleBefore) {
       await this._attempt(async () => {
         await list.rename(id, written.trim());
         this._tell([id]);

@@ -99,14 +99,15 @@ export class Settings extends Connected {
     return html`<form @submit=${this._save} @input=${() => (this._isSaved = false)}>
       <h2>New conversations</h2>
       <label>Model<input name="default_model" required list="offered" .value=${given.default_model} spellcheck="false" /></label>
-      <datalist id="offered">${(this._models ?? []).map((one) => html`<option value=${one.model_name}></option>`)}</datalist>
+      <datalist id="offered">${(this._models ?? []).map((one) => html`<option value=${one.model_name} label=${inShort(one)}></option>`)}</datalist>
       <div class="two">
         <label>Temperature<input name="default_temperature" type="number" min="0" max="2" step="any" required .value=${String(given.default_temperature)} /></label>
         <label>Longest answer, in tokens<input name="default_max_tokens" type="number" min="1" max="200000" required .value=${String(given.default_max_tokens)} /></label>
         <label>Delete after days without a change<input name="default_expire_after_days" type="number" min="1" placeholder="never" .value=${String(given.default_expire_after_days ?? "")} /></label>
       </div>
       <label>What the assistant is told first<textarea name="custom_system_prompt" maxlength="32768" .value=${given.custom_system_prompt}></textarea></label>
-      <label class="line"><input name="enable_auto_summarization" type="checkbox" .checked=${given.enable_auto_summarization} /> Summarize long conversations for the model</label>
+      <label class="line"><input name="enable_auto_summarization" type="checkbox" .checked=${given.enable_auto_summarization} /> Summarise older messages for the model, before its context is full</label>
+      ${given.generate_titles === undefined ? nothing : html`<label class="line"><input name="generate_titles" type="checkbox" .checked=${given.generate_titles} /> Give new conversations a title after their first answer</label>`}
       <div class="line"><button class="primary">Save</button> <span role="status" class="quiet">${this._isSaved ? "Saved." : ""}</span></div>
     </form>`;
   }
@@ -175,6 +176,7 @@ export class Settings extends Connected {
       default_expire_after_days: days ? Number(days) : null,
       custom_system_prompt: String(given.get("custom_system_prompt")),
       enable_auto_summarization: given.has("enable_auto_summarization"),
+      ...(this._preferences.generate_titles === undefined ? {} : { generate_titles: given.has("generate_titles") }),
     };
     await this._attempt(async () => {
       this._preferences = await this.client?.put("/preferences", preferences);
@@ -215,6 +217,12 @@ export class Settings extends Connected {
     this._problem = null;
     return super._attempt(work);
   }
+}
+
+/** What a model reads and costs, beside its name; nothing of what nobody has told. @param {any} model */
+function inShort({ context_tokens: most, input_price: read, output_price: written }) {
+  const priced = read === null || written === null ? "" : `${cost(read)} read, ${cost(written)} written`;
+  return [most === null ? "" : `reads ${count(most)} tokens`, priced].filter(Boolean).join(" · ");
 }
 
 /** Whether a receipt fills no more. @param {any} receipt */

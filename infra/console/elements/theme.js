@@ -13,6 +13,7 @@ export const theme = css`
     --_accent: var(--chatkeep-accent, light-dark(#3b5bdb, #8ea6ff));
     --_on-accent: var(--chatkeep-on-accent, light-dark(#ffffff, #10131a));
     --_danger: var(--chatkeep-danger, light-dark(#b42318, #ff9d94));
+    --_warning: var(--chatkeep-warning, light-dark(#8a4b00, #f0b46c));
     --_good: var(--chatkeep-good, light-dark(#18794e, #6fd3a4));
     --_font: var(--chatkeep-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif);
     --_mono: var(--chatkeep-mono, ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace);

@@ -16,12 +16,17 @@ import { Transcript } from "./transcript.js";
 
 const PAGE = 50;
 const TRIES = 8;
+/** With these ends a turn that was stopped before it had anything to keep. */
+const STOPPED = ["turn_cancelled", "turn_rolled_back"];
+/** So long after a change the server may still be looking for a title. */
+const TITLE_MS = 30_000;
 /** A server that asks for a longer pause is told of, and asked again by whoever waits for the answer. */
 const LONGEST_WAIT_SECONDS = 60;
 
 /**
  * @fires change
- * @fires returned `detail` are the `words` of a question that was not taken, for whoever wrote them, and the `problem`
+ * @fires returned `detail` are the `words` of a question that was not taken, for whoever wrote them, and the `problem`;
+ *   without words it was another wish
  */
 export class Conversation extends EventTarget {
   /**
@@ -53,6 +58,9 @@ export class Conversation extends EventTarget {
     /** @type {string | null} */
     this._turnId = null;
     this._lastEvent = 0;
+    this._compacts = false;
+    /** When a turn ended that was heard here. */
+    this._heardEnd = 0;
     this._closed = new AbortController();
     /** @type {AbortController | null} */
     this._connection = null;
@@ -65,6 +73,23 @@ export class Conversation extends EventTarget {
 
   get isRunning() {
     return this.state !== "idle" && this.state !== "broken";
+  }
+
+  /** Whether the turn that runs makes a summary for the model, and answers nothing. */
+  get isCompacting() {
+    return this.isRunning && this._compacts;
+  }
+
+  /** Whether its first answer has just come, so that it may be given a title now. */
+  get awaitsTitle() {
+    const ended = Math.max(this._heardEnd, Date.parse(this.session?.updated_at)); // the server's clock may be another
+    const isRecent = Date.now() - ended < TITLE_MS;
+    return isRecent && !this.isRunning && !this.hasOlder && this._transcript.questions === 1;
+  }
+
+  /** The latest message that tells how much of the model's context is taken. */
+  get measured() {
+    return this._transcript.measured;
   }
 
   get messages() {
@@ -131,6 +156,11 @@ export class Conversation extends EventTarget {
   /** Have an answer made again. @param {string} messageId */
   regenerate(messageId) {
     return this._ask({ key: crypto.randomUUID(), regenerate: messageId });
+  }
+
+  /** Have what was said so far summarised for the model. */
+  compact() {
+    return this._ask({ key: crypto.randomUUID(), compacts: true });
   }
 
   /** Send what is on its way once more, under the same key: it is answered once. */
@@ -247,6 +277,7 @@ export class Conversation extends EventTarget {
     this._pending.keep(asked);
     this._turnId = null;
     this._lastEvent = 0;
+    this._compacts = asked.compacts ?? false;
     this.problem = null;
     this._transcript.ask(asked);
     this._become("sending");
@@ -265,6 +296,7 @@ export class Conversation extends EventTarget {
     this._asked = this._pending.asked;
     this._turnId = turnId;
     this._lastEvent = 0;
+    this._compacts = this._asked?.compacts ?? false;
     this.problem = null;
     this._become("streaming");
     await this._hear();
@@ -312,6 +344,9 @@ export class Conversation extends EventTarget {
   async _hearOnce(gone) {
     this._connection = new AbortController();
     const signal = AbortSignal.any([gone, this._connection.signal]);
+    if (this._asked?.compacts && !this._turnId) {
+      await this._begun(this._asked, signal);
+    }
     const events = this._turnId
       ? this.client.stream("GET", path`/sessions/${this.sessionId}/turns/${this._turnId}/stream`, { after: this._lastEvent, signal })
       : this.client.stream("POST", path`/sessions/${this.sessionId}/messages/stream`, this._post(signal));
@@ -326,6 +361,13 @@ export class Conversation extends EventTarget {
       }
     }
     return false;
+  }
+
+  /** A turn that makes a summary is begun first, and then heard as one of somebody else. Throws a Problem. @param {Asked} asked @param {AbortSignal} signal */
+  async _begun(asked, signal) {
+    const { turn_id: turnId } = await this.client.post(path`/sessions/${this.sessionId}/compact`, undefined, { key: asked.key, signal });
+    this._turnId = turnId;
+    this._pending.keep(Object.assign(asked, { turnId }));
   }
 
   /** @param {AbortSignal} signal */
@@ -369,6 +411,7 @@ export class Conversation extends EventTarget {
   /** @param {any} data */
   _begin({ turn_id, user_message }) {
     this._turnId = turn_id;
+    this._compacts = !user_message;
     this._transcript.begin(turn_id, user_message);
     if (this._asked) {
       this._pending.keep(Object.assign(this._asked, { turnId: turn_id }));
@@ -387,8 +430,9 @@ export class Conversation extends EventTarget {
     this._settle();
     this._hearing = null;
     this._announce({ hasChanged: true });
+    this._heardEnd = Date.now();
     await this._reloadTail();
-    this.problem = problem ?? this.problem;
+    this.problem = this._compacts && STOPPED.includes(problem?.code ?? "") ? null : (problem ?? this.problem);
     this._become("idle");
     if (problem && asked && !this._transcript.hasQuestionOf(this._turnId)) {
       this._giveBack(asked);
@@ -405,7 +449,11 @@ export class Conversation extends EventTarget {
       this._transcript.dropPending();
       this._turnId = problem.turnId;
       this._lastEvent = 0;
+      this._compacts = false;
       return true;
+    }
+    if (this._compacts) {
+      this._settle(); // there are no words to keep, and whoever wants a summary asks anew
     }
     this.problem = problem;
     this._hearing = null;
@@ -464,7 +512,7 @@ export class Conversation extends EventTarget {
 
   /** @param {Asked} asked @param {Problem} [problem] why, where that is not shown anyway */
   _giveBack({ content: words }, problem) {
-    if (words) {
+    if (words || problem) {
       this.dispatchEvent(new CustomEvent("returned", { detail: { words, problem } }));
     }
   }

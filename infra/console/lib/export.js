@@ -2,6 +2,7 @@
 
 import { path } from "./client.js";
 import { exact } from "./format.js";
+import { isMark, summaryOf } from "./summaries.js";
 
 const PAGE = 200;
 /** Code points of a long message that are read at once. */
@@ -20,11 +21,20 @@ export async function exported(client, session) {
   } while (cursor);
   const parts = [];
   for (const one of messages) {
+    if (summaryOf(one)) {
+      parts.push(`---\n\n*From here on, the model is given a summary of what was said before:*\n\n${quoted(summaryOf(one))}\n`);
+    }
+    if (isMark(one)) {
+      continue;
+    }
     const content = one.truncated ? await whole(client, session.session_id, one) : one.content;
     parts.push(`## ${SPEAKERS[one.role]}, ${exact(one.created_at)}\n\n${content}\n`);
   }
   save(`${session.title.replace(/[^\p{L}\p{N} _-]+/gu, " ").trim() || "conversation"}.md`, `# ${session.title}\n\n${parts.join("\n")}`);
 }
+
+/** @param {string} text */
+const quoted = (text) => text.replace(/^/gm, "> ");
 
 /** The content of a message that its page had no room for. @param {import("./client.js").Client} client @param {string} sessionId @param {any} message */
 async function whole(client, sessionId, { message_id: id, content_characters: length }) {

@@ -1,6 +1,6 @@
-/** A conversation's question on its way, kept over a reload with its idempotency key, so that it is asked once. */
+/** A conversation's question on its way, or its wish for a summary, kept over a reload with its idempotency key, so that it is asked once. */
 
-/** @typedef {{ key: string, content?: string, regenerate?: string, turnId?: string }} Asked what was asked, its idempotency key, and its turn once that has begun */
+/** @typedef {{ key: string, content?: string, regenerate?: string, compacts?: boolean, turnId?: string }} Asked what was asked, its idempotency key, and its turn once that has begun */
 
 const NAME = "pending:";
 

@@ -41,6 +41,7 @@ const SENTENCES = {
   no_turn_running: "There was nothing to stop.",
   not_found: "There is no such page on the server.",
   not_reached: "The time was over before this one came to its turn.",
+  nothing_to_summarize: "There is nothing to summarise: a summary would be no shorter than what the model is given now.",
   request_too_large: "This is too long to be sent.",
   session_archived: "This conversation is archived. Take it out of the archive to go on.",
   session_changed: "This conversation was changed meanwhile. Please try again.",

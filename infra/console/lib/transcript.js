@@ -1,5 +1,7 @@
 /** The messages that a conversation shows: those that are stored, and those of a turn while it is heard. */
 
+import { isMark } from "./summaries.js";
+
 /** @typedef {{ message_id: string, role: string, content: string, [name: string]: any }} Message `isPending` while it is said */
 
 export class Transcript {
@@ -29,6 +31,16 @@ export class Transcript {
   /** Whether it has the question of a turn. @param {string | null} turnId */
   hasQuestionOf(turnId) {
     return this.messages.some((one) => one.role === "user" && one.turn_id === turnId);
+  }
+
+  /** The latest message that tells how much of the model's context is taken; a summary that does not ends what was known. @returns {Message | undefined} */
+  get measured() {
+    return this.messages.findLast((one) => typeof one.context_tokens === "number" || isMark(one));
+  }
+
+  /** How many questions it has. */
+  get questions() {
+    return this.messages.filter((one) => one.role === "user").length;
   }
 
   /** Put messages before the others. @param {Message[]} older */
@@ -63,9 +75,12 @@ export class Transcript {
     }
   }
 
-  /** Show the question of a turn that has begun, and nothing after it. @param {string} turnId @param {Message} question */
+  /** Show the question of a turn that has begun, and nothing after it. A turn that summarises has none. @param {string} turnId @param {Message | null} question */
   begin(turnId, question) {
     this.messages = this.messages.filter((one) => !one.isPending && one.turn_id !== turnId);
+    if (!question) {
+      return;
+    }
     const at = this._at(question.message_id);
     this.messages = at < 0 ? [...this.messages, question] : this.messages.slice(0, at + 1);
   }
