@@ -53,7 +53,7 @@ class Views:
             question, answer = recorded[turn_id]["message_ids"][0], recorded[turn_id]["message_ids"][-1]
             assert (messages[-1]["role"], messages[-1]["message_id"]) == ("assistant", answer)
             if question == answer:  # the turn only summarised
-                assert [bool(one["parts"]) for one in messages] == [True]
+                assert [bool(one.get("summary")) for one in messages] == [True]
                 continue
             asked = [one["message_id"] for one in messages if one["role"] == "user"]
             assert asked == [question] or (asked == [] and question in questions), "it asks, or answers again"

@@ -2,7 +2,8 @@
 
 `python -m tests.bench.context`. Each has 300 turns on a model of 8,000 tokens, whose words are its tokens and which
 repeats a fact that it is shown. All are run by the same turn engine on the same checkpointer, so that they differ in
-what the model is given and in what is stored for that. A second conversation, of 60 turns, has a model that fails to summarise.
+what the model is given and in what is stored for that. A second conversation, of 60 turns, has a model that fails to
+summarise.
 """
 
 import argparse
@@ -206,7 +207,7 @@ def over(found: dict[str, dict[str, Row]]) -> list[str]:
         "the first turn is known": row["knows"],
         "other turns cost what they cost without": (row["requests"], row["wcu"])
         == (neither["requests"], neither["wcu"]),
-        "a summary takes no request more": row["requests_with"] == row["requests"],
+        "a summary takes one read more at most": row["requests_with"] <= row["requests"] + 1,
     }
     return [rule for rule, holds in rules.items() if not holds]
 

@@ -16,9 +16,7 @@ scripted.SLOW_SECONDS = 6.0
 _echoed = scripted.ScriptedModel._chunks
 
 
-def _chunks(
-    self: scripted.ScriptedModel, messages: list[BaseMessage]
-) -> Iterator[tuple[float, ChatGenerationChunk]]:
+def _chunks(self: scripted.ScriptedModel, messages: list[BaseMessage]) -> Iterator[tuple[float, ChatGenerationChunk]]:
     """The script's answer; where a summary is asked for, `SUMMARY` at the script's pace: an echo would be too long."""
     is_asked = messages[-1].text.endswith(ASKS_FOR_A_SUMMARY)
     return _echoed(self, [AIMessage(SUMMARY)] if is_asked else messages)

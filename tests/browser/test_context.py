@@ -136,7 +136,9 @@ def test_a_summary_that_is_under_way_is_shown_and_stopped(someone: Person) -> No
     expect(stop).to_be_focused()
     expect(console.page.get_by_text("Summarising…")).to_be_visible()
     expect(console.page.get_by_role("img", name="The answer is on its way")).to_have_count(0)
-    expect(console.page.get_by_role("button", name="Good answer")).to_have_count(2)  # only what cannot be done is locked
+    expect(console.page.get_by_role("button", name="Good answer")).to_have_count(
+        2
+    )  # only what cannot be done is locked
     expect(console.page.get_by_role("button", name="Answer again")).to_have_count(0)
     console.box.fill("meanwhile")
     console.box.press("Enter")
@@ -209,7 +211,10 @@ def test_what_cannot_be_summarised_is_told_and_can_be_asked_for_again(someone: P
 
 @pytest.mark.parametrize(
     ("code", "status", "said"),
-    [("nothing_to_summarize", 409, "There is nothing to summarise"), ("internal_error", 502, "Something broke on the server")],
+    [
+        ("nothing_to_summarize", 409, "There is nothing to summarise"),
+        ("internal_error", 502, "Something broke on the server"),
+    ],
 )
 def test_a_summary_that_is_refused_at_once_is_told(someone: Person, code: str, status: int, said: str) -> None:
     console = someone.opens(f"chat/{talked(someone)}")

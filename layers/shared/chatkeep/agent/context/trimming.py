@@ -39,7 +39,7 @@ def trimmed(conversation: Conversation, room: int) -> list[BaseMessage]:
 
 
 def shortened(messages: Sequence[BaseMessage], room: int) -> list[BaseMessage]:
-    """`messages` with the longest of them cut in their middle, all to the same length, so that they take at most `room`
+    """`messages` with the longest of them cut in their middle, all to the same length, so that they take about `room`
     estimated tokens where that can be. Never raises."""
     sizes = [token_estimates.message_tokens(one) for one in messages]
     if sum(sizes) <= room:
