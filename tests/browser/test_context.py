@@ -324,8 +324,8 @@ OVERLAPS = """
 
 
 @pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield request.param
+def scheme(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 def test_neither_gauge_nor_mark_breaks_a_rule_of_accessibility(someone: Person, scheme: Any) -> None:

@@ -2,9 +2,10 @@
 
 import math
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatkeep.agent.context import learned
@@ -192,50 +193,47 @@ def test_many_results_of_tools_in_one_turn(
 SIZES = st.lists(st.integers(1, 4_000), min_size=1, max_size=8)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    sizes=SIZES,
-    limit=st.integers(600, 3_000),
-    tells=st.booleans(),
-    tokens_per_word=st.sampled_from([0.5, 1.4, 4.0]),
-    reports=st.booleans(),
-    counts_answer=st.booleans(),
-    early=st.booleans(),
-    on_overflow=st.sampled_from(["summarize", "trim"]),
-    bad=st.booleans(),
-)
-def test_no_conversation_gets_stuck(
-    api: Client,
-    dynamodb: Any,
-    user_id: str,
-    small: Small,
-    sizes: list[int],
-    limit: int,
-    tells: bool,
-    tokens_per_word: float,
-    reports: bool,
-    counts_answer: bool,
-    early: bool,
-    on_overflow: str,
-    bad: bool,
-) -> None:
-    learned.forget()
-    small.limit, small.tokens_per_word, small.reports, small.counts_answer = (
-        limit,
-        tokens_per_word,
-        reports,
-        counts_answer,
+def test_no_conversation_gets_stuck(api: Client, dynamodb: Any, small: Small) -> None:
+    @settings(max_examples=20, deadline=None)
+    @given(
+        sizes=SIZES,
+        limit=st.integers(600, 3_000),
+        tells=st.booleans(),
+        tokens_per_word=st.sampled_from([0.5, 1.4, 4.0]),
+        reports=st.booleans(),
+        counts_answer=st.booleans(),
+        early=st.booleans(),
+        on_overflow=st.sampled_from(["summarize", "trim"]),
+        bad=st.booleans(),
     )
-    small.summarise, small.prompts[:], small.summaries = (_nothing if bad else remembered), [], 0
-    options = {"context_limit": limit} if tells else {}
-    wanted = {"model_options": options, "max_tokens": 50, "enable_summarization": early, "on_overflow": on_overflow}
-    session_id = limited(api, **wanted)
-    for size in sizes:
-        assert sent(api, session_id, "word " * size)["status"] == "completed"
-    assert len(transcript(api, session_id)) == 2 * len(sizes)
-    assert max(small.prompts) + (50 if counts_answer else 0) <= limit
-    assert calls(api, session_id, "summarization") == (0 if bad else small.summaries)
-    views(dynamodb, user_id, session_id).check()
+    def hold(
+        sizes: list[int],
+        limit: int,
+        tells: bool,
+        tokens_per_word: float,
+        reports: bool,
+        counts_answer: bool,
+        early: bool,
+        on_overflow: str,
+        bad: bool,
+    ) -> None:
+        learned.forget()
+        owner = str(uuid4())
+        its = api.as_user(owner)
+        small.limit, small.tokens_per_word = limit, tokens_per_word
+        small.reports, small.counts_answer = reports, counts_answer
+        small.summarise, small.prompts[:], small.summaries = (_nothing if bad else remembered), [], 0
+        options = {"context_limit": limit} if tells else {}
+        wanted = {"model_options": options, "max_tokens": 50, "enable_summarization": early, "on_overflow": on_overflow}
+        session_id = limited(its, **wanted)
+        for size in sizes:
+            assert sent(its, session_id, "word " * size)["status"] == "completed"
+        assert len(transcript(its, session_id)) == 2 * len(sizes)
+        assert max(small.prompts) + (50 if counts_answer else 0) <= limit
+        assert calls(its, session_id, "summarization") == (0 if bad else small.summaries)
+        views(dynamodb, owner, session_id).check()
+
+    hold()
 
 
 def _nothing(_: str) -> Refusal:
