@@ -1,7 +1,6 @@
 """The model's context in the console: how full it is, and the summaries that stand in it for older messages."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
