@@ -12,6 +12,8 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import ToolException, tool
 
+from chatkeep.agent.models.within_context import WithinContext
+
 USAGE = UsageMetadata(input_tokens=10, output_tokens=5, total_tokens=15)
 CALLS = (("call-rain", "forecast", '{"place": "Bergen"}'), ("call-moon", "forecast", '{"place": "the moon"}'))
 MOST_LOOKS = 3_000
@@ -28,7 +30,7 @@ def forecast(place: str) -> str:
 forecast.handle_tool_error = True
 
 
-class Forecaster(BaseChatModel):
+class Forecaster(WithinContext):
     """Thinks and calls a tool twice where it is asked about tools; else `model` answers.
 
     Asked to `hold PATH`, it says one half of its answer, and the other when there is such a file.
@@ -97,4 +99,5 @@ def _calling() -> list[AIMessageChunk]:
 
 def forecasting(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """An agent with a tool."""
-    return create_agent(Forecaster(model=model, metadata=model.metadata), [forecast], checkpointer=checkpointer)
+    context = {name: getattr(model, name) for name in ("metadata", "context", "answer_by")}
+    return create_agent(Forecaster(model=model, **context), [forecast], checkpointer=checkpointer)

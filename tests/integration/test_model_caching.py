@@ -56,6 +56,17 @@ def points(asked: dict[str, Any]) -> list[str]:
     return found + [str(number) for number, one in enumerate(messages, 1) if POINT in one["content"]]
 
 
+def test_a_summary_is_not_kept_in_a_cache(api: Client, cached: Bedrock) -> None:
+    options = {"model_name": SONNET, "max_tokens": 100, "model_options": {"context_limit": 2_000}}
+    session_id = new_session(api, title="Long", **options)
+    for _ in range(6):
+        sent(api, session_id, WORDS)
+    summaries = [one for one in cached.asked if "You keep the memory" in str(one.get("system"))]
+    assert len(summaries) == [call["kind"] for call in used(api, session_id)].count("summarization") > 0
+    assert [points(one) for one in summaries] == [[]] * len(summaries)
+    assert all(points(one) for one in cached.asked if one not in summaries)
+
+
 @pytest.mark.parametrize("model", [SONNET, NOVA])
 def test_a_second_turn_reads_the_first_from_the_cache(api: Client, cached: Bedrock, model: str) -> None:
     session_id = new_session(api, model_name=model, custom_system_prompt=PROMPT)

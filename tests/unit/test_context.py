@@ -73,6 +73,8 @@ def test_what_is_trimmed_fits_and_ends_as_it_did(thread: list[BaseMessage], room
     least = len(kept) * (token_estimates.MESSAGE_TOKENS + trimming.LEAST_TOKENS)
     assert token_estimates.prompt_tokens(kept) <= 1.1 * max(room, least), "the middle is cut by characters"
     assert (kept[0], kept[-1].id, is_whole(kept)) == (prompt[0], prompt[-1].id, True)
+    asked = [one.id for one in thread if isinstance(one, HumanMessage)][-1]
+    assert [one.id for one in kept].count(asked) == 1, "the question stays"
 
 
 @given(THREADS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from chatkeep.agent.context.conversation import Conversation
 from chatkeep.agent.models.content import Content
@@ -31,11 +31,14 @@ def trimmed(conversation: Conversation, room: int) -> list[BaseMessage]:
     head = given[: len(given) - rest]
     if not head:
         head = [one for one in conversation.messages if isinstance(one, SystemMessage)]
-    taken = token_estimates.prompt_tokens(head)
+    questions = [one for one in conversation.messages if isinstance(one, HumanMessage)]
+    taken = token_estimates.prompt_tokens([*head, *questions[-1:]])
     cuts = [conversation.covered, *conversation.cuts()]
     cut = next((one for one in cuts if taken + conversation.tokens_between(one) <= left), cuts[-1])
     known = set(map(id, head))
-    return shortened([*head, *(one for one in conversation.messages[cut:] if id(one) not in known)], left)
+    kept = [one for one in conversation.messages[cut:] if id(one) not in known]
+    asked = [] if any(isinstance(one, HumanMessage) for one in kept) else questions[-1:]
+    return shortened([*head, *(one for one in asked if id(one) not in known), *kept], left)
 
 
 def shortened(messages: Sequence[BaseMessage], room: int) -> list[BaseMessage]:

@@ -175,7 +175,10 @@ class WithinContext(BaseChatModel):
     def _summarizing(self, most_of_time: float = 0.5) -> tuple["WithinContext", float]:
         """The model for a summary, and the seconds that it may take."""
         seconds = min(LONGEST_SECONDS, (self.answer_by - time.monotonic()) * most_of_time)
-        return self.model_copy(update={"context": None, "answer_by": time.monotonic() + seconds}), seconds
+        # What is asked once is not worth what a cache takes for keeping it.
+        uncached = {"prompt_caching": False} if "prompt_caching" in type(self).model_fields else {}
+        asked = {"context": None, "answer_by": time.monotonic() + seconds, **uncached}
+        return self.model_copy(update=asked), seconds
 
 
 def _of_call(callbacks: Any, options: Options) -> RunnableConfig:
