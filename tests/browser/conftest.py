@@ -15,6 +15,7 @@ PRICED = "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0"
 DEPLOYMENT = {
     "ALLOWED_MODELS": f"scripted:*,{PRICED}",
     "ALLOW_SCRIPTED_MODELS": "true",
+    "DEFAULT_GENERATE_TITLES": "false",  # else they come while a test looks for the session by its first name
     "DEFAULT_MODEL": "scripted:echo",
     "GRAPH": "tests.browser.graph:forecasting",
     "TURNS_PER_USER": "100",

@@ -17,6 +17,13 @@ HIDE = """
 PREFERENCES = "**/v1/preferences"
 
 
+def opened(someone: Person, path: str = "") -> Console:
+    """The console as it is where titles are given; the tests give them themselves, when they want to."""
+    console = someone.opens(path)
+    console.page.route(PREFERENCES, lambda route: route.fulfill(json={"generate_titles": True}))
+    return console
+
+
 def entitled(someone: Person, console: Console, title: str = TITLE) -> str:
     """Give the shown conversation a title behind the page's back, as a job does; its id."""
     session_id = console.page.url.rpartition("/")[2]
@@ -38,8 +45,18 @@ def expect_title(console: Console, title: str = TITLE) -> None:
     expect(console.page).to_have_title(f"{title} · Chatkeep")
 
 
-def test_a_title_appears_after_the_first_answer_and_takes_nothing_from_whoever_writes(someone: Person) -> None:
+def test_the_title_that_the_model_gives_appears(someone: Person) -> None:
+    with someone.runner.client(someone.name) as api:
+        api.put("/preferences", json={"generate_titles": True}).raise_for_status()
     console = someone.opens()
+    console.say("does it rain in Bergen?")
+    console.expect_answer("echo: does it")
+    expect(console.rows.first).not_to_contain_text("New Conversation")
+    expect(console.page.locator("main > header h1")).to_contain_text("does it rain")
+
+
+def test_a_title_appears_after_the_first_answer_and_takes_nothing_from_whoever_writes(someone: Person) -> None:
+    console = opened(someone)
     expect(console.page).to_have_title("Chatkeep")
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
@@ -55,7 +72,7 @@ def test_a_title_appears_after_the_first_answer_and_takes_nothing_from_whoever_w
 
 
 def test_a_second_tab_that_shows_something_else_has_the_title_in_its_list(someone: Person) -> None:
-    first, second = someone.opens(), someone.opens()
+    first, second = opened(someone), opened(someone)
     first.page.bring_to_front()
     first.say("does it rain in Bergen?")
     first.expect_answer("echo: does it")
@@ -66,7 +83,7 @@ def test_a_second_tab_that_shows_something_else_has_the_title_in_its_list(someon
 
 
 def test_a_page_that_is_reloaded_before_the_title_is_there_has_it(someone: Person) -> None:
-    console = someone.opens()
+    console = opened(someone)
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
     console.page.reload()
@@ -77,7 +94,7 @@ def test_a_page_that_is_reloaded_before_the_title_is_there_has_it(someone: Perso
 
 
 def test_a_title_that_is_being_written_is_left_alone(someone: Person) -> None:
-    console = someone.opens()
+    console = opened(someone)
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
     console.rows.first.locator(".open").focus()
@@ -93,7 +110,7 @@ def test_a_title_that_is_being_written_is_left_alone(someone: Person) -> None:
 
 
 def test_who_opens_the_name_and_leaves_it_does_not_undo_the_title(someone: Person) -> None:
-    console = someone.opens()
+    console = opened(someone)
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
     console.rows.first.locator(".open").focus()
@@ -107,7 +124,7 @@ def test_who_opens_the_name_and_leaves_it_does_not_undo_the_title(someone: Perso
 
 def test_nobody_looks_while_the_page_is_hidden_or_the_conversation_left(someone: Person) -> None:
     made(someone, "Another")
-    console = someone.opens()
+    console = opened(someone)
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
     console.page.evaluate(HIDE, True)
@@ -143,7 +160,7 @@ def test_where_no_title_is_wanted_nobody_looks_for_one(someone: Person) -> None:
 
 def test_nobody_looks_for_the_title_of_a_temporary_conversation(someone: Person) -> None:
     (session_id,) = made(someone, "New Conversation", is_temporary=True)
-    console = someone.opens(f"chat/{session_id}")
+    console = opened(someone, f"chat/{session_id}")
     console.say("does it rain in Bergen?")
     console.expect_answer("echo: does it")
     console.page.wait_for_timeout(500)
@@ -157,7 +174,7 @@ def test_a_conversation_with_a_name_or_a_second_question_is_not_looked_at(someon
     with someone.runner.client(someone.name) as api:
         api.post(f"/sessions/{older}/messages", json={"content": "before"}).raise_for_status()
     for session_id in (named, older):
-        console = someone.opens(f"chat/{session_id}")
+        console = opened(someone, f"chat/{session_id}")
         console.say("does it rain in Bergen?")
         console.expect_answer("echo: does it")
         console.page.wait_for_timeout(500)
