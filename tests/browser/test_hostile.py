@@ -32,7 +32,7 @@ def test_hostile_words_are_shown_and_do_nothing(someone: Person, kind: str) -> N
     console.page.on("request", lambda request: asked.append(_host(request)))
     console.say(HOSTILE[kind])
     console.expect_answer("echo:")
-    assert console.page.title() == "Chatkeep"
+    expect(console.page).to_have_title("New Conversation · Chatkeep")
     assert {host for host in asked if host} <= {someone.site}
     shown = console.answers.last
     for tag in ("script", "style", "iframe", "form", "img", "svg", "link", "object"):
