@@ -16,8 +16,8 @@ class CallView(BaseModel):
     """A call of a model, or several alike that are added up where a turn has made very many."""
 
     kind: str = Field(
-        description="What the call was for: `message` for an answer, `tool` where it asked for tools, `title` for the "
-        "session's title"
+        description="What the call was for: `message` for an answer, `tool` where it asked for tools, `summarization` "
+        "for a summary of older messages, `title` for the session's title"
     )
     model_name: str = Field(description="The model that answered")
     calls: int = Field(description="How many calls this is the sum of")

@@ -34,12 +34,17 @@ class FeedbackView(BaseModel):
     created_at: Instant = Field(description="When the rating was last set")
 
 
-class MessageSummaryPart(BaseModel):
-    """From this message on, models are given the text in place of all messages up to the one that it names."""
+class Summary(BaseModel):
+    """From its message on, models are given the text in place of all messages up to the one that it names."""
 
-    type: Literal["summary"] = Field(default="summary", description="The kind of part")
     text: str = Field(description="What the model is given")
     until_message_id: Id = Field(description="The last message that the summary stands for")
+
+
+class MessageSummaryPart(Summary):
+    """A summary that stands in the transcript from this message on."""
+
+    type: Literal["summary"] = Field(default="summary", description="The kind of part")
 
 
 class MessageTextPart(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from chatkeep import messages
-from chatkeep.formats import Id
+from chatkeep.messages import Summary
 from chatkeep.messages.results import Paired, paired
 from chatkeep.models.message import Message, Role
 
@@ -63,13 +63,6 @@ class ToolErrorPart(_DynamicTool):
 
     state: Literal["output-error"] = Field(default="output-error", description="The call failed")
     errorText: str = Field(description="The error's text")  # noqa: N815
-
-
-class Summary(BaseModel):
-    """From the message on, models are given the text in place of all messages up to the one that it names."""
-
-    text: str = Field(description="What the model is given")
-    until_message_id: Id = Field(description="The last message that the summary stands for")
 
 
 class SummaryDataPart(BaseModel):

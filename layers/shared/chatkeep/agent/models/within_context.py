@@ -3,9 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LanguageModelInput
@@ -17,6 +16,7 @@ from langchain_core.runnables.config import ensure_config
 from chatkeep.agent.context.compaction import compacted
 from chatkeep.agent.context.fitting import Fitting
 from chatkeep.agent.context.policy import Policy
+from chatkeep.agent.context.prompts import Prompts, Result
 from chatkeep.agent.context.summarizing import Prompt
 from chatkeep.turns import summaries
 from chatkeep.turns.call_recorder import SUMMARIZATION
@@ -24,7 +24,6 @@ from chatkeep.turns.summaries import Summary
 
 LONGEST_SECONDS = 120.0
 """Of one summary; in a turn never more than half of what is left, so that the answer has its time too."""
-Result = TypeVar("Result")
 
 Options = dict[str, Any]
 
@@ -81,21 +80,24 @@ class WithinContext(BaseChatModel):
         stop: list[str] | None = None,
         **options: Any,
     ) -> AsyncIterator[AIMessageChunk]:
-        config = ensure_config(config)
         fitting = self._fitting([self._convert_input(input).to_messages()], options)
+        if fitting is None:
+            async for chunk in super().astream(input, config, stop=stop, **options):
+                yield chunk
+            return
+        config = ensure_config(config)
         while True:
-            begun, sent, called = False, input, config
-            if fitting is not None:
-                await self._asummarised(fitting.fit(), config)
-                sent, called = fitting.prompt, _config_with_summary(config, fitting)
+            begun = False
+            await self._asummarised(fitting.fit(), config)
+            called = _with_summary(config, fitting)
             try:
-                async for chunk in super().astream(sent, called, stop=stop, **options):
-                    if fitting is not None and fitting.made and not begun:
+                async for chunk in super().astream(fitting.prompt, called, stop=stop, **options):
+                    if fitting.made and not begun:
                         summaries.put_on(chunk, fitting.made)
                     begun = True
                     yield chunk
             except Exception as error:
-                if begun or fitting is None or not fitting.refused(error):
+                if begun or not fitting.refused(error):
                     raise
                 config = {**config, "run_id": None}
             else:
@@ -109,21 +111,23 @@ class WithinContext(BaseChatModel):
         stop: list[str] | None = None,
         **options: Any,
     ) -> Iterator[AIMessageChunk]:
-        config = ensure_config(config)
         fitting = self._fitting([self._convert_input(input).to_messages()], options)
+        if fitting is None:
+            yield from super().stream(input, config, stop=stop, **options)
+            return
+        config = ensure_config(config)
         while True:
-            begun, sent, called = False, input, config
-            if fitting is not None:
-                self._summarised(fitting.fit(), config)
-                sent, called = fitting.prompt, _config_with_summary(config, fitting)
+            begun = False
+            self._summarised(fitting.fit(), config)
+            called = _with_summary(config, fitting)
             try:
-                for chunk in super().stream(sent, called, stop=stop, **options):
-                    if fitting is not None and fitting.made and not begun:
+                for chunk in super().stream(fitting.prompt, called, stop=stop, **options):
+                    if fitting.made and not begun:
                         summaries.put_on(chunk, fitting.made)
                     begun = True
                     yield chunk
             except Exception as error:
-                if begun or fitting is None or not fitting.refused(error):
+                if begun or not fitting.refused(error):
                     raise
                 config = {**config, "run_id": None}
             else:
@@ -143,34 +147,28 @@ class WithinContext(BaseChatModel):
         self, steps: Generator[Prompt, AIMessage, Result], config: RunnableConfig, most_of_time: float = 0.5
     ) -> Result:
         """Ask for the summaries that `steps` want, each in that part of the time that is left."""
-        advance: Callable[[], Prompt] = partial(next, steps)
-        while True:
-            try:
-                prompt = advance()
-            except StopIteration as end:
-                return cast("Result", end.value)
+        prompts = Prompts(steps)
+        while prompts.waiting is not None:
             model, seconds = self._summarizing(most_of_time)
             try:
-                answer = await asyncio.wait_for(model.ainvoke(prompt, _aside(config)), seconds)
+                answer = await asyncio.wait_for(model.ainvoke(prompts.waiting, _aside(config)), seconds)
             except Exception as error:
-                advance = partial(steps.throw, error)
+                prompts.fail(error)
             else:
-                advance = partial(steps.send, answer)
+                prompts.answer(answer)
+        return prompts.result
 
     def _summarised(self, steps: Generator[Prompt, AIMessage, Result], config: RunnableConfig) -> Result:
-        advance: Callable[[], Prompt] = partial(next, steps)
-        while True:
-            try:
-                prompt = advance()
-            except StopIteration as end:
-                return cast("Result", end.value)
+        prompts = Prompts(steps)
+        while prompts.waiting is not None:
             model, _ = self._summarizing()
             try:
-                answer = model.invoke(prompt, _aside(config))
+                answer = model.invoke(prompts.waiting, _aside(config))
             except Exception as error:
-                advance = partial(steps.throw, error)
+                prompts.fail(error)
             else:
-                advance = partial(steps.send, answer)
+                prompts.answer(answer)
+        return prompts.result
 
     def _summarizing(self, most_of_time: float = 0.5) -> tuple["WithinContext", float]:
         """The model for a summary, and the seconds that it may take."""
@@ -191,15 +189,10 @@ def _aside(config: RunnableConfig) -> RunnableConfig:
     return RunnableConfig(callbacks=config.get("callbacks"), metadata=metadata, tags=[SUMMARIZATION])
 
 
-def _with_summary(options: Options, fitting: Fitting) -> Options:
-    """The options of the call itself, with the summary that was made for it."""
+def _with_summary(call: Mapping[str, Any], fitting: Fitting) -> Any:
+    """The options or the configuration of the call itself, with the summary that was made for it."""
     more = fitting.made.as_metadata() if fitting.made else {}
-    return {**options, "metadata": {**(options.get("metadata") or {}), **more}}
-
-
-def _config_with_summary(config: RunnableConfig, fitting: Fitting) -> RunnableConfig:
-    more = fitting.made.as_metadata() if fitting.made else {}
-    return {**config, "metadata": {**(config.get("metadata") or {}), **more}}
+    return {**call, "metadata": {**(call.get("metadata") or {}), **more}}
 
 
 def _carrying(result: LLMResult, fitting: Fitting) -> LLMResult:
