@@ -107,7 +107,7 @@ export class Settings extends Connected {
       </div>
       <label>What the assistant is told first<textarea name="custom_system_prompt" maxlength="32768" .value=${given.custom_system_prompt}></textarea></label>
       <label class="line"><input name="enable_auto_summarization" type="checkbox" .checked=${given.enable_auto_summarization} /> Summarise older messages for the model, before its context is full</label>
-      ${given.generate_titles === undefined ? nothing : html`<label class="line"><input name="generate_titles" type="checkbox" .checked=${given.generate_titles} /> Give new conversations a title after their first answer</label>`}
+      <label class="line"><input name="generate_titles" type="checkbox" .checked=${given.generate_titles} /> Give new conversations a title after their first answer</label>
       <div class="line"><button class="primary">Save</button> <span role="status" class="quiet">${this._isSaved ? "Saved." : ""}</span></div>
     </form>`;
   }
@@ -176,7 +176,7 @@ export class Settings extends Connected {
       default_expire_after_days: days ? Number(days) : null,
       custom_system_prompt: String(given.get("custom_system_prompt")),
       enable_auto_summarization: given.has("enable_auto_summarization"),
-      ...(this._preferences.generate_titles === undefined ? {} : { generate_titles: given.has("generate_titles") }),
+      generate_titles: given.has("generate_titles"),
     };
     await this._attempt(async () => {
       this._preferences = await this.client?.put("/preferences", preferences);
