@@ -56,18 +56,20 @@ os.environ |= {
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
     os.environ.pop(_name, None)
 
+from infra.local.engine import free_port  # noqa: E402
 from tests.client import STACK, Client  # noqa: E402
-from tests.engines import Engine, start_engine  # noqa: E402
+from tests.engines import Engine, address, start_engine  # noqa: E402
 
+_name = os.environ.get("CHATKEEP_TEST_ENGINE", "moto")
+_port = None if _name == "moto" else free_port()
+os.environ["DYNAMODB_ENDPOINT"] = "" if _port is None else address(_port)  # models read it when they are imported
 _engine: Engine
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The engine's address has to be in the environment before a test module is imported."""
     global _engine
     distributes = config.getoption("numprocesses", None)  # then it runs no test itself
-    _engine = start_engine("moto" if distributes else os.environ.get("CHATKEEP_TEST_ENGINE", "moto"))
-    os.environ["DYNAMODB_ENDPOINT"] = _engine.endpoint or ""
+    _engine = start_engine("moto" if distributes else _name, _port)
 
 
 def pytest_collection_finish() -> None:

@@ -99,19 +99,27 @@ class Engine:
             create_missing_tables(stack, self.client)
 
 
-def start_engine(name: str) -> Engine:
-    """`moto`, `dynoxide` or `dynamodb-local`. Raises EngineError or FetchError if its program is not available."""
+def address(port: int) -> str:
+    """Where an engine on this port of this machine is reached."""
+    return f"http://127.0.0.1:{port}"
+
+
+def start_engine(name: str, port: int | None = None) -> Engine:
+    """`moto`, `dynoxide` or `dynamodb-local`, the servers on a free port where none is given.
+
+    Raises EngineError or FetchError if its program is not available.
+    """
     if name == "moto":
         return Engine(name)
     folder = Path(tempfile.mkdtemp(prefix="chatkeep-"))
-    port = free_port()
+    port = port or free_port()
     process = {"dynoxide": start_dynoxide, "dynamodb-local": _start_dynamodb_local}[name](folder, port)
 
     def end() -> None:
         stop(process)
         shutil.rmtree(folder)
 
-    return Engine(name, f"http://127.0.0.1:{port}", end)
+    return Engine(name, address(port), end)
 
 
 @contextmanager
