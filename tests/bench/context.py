@@ -45,18 +45,20 @@ from chatkeep.turns import engine
 from chatkeep.turns.admission import Strategy
 from chatkeep.turns.model_calls import MODEL_NAME
 from chatkeep.turns.tools import Tools
+from tests.bench import context_report
 from tests.bench.checkpoint_graphs import text
 from tests.bench.meter import Meter
 from tests.client import STACK, Client
 
 RESULTS = Path(__file__).parent / "context.json"
 TURNS, FAILING, SMOKE = 300, 60, 40
-LIMIT, ANSWER_TOKENS = 8_000, 500
+ANSWER_TOKENS = 500
+LIMIT = context_report.LONGEST_PROMPT + ANSWER_TOKENS
 QUESTION_WORDS, ANSWER_WORDS = 60, 120
 FACT, ASKED = "The harbour is Lisbon.", "What is the harbour?"
 TITLED = {"title": "A conversation", "model_name": "scripted:echo"}
 ASKS_FOR_A_SUMMARY = ("You keep the memory of a conversation", "Context Extraction Assistant")
-Row = dict[str, Any]
+Row = context_report.Row
 
 
 class Reader(WithinContext):
@@ -177,41 +179,6 @@ def _median(costs: list[tuple[int, float]], place: int) -> float | None:
     return statistics.median(cost[place] for cost in costs) if costs else None
 
 
-def table(found: dict[str, dict[str, Row]]) -> str:
-    """The results as the manual has them."""
-    lines = [
-        (
-            "| 300 turns, a model of 8,000 tokens | turns that lived | of 60 where summaries fail | longest prompt "
-            "| knows the first turn | requests; WCU | with a summary |"
-        ),
-        "|---|---:|---:|---:|---|---:|---:|",
-    ]
-    for name, rows in found.items():
-        row, failing = rows["summaries work"], rows["summaries fail"]
-        made = f"{row['requests_with']:g}; {row['wcu_with']:g}" if row["summaries"] else ""
-        knows = "yes" if row["knows"] else "no"
-        lines.append(
-            f"| {name} | {row['lived']} | {failing['lived']} | {row['longest_prompt']:,} | {knows} "
-            f"| {row['requests']:g}; {row['wcu']:g} | {made} |"
-        )
-    return "\n".join(lines)
-
-
-def over(found: dict[str, dict[str, Row]]) -> list[str]:
-    """What our summaries are to hold, and do not."""
-    row, failing = (found["`enable_summarization`"][name] for name in ("summaries work", "summaries fail"))
-    neither = found["neither"]["summaries work"]
-    rules = {
-        "all turns live": (row["lived"], failing["lived"]) == (row["turns"], failing["turns"]),
-        "prompts stay under the limit": row["longest_prompt"] <= LIMIT - ANSWER_TOKENS,
-        "the first turn is known": row["knows"],
-        "other turns cost what they cost without": (row["requests"], row["wcu"])
-        == (neither["requests"], neither["wcu"]),
-        "a summary takes one read more at most": row["requests_with"] <= row["requests"] + 1,
-    }
-    return [rule for rule, holds in rules.items() if not holds]
-
-
 def main(used: Engine, *, smoke: bool) -> None:
     turns = SMOKE if smoke else TURNS
     with used.tables(STACK):
@@ -223,10 +190,10 @@ def main(used: Engine, *, smoke: bool) -> None:
             for name, make in SUBJECTS.items()
         }
     used.end()
-    print(table(found))
+    print(context_report.table(found))
     if not smoke:
         RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        if broken := over(found):
+        if broken := context_report.over(found):
             raise SystemExit(f"not held: {broken}")
 
 

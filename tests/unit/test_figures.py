@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import checkpoint_report, cold_report, context, turn_cpu
+from tests.bench import checkpoint_report, cold_report, context_report, turn_cpu
 from tests.bench.console import report as console_report
 from tests.bench.stream import report as stream_report
 
@@ -69,8 +69,8 @@ def test_the_costs_of_streams_are_those_of_the_benchmark_and_within_their_target
 
 def test_the_costs_of_summaries_are_those_of_the_benchmark_and_within_their_targets() -> None:
     found = json.loads((ROOT / "tests/bench/context.json").read_text())
-    assert context.table(found) in (LAYER / "agent" / "README.md").read_text(encoding="utf-8")
-    assert context.over(found) == []
+    assert context_report.table(found) in (LAYER / "agent" / "README.md").read_text(encoding="utf-8")
+    assert context_report.over(found) == []
 
 
 def test_the_costs_of_the_console_are_those_of_the_benchmark_and_within_their_targets() -> None:
