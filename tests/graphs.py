@@ -15,7 +15,14 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
@@ -336,6 +343,20 @@ def blocking_stream(model: BaseChatModel, system_prompt: str, checkpointer: Any)
 
     def answer(state: MessagesState) -> dict[str, Any]:
         return {"messages": [reduce(operator.add, model.stream(state["messages"]))]}
+
+    return one_node(answer, checkpointer)
+
+
+def apart(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Asks its model about a long text of its own, with which the thread has nothing to do."""
+    text = [
+        HumanMessage("the text: " + "and so on " * 2_200, id="own-text"),
+        AIMessage("read", id="own-answer"),
+        HumanMessage("What of it?", id="own-question"),
+    ]
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(text)]}
 
     return one_node(answer, checkpointer)
 

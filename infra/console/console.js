@@ -313,7 +313,8 @@ class Console extends LitElement {
     if (this._untitled === looking) {
       this._untitled = null;
     }
-    if (found && this._session?.title !== found.title) {
+    if (found && this._toldOf !== found.session_id) {
+      this._toldOf = found.session_id; // once, as this tab hears of it too, and reads the session again
       this._show(found);
       this._tell(found.session_id);
     }

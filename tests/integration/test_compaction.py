@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.context import compaction
 from tests.background import Nudges, keys, nudged, run_worker
 from tests.chat import send, send_again, sent
 from tests.client import Client, Response
@@ -131,6 +132,52 @@ def test_a_long_conversation_is_summarised_part_by_part(api: Client, dynamodb: A
     assert (turn["status"], len(turn["calls"]) > 3) == ("completed", True)
     assert sent(api, made, ASKED)["message"]["content"].startswith("Lisbon")
     views(dynamodb, user_id, made).check()
+
+
+@pytest.mark.parametrize("ending", [False, True], ids=["as the last question", "answered by many words"])
+def test_what_is_long_may_stand_anywhere(api: Client, dynamodb: Any, user_id: str, small: Small, ending: bool) -> None:
+    small.padding = 1_500 if ending else 1
+    made = limited(api, title="Long")
+    sent(api, made, "hi" if ending else f"{FACT} " + "and so on " * 500)
+    turn = compacted(api, made)
+    assert turn["status"] == "completed", turn["error"]
+    answer = sent(api, made, "and now?" if ending else ASKED)["message"]
+    assert answer["content"].startswith("noted" if ending else "Lisbon")
+    assert small.prompts[-1] < 200
+    views(dynamodb, user_id, made).check()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [" ", "<think>Let me see.", Reply(words=("I", " cannot"), finish="content_filter")],
+    ids=["blank", "a thought", "filtered"],
+)
+def test_a_model_that_gives_no_summary_fails_the_turn(
+    api: Client, dynamodb: Any, user_id: str, small: Small, session_id: str, nothing: str | Reply
+) -> None:
+    small.summarise = lambda _: nothing
+    turn = compacted(api, session_id)
+    assert (turn["status"], turn["error"]["code"]) == ("failed", "model_unavailable")
+    assert summaries(transcript(api, session_id)) == []
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_a_summary_that_there_is_no_time_for_says_so(api: Client, small: Small, session_id: str) -> None:
+    turn_id = compact(api, session_id).json["turn_id"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "SHORTEST_RUN_SECONDS", 10_000)
+        run_worker(keys(api, session_id, turn_id))
+    turn = api.get(f"/sessions/{session_id}/turns/{turn_id}").json
+    assert (turn["status"], turn["error"]["code"]) == ("timed_out", "turn_timed_out")
+
+
+def test_it_tells_how_full_the_context_is_afterwards(api: Client, small: Small, session_id: str) -> None:
+    before = transcript(api, session_id)[-1]["context_tokens"]
+    message = compacted(api, session_id)["message"]
+    assert message["context_limit"] == 8_000
+    assert 0 < message["context_tokens"] < before / 4
+    sent(api, session_id, "hi")
+    assert abs(small.prompts[-1] - message["context_tokens"]) < 40
 
 
 def test_a_model_that_fails_fails_the_turn(

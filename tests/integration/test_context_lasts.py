@@ -6,7 +6,7 @@ import pytest
 
 from tests.chat import deployment, send, sent, sent_again
 from tests.client import Client
-from tests.conversations import ASKED, FACT, calls, limited, summaries, talk, transcript
+from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, transcript
 from tests.provider.openai_refusals import context_too_long
 from tests.provider.small import Small
 from tests.streaming import StreamClient, frames, words
@@ -64,13 +64,18 @@ def test_a_session_without_summaries_is_refused_over_the_limit(api: Client, smal
     assert small.summaries == 0
 
 
-def test_it_is_trimmed_where_it_says_so(api: Client, dynamodb: Any, user_id: str, small: Small) -> None:
+@pytest.mark.parametrize("tokens_per_word", [0.4, 1.4, 4.0])
+def test_it_is_trimmed_where_it_says_so(
+    api: Client, dynamodb: Any, user_id: str, small: Small, tokens_per_word: float
+) -> None:
+    small.tokens_per_word = tokens_per_word
     session_id = limited(api, enable_summarization=False, on_overflow="trim")
     sent(api, session_id, FACT)
-    talk(api, session_id, 60, words=300)
+    talk(api, session_id, 60, words=max(300, int(420 / tokens_per_word)))
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("unknown")
-    assert small.summaries == 0
+    assert (small.summaries, small.refusals) == (0, 0), "what was left out is not forgotten"
     assert max(small.prompts) <= small.limit - 500
+    assert min(small.prompts[-20:-1]) > 0.5 * small.limit, "as much as there is room for"
     assert len(transcript(api, session_id)) == 124
     views(dynamodb, user_id, session_id).check()
 
@@ -129,12 +134,20 @@ def test_a_streamed_turn_tells_of_its_summary(api: Client, stream: StreamClient,
     assert words(events) == told[-1]["content"]
 
 
+@pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("graph", ["tests.graphs:blocking", "tests.graphs:streaming", "tests.graphs:blocking_stream"])
 def test_whichever_way_a_graph_asks_its_model(
-    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch, graph: str
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    small: Small,
+    monkeypatch: pytest.MonkeyPatch,
+    graph: str,
+    streams: bool,
 ) -> None:
     with deployment(monkeypatch, {"GRAPH": graph, "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
-        session_id = limited(api, enable_summarization=True)
+        options = LIMITED if streams else {**LIMITED, "stream": False}
+        session_id = limited(api, enable_summarization=True, model_options=options)
         sent(api, session_id, FACT)
         talk(api, session_id, 30, words=300)
         small.script = [context_too_long()]

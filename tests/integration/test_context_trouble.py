@@ -98,7 +98,11 @@ FAILURES: dict[str, Any] = {
     "no words": " ",
     "a limit of requests": openai_refusals.rate_limited(20),
     "no access": openai_refusals.not_allowed(),
+    "what a filter left": Reply(words=("I", " cannot"), finish="content_filter"),
+    "what the model will not do": Reply(words=(), refusal=("I", " cannot")),
+    "a thought": "<think>Let me see. " + "The user wants " * 50,
 }
+ANSWERED = ("no words", "what a filter left", "what the model will not do", "a thought")
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -110,10 +114,10 @@ def test_a_turn_lives_without_the_summary_that_fails(
     sent(api, session_id, FACT)
     talk(api, session_id, 30, words=300)
     assert small.summaries > 0
-    assert max(small.prompts) <= small.limit - 500
+    assert (small.refusals, max(small.prompts) <= small.limit - 500) == (0, True)
     messages = transcript(api, session_id)
     assert (len(messages), summaries(messages)) == (62, [])
-    assert calls(api, session_id, "summarization") == (small.summaries if failure == "no words" else 0)
+    assert calls(api, session_id, "summarization") == (small.summaries if failure in ANSWERED else 0)
     small.summarise = remembered
     talk(api, session_id, 1, words=300)
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon"), "nothing was lost meanwhile"
@@ -134,18 +138,40 @@ def test_a_summary_that_is_too_long_is_cut(api: Client, dynamodb: Any, user_id: 
     views(dynamodb, user_id, session_id).check()
 
 
+@pytest.mark.parametrize("graph", ["chatkeep.agent.graph:build_graph", "tests.graphs:blocking"])
 def test_a_summary_that_takes_too_long_leaves_the_answer_its_time(
-    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch
+    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch, graph: str
 ) -> None:
     monkeypatch.setattr(within_context, "LONGEST_SECONDS", 0.2)
-    session_id = limited(api)
-    while not small.summaries:
-        small.script = [Reply(words=("late",), pause=Pause(30))] if small.prompts and small.prompts[-1] > 5_600 else []
+    with deployment(monkeypatch, {"GRAPH": graph, "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
+        session_id = limited(api)
+        while not small.prompts or small.prompts[-1] <= 5_600:
+            sent(api, session_id, "and so on " * 100)
+        asked = len(small.asked)
+        small.script = [Reply(words=("late",), pause=Pause(8))]
         answer = sent(api, session_id, "and so on " * 100)
-        if small.prompts[-1] > 5_700:
-            break
-    assert answer["status"] == "completed"
+    assert (answer["status"], len(small.asked) - asked, answer["response_time_ms"] < 6_000) == ("completed", 2, True)
+    assert answer["message"]["content"].startswith("noted")
     views(dynamodb, user_id, session_id).check()
+
+
+def test_the_thoughts_before_a_summary_are_no_part_of_it(api: Client, small: Small) -> None:
+    small.summarise = lambda told: f"<think>The quay is Alfama.</think>\n\n{remembered(told)}"
+    session_id = limited(api)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 30, words=300)
+    stand = [one["parts"][0]["text"] for one in transcript(api, session_id) if one["parts"]]
+    assert set(stand) == {f"Known so far. {FACT}"}
+
+
+@pytest.mark.parametrize("max_tokens", [50, 2_000])
+def test_a_summary_has_room_for_words_however_short_answers_are(api: Client, small: Small, max_tokens: int) -> None:
+    session_id = limited(api, max_tokens=max_tokens)
+    talk(api, session_id, 30, words=300)
+    asked = [one for one in small.asked if one["messages"][0]["content"].startswith("You keep the memory")]
+    assert small.summaries == len(asked) > 0
+    assert {one["max_tokens"] for one in asked} == {max(max_tokens, (8_000 - max_tokens) // 8)}
+    assert small.refusals == 0
 
 
 def test_a_summary_is_kept_where_the_answer_after_it_breaks(
@@ -187,6 +213,48 @@ def test_many_results_of_tools_in_one_turn(
         small.calls = 0
         sent(api, session_id, "and now?")
         assert small.prompts[-1] < 6_000
+    views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("settings_of_session", [{}, {"enable_summarization": False, "on_overflow": "trim"}])
+@pytest.mark.parametrize("limit", [UNKNOWN, {"model_options": LIMITED}], ids=["unknown", "known"])
+def test_calls_of_tools_with_long_arguments(
+    api: Client,
+    dynamodb: Any,
+    user_id: str,
+    small: Small,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: dict[str, Any],
+    settings_of_session: dict[str, Any],
+) -> None:
+    small.calls, small.argument_words, small.tokens_per_word = 3, 25_000, 1.0
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:wordy", "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
+        session_id = limited(api, **limit, **settings_of_session)
+        answer = sent(api, session_id, f"{FACT} {ASKED}")
+        assert answer["message"]["content"].startswith("Lisbon")
+        assert [one["role"] for one in transcript(api, session_id)] == ["user", *["assistant", "tool"] * 3, "assistant"]
+        assert sent(api, session_id, "and now?")["status"] == "completed"
+    if limit is not UNKNOWN:
+        assert small.refusals == 0
+    views(dynamodb, user_id, session_id).check()
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["answered", "broken"])
+def test_a_summary_of_an_agents_own_messages_is_not_the_sessions(
+    api: Client, dynamodb: Any, user_id: str, small: Small, monkeypatch: pytest.MonkeyPatch, keeps: bool
+) -> None:
+    variables = {"GRAPH": "tests.graphs:apart", "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}
+    if not keeps:
+        small.summarise = lambda told: _then_breaks(small, told)
+    with deployment(monkeypatch, variables):
+        session_id = limited(api)
+        for question in (FACT, "and so on"):
+            answer = sent(api, session_id, question)
+            assert answer["message"]["content"].startswith("noted" if keeps else "half")
+    messages = transcript(api, session_id)
+    assert small.summaries == calls(api, session_id, "summarization") == 2
+    assert summaries(messages) == [], "it stands for nothing of the transcript"
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon"), "the thread is whole"
     views(dynamodb, user_id, session_id).check()
 
 

@@ -282,7 +282,7 @@ def test_a_model_that_is_too_slow_is_not_waited_for(
 def test_a_fault_of_ours_is_told_to_the_operator_and_tried_again(
     api: Client, session_id: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(carrying_out.asking, "_title", lambda _: {}["a mistake"])
+    monkeypatch.setattr(carrying_out.asking, "cleaned", lambda _: {}["a mistake"])
     capsys.readouterr()
     make_title(api, session_id)
     assert metrics(written(capsys))["JobsFailed"] == 1

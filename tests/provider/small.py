@@ -1,5 +1,6 @@
 """An OpenAI-compatible endpoint whose model reads little, and remembers what it is told: "The <name> is <value>."."""
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ FACT = re.compile(r"The (\w+) is (\w+)\.")
 QUESTION = re.compile(r"What is the (\w+)\?\Z")
 SUMMARY_ASKED = "You keep the memory of a conversation"
 BITS_OF_FRAME = 4
-Summarising = Callable[[str], str | Refusal]
+Summarising = Callable[[str], str | Reply | Refusal]
 
 
 def remembered(told: str) -> str:
@@ -28,7 +29,8 @@ def remembered(told: str) -> str:
 class Small(Endpoint):
     """Its tokens are so many to a word of a prompt; a prompt over `limit` of them, with the answer that it asks for
     where `counts_answer`, is refused. `summarise` makes a summary of what it is shown. An answer is `padding` words
-    longer than the fact that it was asked for; with `calls`, that many tools are called before one is given."""
+    longer than the fact that it was asked for; with `calls`, that many tools are called before one is given, with
+    arguments of so many words."""
 
     limit: int = 8_000
     tokens_per_word: float = 1.4
@@ -42,7 +44,7 @@ class Small(Endpoint):
     summaries: int = 0
     refusals: int = 0
     calls: int = 0
-    result_words: int = 0
+    argument_words: int = 0
 
     def next_answer(self) -> Answer:
         if self.script:
@@ -60,11 +62,12 @@ class Small(Endpoint):
         if words[0].startswith(SUMMARY_ASKED):
             self.summaries += 1
             made = self.summarise("\n".join(words[1:]))
-            return made if isinstance(made, Refusal) else self._reply(tokens, made)
+            return self._reply(tokens, made) if isinstance(made, str) else made
         self.prompts.append(tokens)
         if self.calls and body.get("tools"):
             self.calls -= 1
-            call = ToolCall(f"call-{len(self.asked)}", body["tools"][0]["function"]["name"], '{"text": "go on"}')
+            said = json.dumps({"text": "go on" + " and on" * self.argument_words})
+            call = ToolCall(f"call-{len(self.asked)}", body["tools"][0]["function"]["name"], said)
             return Reply(words=(), tool_calls=(call,), finish="tool_calls", usage=self._usage(tokens, 5))
         asked = [_text(one) for one in body["messages"] if one["role"] == "user"]
         return self._reply(tokens, self._answer(words, asked[-1]))

@@ -14,13 +14,11 @@ from chatkeep.turns import failure
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.loops import OF_THREAD
 from chatkeep.turns.model_calls import ModelCall
-from chatkeep.turns.reported import finish_reason
+from chatkeep.turns.reported import words
 from chatkeep.turns.spans import SpanRecorder
 from chatkeep.turns.supervision import DeadlineError, supervise
 from functions.worker.titling.cleaning import cleaned
 from functions.worker.titling.prompt import INSTRUCTIONS, conversation
-
-NOT_SAID = ("refusal", "content_filter")
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def ask(session: Session, question: str, answer: str) -> Asked:
         _run(
             session, [SystemMessage(INSTRUCTIONS), HumanMessage(conversation(question, answer))], said, recorder, spans
         )
-        title = _title(said[-1])
+        title = cleaned(words(said[-1]))
         problem = None if title else ModelUnavailableError(f"the model {session.model_name!r} gave no title")
     except DeadlineError:
         problem = ModelUnavailableError(f"the model {session.model_name!r} gave no title in time")
@@ -76,8 +74,3 @@ def _run(
 
     OF_THREAD.begin_turn()
     OF_THREAD.run(supervise(answer(), lambda: None, deadline.current().seconds_left()))
-
-
-def _title(message: BaseMessage) -> str:
-    refused = isinstance(message, AIMessage) and finish_reason(message) in NOT_SAID
-    return "" if refused else cleaned(message.text)

@@ -4,12 +4,12 @@ import re
 import unicodedata
 
 from chatkeep.text import valid
+from chatkeep.turns.reported import without_thoughts
 
 LONGEST = 80
 """Characters; most titles have 20 to 50."""
 READ, READ_OF_LINE = 100_000, 400
 """Characters that are looked at, and those of a line: a model that goes on and on has said its title by then."""
-THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 LABEL = re.compile(
     "[*_]*(title|titel|titre|título|titolo|tytuł|заголовок|название|标题|標題|タイトル|제목)"
     r"[*_]*\s*[:\uff1a][*_]*\s*",
@@ -29,7 +29,7 @@ JOINERS = frozenset("\u200c\u200d")
 
 def cleaned(words: str) -> str:
     """The first line that says something, without markup, quotes, label and full stop; "" where none does."""
-    text = THOUGHT.sub("", unicodedata.normalize("NFC", valid(words))[:READ])
+    text = unicodedata.normalize("NFC", valid(without_thoughts(words[:READ])))
     lines = [line for line in map(_plain, text.splitlines()) if any(map(str.isalnum, line))]
     # A line like "Here is a title:" announces the next one.
     said = [line for line in lines[:-1] if not line.rstrip("*_").endswith(":")] + lines[-1:]

@@ -15,7 +15,10 @@ const UNNAMED = "New Conversation";
  * @param {AbortSignal} left ends this with the reason of the signal, a Problem
  */
 export async function titled(client, session, left) {
-  if (session.title !== UNNAMED || session.is_temporary || !(await isGiven(client, left))) {
+  if (session.title !== UNNAMED) {
+    return session;
+  }
+  if (session.is_temporary || !(await isGiven(client, left))) {
     return null;
   }
   for (const seconds of PAUSES) {

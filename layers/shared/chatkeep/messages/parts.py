@@ -23,7 +23,7 @@ Puts = list[dict[str, Any]]
 def split(message: Message) -> tuple[dict[str, Any], Puts]:
     """The write of the message's item and those of its parts, of which a message that fits into one item has none."""
     put = put_of(message)["Put"]
-    if size(message) <= INLINE_BYTES:
+    if size(message) + _summary_bytes(message) <= INLINE_BYTES:
         return {"Put": put}, []
     packed = zlib.compress(json.dumps([message.content, message.tool_calls], ensure_ascii=False).encode())
     pieces = [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)]
@@ -58,6 +58,10 @@ def size(message: Message) -> int:
     """The bytes that parts could take from the message's item."""
     calls = json.dumps(message.tool_calls) if message.tool_calls else ""
     return len(message.content.encode()) + len(calls)
+
+
+def _summary_bytes(message: Message) -> int:
+    return len(json.dumps(message.summary)) if message.summary else 0
 
 
 def _places(message: Message) -> list[tuple[str, str]]:

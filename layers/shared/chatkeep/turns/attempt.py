@@ -108,7 +108,7 @@ class Attempt:
         answer.first_token_ms = self.run.first_token_ms()
         whole = repetition.of_attempts(self.failed, turn)
         record.complete(answer, whole, self.run.recorder.answering_model() or self.session.model_name)
-        answer.context_tokens = self.run.recorder.context_tokens()
+        answer.context_tokens = self.run.context_tokens()
         answer.context_limit = self.run.tools.context_limit(self.session, str(answer.model_name))
         said = tuple(one for one in messages if one.role == Role.ASSISTANT)
         titling = titles.job_after(self.session, turn)

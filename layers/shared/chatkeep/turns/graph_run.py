@@ -16,7 +16,7 @@ from chatkeep.dynamodb.errors import STORAGE_ERRORS
 from chatkeep.errors import ChatkeepError, GraphFailedError, TurnTimedOutError
 from chatkeep.models.session import Session
 from chatkeep.telemetry import correlation, logger
-from chatkeep.turns import failure, lease, summaries, thread
+from chatkeep.turns import failure, lease, summaries, thread, token_estimates
 from chatkeep.turns.call_recorder import CallRecorder
 from chatkeep.turns.encodable import mend_within
 from chatkeep.turns.events import Event, Leased, Listener, Opened, StepFinished, ThreadRead
@@ -28,6 +28,7 @@ from chatkeep.turns.outcome import Addition, Completed, Failed, Kept, Outcome, R
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.regeneration import Again
 from chatkeep.turns.spans import SpanRecorder
+from chatkeep.turns.summaries import Summary
 from chatkeep.turns.supervision import DeadlineError, supervise
 from chatkeep.turns.tools import Tools
 
@@ -55,6 +56,7 @@ class GraphRun:
         self.began = self._renewed = time.monotonic()  # the time of day may be set back while a turn runs
         self.started = now()
         self._is_over = False
+        self._compacted_tokens: int | None = None
         self.recorder = CallRecorder()
         self.spans = SpanRecorder(self.session.session_id)
         self.progress = Progress()
@@ -91,6 +93,11 @@ class GraphRun:
         heard = self.recorder.first_heard
         return None if heard is None else round((heard - self.began) * 1000)
 
+    def context_tokens(self) -> int | None:
+        """Tokens that the next question comes on top of: what the last call has read and written; the rest of a thread
+        that was compacted is estimated, as no call has read it."""
+        return self._compacted_tokens if self.compacts else self.recorder.context_tokens()
+
     def _staged(self) -> StagedSaver:
         start = self.again.started_from if self.again else None
         return self.tools.saver.staged(mend_within, self.session.user_id, start)
@@ -122,6 +129,8 @@ class GraphRun:
         summary = await self.tools.summarize(self.session, self.deadline, before, self._config)
         carrier = AIMessage("", id=ids.new(), response_metadata=summary.as_metadata())
         await thread.append(graph, self._config, [carrier])
+        next_prompt = summaries.given([*before, carrier, HumanMessage("")])
+        self._compacted_tokens = token_estimates.prompt_tokens(next_prompt)
         self._hear(StepFinished([*before, carrier]))
 
     def _check_time(self) -> None:
@@ -211,10 +220,15 @@ class GraphRun:
         if not self.progress.opening:  # it was cancelled before it had read the thread
             self._open(reversed(await thread.messages(graph, self._config)))
         kept = self.progress.kept()
-        if (summary := self.recorder.summary) and not any(summaries.carried(one) == summary for one in kept):
+        summary = self.recorder.summary
+        if summary and self._is_of(summary, kept) and not any(summaries.carried(one) == summary for one in kept):
             summaries.put_on(kept[-1], summary)  # else the next turn would have to make it once more
         await thread.append(graph, self._config, kept)
         return kept
+
+    def _is_of(self, summary: Summary, kept: list[BaseMessage]) -> bool:
+        """Whether it stands for messages of this thread, not for those that an agent of the graph's has for itself."""
+        return summary.until in {*(self.progress.before or ()), *(one.id for one in kept)}
 
 
 def _correlation() -> dict[str, str]:

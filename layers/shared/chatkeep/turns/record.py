@@ -120,7 +120,8 @@ def summarised(session: Session, named: Callable[[str], str | None], made: Seque
     """Have the summaries in the turn's messages name the last message that they stand for as the transcript does.
 
     `named` gives the stored ids of this turn's messages by those in the thread. Where a summary ends within an earlier
-    turn, that is one read, of the question after it: a question has the same id in both.
+    turn, that is one read, of the question after it: a question has the same id in both. One that names no message of
+    the session's, as an agent of the graph's may have had it made for itself, is not the session's.
     """
     for message in made:
         if message.summary is not None:
@@ -138,7 +139,7 @@ def _until(
         place = in_order.index(own)
         return in_order[place - 1] if place else session.last_message_id
     question = Message.find(session.user_id, session.session_id, following)
-    return question.parent_id if question else session.last_message_id
+    return question.parent_id if question else None
 
 
 def calls(said: AIMessage) -> list[dict[str, Any]]:

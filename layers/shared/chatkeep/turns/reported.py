@@ -1,9 +1,10 @@
 """A provider's report of an answer in the API's terms: plausible usage, and the reason why it ended."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 MOST_TOKENS = 10_000_000
@@ -32,6 +33,11 @@ REASONS = {
 """https://platform.openai.com/docs/api-reference/chat/object#chat/object-choices,
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html"""
 KEYS = ("finish_reason", "stopReason", "stop_reason")
+REFUSED = ("refusal", "content_filter")
+THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+"""As some endpoints leave it in the words of models that reason: vLLM without a parser of reasoning, llama.cpp."""
+ITS_END = re.compile(r"\A.*</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+"""Of a thought that began in the prompt, as with DeepSeek's and Qwen's templates."""
 
 
 def believable(usage: Mapping[str, Any]) -> UsageMetadata:
@@ -67,6 +73,18 @@ def finish_reason(answer: AIMessage) -> str:
     if found == "stop" and not answer.text.strip():
         return UNKNOWN
     return found
+
+
+def words(answer: BaseMessage) -> str:
+    """What a model has written for a task of ours, without its thoughts; "" where it refused or was kept from it."""
+    if isinstance(answer, AIMessage) and finish_reason(answer) in REFUSED:
+        return ""
+    return without_thoughts(answer.text)
+
+
+def without_thoughts(text: str) -> str:
+    """`text` without the reasoning in tags, which may be cut off."""
+    return ITS_END.sub("", THOUGHT.sub("", text))
 
 
 def _count(value: Any) -> int:

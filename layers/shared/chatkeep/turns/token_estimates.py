@@ -7,7 +7,7 @@ Other tokenizers, such as Claude's and Llama's, split the same text otherwise an
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -67,7 +67,12 @@ _class_of = attrgetter("lastindex")
 
 _TEXTS = ("text", "refusal", "content", "output")
 _REASONING = ("reasoning", "thinking", "reasoning_content", "summary")
-_MEDIA = ("image", "image_url", "input_image", "audio", "input_audio", "video", "file", "input_file", "document")
+_MEDIA = {
+    **dict.fromkeys(("image", "image_url", "input_image"), "image"),
+    **dict.fromkeys(("audio", "input_audio"), "audio"),
+    **dict.fromkeys(("file", "input_file", "document"), "file"),
+    "video": "video",
+}
 _CALLS = ("tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "function_call", "input_json_delta")
 
 
@@ -117,8 +122,7 @@ def _said(message: BaseMessage, keys: tuple[str, ...]) -> int:
             inside = [one[key] for key in keys if isinstance(one.get(key), str | list | dict)]
             left.extend(inside)
             if not inside:
-                media = any(kind in (one.get("type"), *one) for kind in _MEDIA)
-                total += MEDIA_TOKENS if media else OTHER_TOKENS
+                total += OTHER_TOKENS if medium(one) is None else MEDIA_TOKENS
     return total
 
 
@@ -128,10 +132,16 @@ def _calls(message: BaseMessage) -> int:
         return 0
     calls: list[Any] = list(message.tool_call_chunks) if isinstance(message, AIMessageChunk) else []
     calls = calls or [*message.tool_calls, *message.invalid_tool_calls]
-    return sum(MESSAGE_TOKENS + tokens(_raw(call.get("name"))) + tokens(_raw(call.get("args"))) for call in calls)
+    return sum(MESSAGE_TOKENS + tokens(written(call.get("name"))) + tokens(written(call.get("args"))) for call in calls)
 
 
-def _raw(part: Any) -> str:
+def medium(block: Mapping[str, Any]) -> str | None:
+    """Which medium a block of content holds: image, audio, video or file; None for text and all else."""
+    return next((name for kind, name in _MEDIA.items() if kind in (block.get("type"), *block)), None)
+
+
+def written(part: Any) -> str:
+    """A part of a tool call as it stands in a prompt: a text as it is, anything else as JSON; "" for what is none."""
     if isinstance(part, str):
         return part
     try:

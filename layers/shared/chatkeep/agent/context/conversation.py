@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -15,6 +15,12 @@ from chatkeep.turns.summaries import Standing, Summary
 
 LEAST_RATIO, MOST_RATIO = 0.25, 8.0
 """Of reported to estimated tokens; what lies beyond is no tokenizer's count."""
+TELLING = 500
+"""Estimated tokens of a prompt from which on its report tells how the model counts: in a shorter one what endpoints add
+to each prompt, or do not count, weighs too much."""
+TRIMMED_TO = "chatkeep_trimmed_to"
+"""In the response metadata of an answer whose prompt had only a part of its thread: the estimated tokens of that part,
+as what the model reports of it tells nothing of the rest."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +75,23 @@ class Conversation:
     def _is_named(self, at: int) -> bool:
         return self.messages[at - 1].id is not None and self.messages[at].id is not None
 
-    def tokens(self) -> int:
-        """The tokens of what the model is given: what it has reported for its last answer, and an estimate of the rest.
+    def takes_more_than(self, tokens: int) -> bool:
+        """Whether what the model is given takes more: by what it has reported for its last answer, and an estimate of
+        the rest.
 
-        Takes time for the messages since that answer alone.
+        Takes time for the messages since that answer alone, while they are few. An answer whose prompt was trimmed
+        tells nothing here.
         """
-        if (last := self._reporting()) is None:
-            return self.estimated()
-        usage = _usage(self.messages[last])
-        reasoning = usage["output_token_details"].get("reasoning", 0)  # it is not sent again
-        since = self.messages[last + 1 :]
-        return int(usage["total_tokens"]) - int(reasoning) + token_estimates.prompt_tokens(since)
+        reported, since = 0, cast("Sequence[BaseMessage]", self.given())
+        if (last := self._reporting()) is not None:
+            usage = _usage(self.messages[last])
+            reasoning = usage["output_token_details"].get("reasoning", 0)  # it is not sent again
+            reported, since = int(usage["total_tokens"]) - int(reasoning), self.messages[last + 1 :]
+        estimated = token_estimates.prompt_tokens(since) + (self.beside if last is None else 0)
+        return reported + estimated * MOST_RATIO > tokens and reported + estimated * self.ratio() > tokens
 
     def estimated(self) -> int:
-        """The same from the text alone."""
+        """The tokens of what the model is given, from the text alone."""
         return token_estimates.prompt_tokens(self.given()) + self.beside
 
     @cached_property
@@ -106,9 +115,12 @@ class Conversation:
         last = next((at for at in self._answers() if _usage(self.messages[at])["input_tokens"]), None)
         if last is None:
             return 1.0
-        asked = Conversation(self.messages[:last], self._asked_with(last), self.tools)
-        told: float = _usage(self.messages[last])["input_tokens"] / max(1, asked.estimated())
-        return min(MOST_RATIO, max(LEAST_RATIO, told))
+        sent = _trimmed_to(self.messages[last])
+        if sent is None:
+            sent = Conversation(self.messages[:last], self._asked_with(last), self.tools).estimated()
+        lacking = max(0, TELLING - sent)
+        told: float = (_usage(self.messages[last])["input_tokens"] + lacking) / (sent + lacking)
+        return min(MOST_RATIO, max(1.0 if lacking else LEAST_RATIO, told))
 
     def _asked_with(self, at: int) -> Standing | None:
         """The summary with which the model was asked for its answer at this place."""
@@ -116,13 +128,22 @@ class Conversation:
         return standing if standing and standing.covered <= at else None
 
     def _reporting(self) -> int | None:
-        """The latest answer that reports its tokens, where it was made with the summary that stands."""
+        """The latest answer that reports the tokens of all before it, and was made with the summary that stands."""
         since = self.standing.carrier if self.standing else 0
-        return next((at for at in self._answers() if at >= since and _usage(self.messages[at])["input_tokens"]), None)
+        return next((at for at in self._answers() if at >= since and _tells_of_all(self.messages[at])), None)
 
     def _answers(self) -> Iterator[int]:
         """The places of the model's messages, the latest first."""
         return (at for at in range(len(self.messages) - 1, -1, -1) if isinstance(self.messages[at], AIMessage))
+
+
+def _tells_of_all(answer: BaseMessage) -> bool:
+    return bool(_usage(answer)["input_tokens"]) and _trimmed_to(answer) is None
+
+
+def _trimmed_to(answer: BaseMessage) -> int | None:
+    stored = answer.response_metadata.get(TRIMMED_TO)
+    return stored if isinstance(stored, int) else None
 
 
 def _usage(message: BaseMessage) -> Any:

@@ -6,16 +6,19 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from chatkeep.agent.context import learned, summarizing, trimming
-from chatkeep.agent.context.conversation import Conversation
+from chatkeep.agent.context.conversation import TRIMMED_TO, Conversation
 from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.context.summarizing import Prompt
+from chatkeep.agent.models.failures import is_too_long
 from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.telemetry import logger
-from chatkeep.turns import token_estimates
+from chatkeep.turns import summaries, token_estimates
 from chatkeep.turns.summaries import Summary
 
 KEPT = 0.4
 """The part of the room that the latest messages may take beside a new summary."""
+FILLED = 0.9
+"""The part of the room that a trimmed prompt may take by its estimate."""
 MOST_CALLS = 4
 """Of summaries in one turn: what is left is summarised in the next ones."""
 MOST_REFUSALS = 5
@@ -37,40 +40,54 @@ class Fitting:
         self._conversation = Conversation.of(messages, tools)
         self._refusals = self._sent = 0
         self._room: int | None = None
+        self._trimmed_to: int | None = None
         self.prompt = self._conversation.given()
 
     @property
     def made(self) -> Summary | None:
         return self._conversation.made
 
+    def mark(self, answer: BaseMessage) -> None:
+        """Have the answer carry what later prompts have to know of this one."""
+        if self.made:
+            summaries.put_on(answer, self.made)
+        if self._trimmed_to is not None:
+            answer.response_metadata[TRIMMED_TO] = self._trimmed_to
+
     def fit(self) -> Generator[Prompt, AIMessage, None]:
         """Make `prompt` fit. Raises nothing of what is thrown into it: then the turn goes on without a summary."""
         policy = self._policy
         if policy.refuses or (room := self._room or policy.room) is None:
             return
-        if not self._refusals and self._conversation.tokens() <= policy.threshold(room):
+        if not self._refusals and not self._conversation.takes_more_than(policy.threshold(room)):
             return
         ratio = self._conversation.ratio()
         if policy.summarizes and self._refusals <= 1 and self._takes(ratio) > policy.threshold(room):
             yield from self._summarise(room, ratio)
+        self.prompt, self._trimmed_to = self._conversation.given(), None
         if self._takes(ratio) > room:
-            self.prompt = trimming.trimmed(self._conversation, int(room / ratio))
-        else:
-            self.prompt = self._conversation.given()
+            self.prompt = trimming.trimmed(self._conversation, int(room * FILLED / ratio))
+            self._trimmed_to = self._estimated_prompt()
 
     def refused(self, error: Exception) -> bool:
         """Whether to fit the prompt once more and send it again, after a provider has refused it for its length."""
-        if self._policy.refuses or self._refusals == MOST_REFUSALS or not trimming.is_too_long(error):
+        if self._policy.refuses or self._refusals == MOST_REFUSALS or not is_too_long(error):
             return False
         said = learned.learn(self._policy.model_name, str(error))
         if not self._refusals:
-            sent = token_estimates.prompt_tokens(self.prompt) + self._conversation.beside
-            self._sent = int(sent * self._conversation.ratio())
+            self._sent = int(self._estimated_prompt() * self._conversation.ratio())
         self._room = max(1, int(self._sent * TRIES[self._refusals]))
-        if said is not None and not self._refusals and (named := self._policy.room_within(said)) < self._sent:
+        if said is not None and not self._refusals and self._is_news(named := self._policy.room_within(said)):
             self._room = named
         self._refusals += 1
         return True
+
+    def _is_news(self, room: int) -> bool:
+        """Whether a prompt would take less for this room than for the one that is known."""
+        return room < min(self._sent, self._policy.room or self._sent)
+
+    def _estimated_prompt(self) -> int:
+        return token_estimates.prompt_tokens(self.prompt) + self._conversation.beside
 
     def _takes(self, ratio: float) -> int:
         return int(self._conversation.estimated() * ratio)

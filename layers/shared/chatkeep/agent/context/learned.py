@@ -6,12 +6,17 @@ from chatkeep import context_limits
 
 NUMBER = r"\D{0,40}?(\d[\d,_]*)"
 SAID = (
+    re.compile(r"context limit: \d+ \+ \d+ > (\d+)", re.IGNORECASE),
+    re.compile(r"max_new_tokens\W* must be <= (\d+)", re.IGNORECASE),
     re.compile(r"max\w*\.? context (?:length|window|size)" + NUMBER, re.IGNORECASE),
     re.compile(r"(?:context (?:length|window|size|limit)|max_model_len)" + NUMBER, re.IGNORECASE),
     re.compile(r"tokens?\s*>\s*(\d[\d,_]*)\s*maximum", re.IGNORECASE),
-    re.compile(r"maximum (?:number of (?:input )?tokens|input)" + NUMBER, re.IGNORECASE),
+    re.compile(r"max\w* (?:number of (?:input )?tokens|input|prompt length|model length)" + NUMBER, re.IGNORECASE),
+    re.compile(r"tokens?(?: \w+){0,4} (?:cannot exceed|must have less than)(?: \w+){0,4}? (\d[\d,]*)", re.IGNORECASE),
+    re.compile(r"(?:while limit is|must have less than) (\d[\d,]*)", re.IGNORECASE),
 )
-"""As OpenAI and vLLM, llama.cpp, Anthropic and Google say it."""
+"""As Anthropic, TGI, OpenAI and vLLM, llama.cpp, Anthropic, Google with xAI and Bedrock, Cohere with watsonx, and
+Cerebras say it. The first that fits counts, as refusals have other numbers too."""
 
 _limits: dict[str, int] = {}
 

@@ -1,15 +1,27 @@
 """Summaries in the making: what a model is asked for one, part by part, and what is taken of its answer."""
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, get_buffer_string
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from chatkeep.agent.context import trimming
+from chatkeep.agent.context import material
 from chatkeep.agent.context.conversation import Conversation
+from chatkeep.agent.context.shortening import beginning
+from chatkeep.agent.models.failures import is_too_long
 from chatkeep.telemetry import logger
 from chatkeep.text import valid
+from chatkeep.turns import reported
 
-Prompt = list[BaseMessage]
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked for a summary, which may take so many tokens."""
+
+    messages: list[BaseMessage]
+    answer_tokens: int
+
+
 Steps = Generator[Prompt, AIMessage, Conversation]
 """Gives prompts for a model, is sent its answers or thrown its errors, and returns the conversation with a summary."""
 
@@ -18,6 +30,8 @@ PART_OF_ROOM = 8
 """A summary takes at most this part of the room, so that it never crowds out what it is there for."""
 WORDS_PER_TOKEN = 0.6
 """Of those asked for, fewer than the tokens are words in most languages."""
+CHARACTERS_PER_TOKEN = 8
+"""At most, as few languages have more: a summary is stored with its message."""
 FRAME_TOKENS = 400
 """Of the instructions, with a margin."""
 MOST_REFUSALS = 6
@@ -50,6 +64,10 @@ class NoSummaryError(Exception):
     """The model gave no summary; the messages stay as they are."""
 
 
+class NotShorterError(NoSummaryError):
+    """The summary that it gave takes no less than the messages."""
+
+
 def summarised(conversation: Conversation, until: int, room: int, goes_on: Callable[[int], bool]) -> Steps:
     """Have the messages before the place `until`, one of the conversation's cuts or its end, summarised.
 
@@ -67,7 +85,7 @@ def summarised(conversation: Conversation, until: int, room: int, goes_on: Calla
         try:
             answer = yield _prompt(done, end, left, ceiling)
         except Exception as error:
-            if trimming.is_too_long(error) and refusals < MOST_REFUSALS:
+            if is_too_long(error) and refusals < MOST_REFUSALS:
                 refusals, left = refusals + 1, left // 2
                 continue
             if done is conversation:
@@ -75,13 +93,13 @@ def summarised(conversation: Conversation, until: int, room: int, goes_on: Calla
             logger.info("a summary goes no further", exc_info=True)
             break
         number += 1
-        if not (text := valid(answer.text).strip()):
+        if not (text := valid(reported.words(answer)).strip()):
             break
-        done = done.summarised(trimming.beginning(text, int(ceiling / ratio)), end)
+        done = done.summarised(beginning(text[: ceiling * CHARACTERS_PER_TOKEN], int(ceiling / ratio)), end)
     if done is conversation:
         raise NoSummaryError("the model gave no summary")
     if done.estimated() >= conversation.estimated():
-        raise NoSummaryError("the summary is longer than what it stands for")
+        raise NotShorterError("the summary is longer than what it stands for")
     return done
 
 
@@ -92,12 +110,9 @@ def longest(room: int) -> int:
 
 def _prompt(conversation: Conversation, end: int, left: int, ceiling: int) -> Prompt:
     words = int(ceiling * WORDS_PER_TOKEN)
-    told = [one for one in conversation.messages[conversation.covered : end] if not isinstance(one, SystemMessage)]
-    material = get_buffer_string(trimming.shortened(told, max(left, FRAME_TOKENS)), format="xml")
-    return [
-        SystemMessage(INSTRUCTIONS.format(words=words)),
-        HumanMessage(MATERIAL.format(so_far=conversation.summary or NONE_YET, messages=material)),
-    ]
+    messages = material.shown(conversation.messages[conversation.covered : end], max(left, FRAME_TOKENS))
+    asked = MATERIAL.format(so_far=conversation.summary or NONE_YET, messages=messages)
+    return Prompt([SystemMessage(INSTRUCTIONS.format(words=words)), HumanMessage(asked)], ceiling)
 
 
 def _end_of_part(conversation: Conversation, until: int, left: int) -> int:

@@ -39,11 +39,14 @@ LONGEST_MESSAGE = 4_000
 """The characters of a body searched for an error: a proxy's page may be long."""
 
 TOO_LONG = re.compile(
-    r"context.?length|context.?window|maximum context|(prompt|input|request) is too long|too many input tokens"
-    r"|input tokens? exceed|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)"
-    r"|longer than the model|reduce the length of",
+    r"context.?(length|window|size|limit)|max\w* (context|prompt length|input tokens)"
+    r"|(prompt|input|request) is too long|too many input tokens|too many tokens: "
+    r"|input tokens? exceed|tokens?( \w+){0,4} cannot exceed"
+    r"|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)|longer than the (maximum )?model"
+    r"|reduce the length of|inputs`? (tokens \+|must have less than)|expected maxLength",
     re.IGNORECASE,
 )
+"""As OpenAI, Azure, Anthropic, Bedrock, Google, Mistral, xAI, Cohere and watsonx say it; vLLM, TGI and llama.cpp."""
 UNKNOWN_MODEL = re.compile(
     r"model.{0,80}(does not exist|not found|is not available|no longer)|model identifier is invalid|no such model",
     re.IGNORECASE,
@@ -116,6 +119,11 @@ class Facts:
     message: str
     field: str | None
     retry_after: float | None
+
+
+def is_too_long(error: Exception) -> bool:
+    """Whether a provider has refused a prompt for its length."""
+    return isinstance(explain(error, ""), ContextLengthExceededError)
 
 
 def explain(error: Exception, model_name: str) -> ChatkeepError:

@@ -3,8 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LanguageModelInput
@@ -53,7 +56,7 @@ class WithinContext(BaseChatModel):
                     raise
                 options["run_id"] = None
             else:
-                return _carrying(result, fitting)
+                return _marked(result, fitting)
 
     def generate(
         self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **options: Any
@@ -70,7 +73,7 @@ class WithinContext(BaseChatModel):
                     raise
                 options["run_id"] = None
             else:
-                return _carrying(result, fitting)
+                return _marked(result, fitting)
 
     async def astream(
         self,
@@ -85,15 +88,15 @@ class WithinContext(BaseChatModel):
             async for chunk in super().astream(input, config, stop=stop, **options):
                 yield chunk
             return
-        config = ensure_config(config)
+        config, model = ensure_config(config), self._as_it_is()
         while True:
             begun = False
             await self._asummarised(fitting.fit(), config)
             called = _with_summary(config, fitting)
             try:
-                async for chunk in super().astream(fitting.prompt, called, stop=stop, **options):
-                    if fitting.made and not begun:
-                        summaries.put_on(chunk, fitting.made)
+                async for chunk in model.astream(fitting.prompt, called, stop=stop, **options):
+                    if not begun:
+                        fitting.mark(chunk)
                     begun = True
                     yield chunk
             except Exception as error:
@@ -115,15 +118,15 @@ class WithinContext(BaseChatModel):
         if fitting is None:
             yield from super().stream(input, config, stop=stop, **options)
             return
-        config = ensure_config(config)
+        config, model = ensure_config(config), self._as_it_is()
         while True:
             begun = False
             self._summarised(fitting.fit(), config)
             called = _with_summary(config, fitting)
             try:
-                for chunk in super().stream(fitting.prompt, called, stop=stop, **options):
-                    if fitting.made and not begun:
-                        summaries.put_on(chunk, fitting.made)
+                for chunk in model.stream(fitting.prompt, called, stop=stop, **options):
+                    if not begun:
+                        fitting.mark(chunk)
                     begun = True
                     yield chunk
             except Exception as error:
@@ -149,9 +152,10 @@ class WithinContext(BaseChatModel):
         """Ask for the summaries that `steps` want, each in that part of the time that is left."""
         prompts = Prompts(steps)
         while prompts.waiting is not None:
-            model, seconds = self._summarizing(most_of_time)
+            model, seconds = self._summarizing(prompts.waiting, most_of_time)
+            asked = model.ainvoke(prompts.waiting.messages, _aside(config))
             try:
-                answer = await asyncio.wait_for(model.ainvoke(prompts.waiting, _aside(config)), seconds)
+                answer = await asyncio.wait_for(asked, seconds)
             except Exception as error:
                 prompts.fail(error)
             else:
@@ -161,21 +165,28 @@ class WithinContext(BaseChatModel):
     def _summarised(self, steps: Generator[Prompt, AIMessage, Result], config: RunnableConfig) -> Result:
         prompts = Prompts(steps)
         while prompts.waiting is not None:
-            model, _ = self._summarizing()
+            model, seconds = self._summarizing(prompts.waiting)
+            asked = partial(model.invoke, prompts.waiting.messages, _aside(config))
             try:
-                answer = model.invoke(prompts.waiting, _aside(config))
+                answer = _within(seconds, asked)
             except Exception as error:
                 prompts.fail(error)
             else:
                 prompts.answer(answer)
         return prompts.result
 
-    def _summarizing(self, most_of_time: float = 0.5) -> tuple["WithinContext", float]:
+    def _as_it_is(self) -> Self:
+        """The model for a prompt that fits already."""
+        return self.model_copy(update={"context": None})
+
+    def _summarizing(self, prompt: Prompt, most_of_time: float = 0.5) -> tuple[Self, float]:
         """The model for a summary, and the seconds that it may take."""
         seconds = min(LONGEST_SECONDS, (self.answer_by - time.monotonic()) * most_of_time)
-        # What is asked once is not worth what a cache takes for keeping it.
-        uncached = {"prompt_caching": False} if "prompt_caching" in type(self).model_fields else {}
-        asked = {"context": None, "answer_by": time.monotonic() + seconds, **uncached}
+        asked: Options = {"context": None, "answer_by": time.monotonic() + seconds}
+        if (most := getattr(self, "max_tokens", None)) is not None:
+            asked["max_tokens"] = max(most, prompt.answer_tokens)
+        if hasattr(self, "prompt_caching"):  # what is asked once is not worth what a cache takes for keeping it
+            asked["prompt_caching"] = False
         return self.model_copy(update=asked), seconds
 
 
@@ -195,9 +206,18 @@ def _with_summary(call: Mapping[str, Any], fitting: Fitting) -> Any:
     return {**call, "metadata": {**(call.get("metadata") or {}), **more}}
 
 
-def _carrying(result: LLMResult, fitting: Fitting) -> LLMResult:
+def _marked(result: LLMResult, fitting: Fitting) -> LLMResult:
     for generations in result.generations:
         for generation in generations:
-            if fitting.made and isinstance(generation, ChatGeneration):
-                summaries.put_on(generation.message, fitting.made)
+            if isinstance(generation, ChatGeneration):
+                fitting.mark(generation.message)
     return result
+
+
+def _within(seconds: float, call: Callable[[], Result]) -> Result:
+    """What `call` returns, in a thread of its own, as a provider's client may wait for longer. Raises TimeoutError."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(copy_context().run, call).result(seconds)
+    finally:
+        pool.shutdown(wait=False)
