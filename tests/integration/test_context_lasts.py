@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chatkeep.agent.context.fitting import MOST_CALLS
 from tests.chat import deployment, send, sent, sent_again
 from tests.client import Client
 from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, transcript
@@ -153,6 +154,7 @@ def test_whichever_way_a_graph_asks_its_model(
         small.script = [context_too_long()]
         assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
     assert small.summaries == calls(api, session_id, "summarization")
+    assert small.summaries <= 3 + MOST_CALLS, "each call is fitted once, the last in parts"
     assert len(summaries(transcript(api, session_id))) == 4, "the last after a refusal"
     assert max(small.prompts) <= small.limit - 500
     views(dynamodb, user_id, session_id).check()

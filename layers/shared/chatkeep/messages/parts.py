@@ -12,8 +12,8 @@ from chatkeep.models.message import Message
 from chatkeep.models.part import Part
 
 INLINE_BYTES = 350_000
-"""The longest content and tool calls in a message's own item; a comment on it and its reason may take another 20,400
-bytes of DynamoDB's 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items"""
+"""The longest content, tool calls and summary in a message's own item; a comment on it and its reason may take another
+20,400 bytes of DynamoDB's 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items"""
 PART_BYTES = 390_000
 
 Puts = list[dict[str, Any]]
