@@ -96,6 +96,8 @@ class Console extends LitElement {
     this._options = createRef();
     /** Ends the look for the title of the session that is shown. @type {AbortController | null} */
     this._untitled = null;
+    /** The session whose title the other tabs have been told of. */
+    this._toldOf = "";
   }
 
   async connectedCallback() {

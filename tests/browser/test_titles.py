@@ -1,8 +1,9 @@
 """Titles that the server gives: they appear in the page that shows the conversation, and nobody's own are touched."""
 
+import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.pages import Console, Person
 from tests.browser.test_sessions import made
@@ -86,6 +87,24 @@ def test_a_second_tab_that_shows_something_else_has_the_title_in_its_list(someon
     first.expect_answer("echo: does it")
     expect(second.rows.first).to_contain_text("New Conversation")
     entitled(someone, first)
+    expect_title(first)
+    expect(second.rows.first).to_contain_text(TITLE)
+
+
+def test_a_second_tab_learns_of_a_title_that_was_there_before_the_first_looked(someone: Person) -> None:
+    first, second = opened(someone), opened(someone)
+    first.page.bring_to_front()
+    first.say("does it rain in Bergen?")
+    expect(first.page).to_have_url(re.compile("#/chat/.+"))
+    expect(second.rows.first).to_contain_text("New Conversation")
+
+    def read_late(route: Route) -> None:
+        entitled(someone, first)
+        route.continue_()
+
+    session = re.compile(r"/v1/sessions/[^/?]+$")
+    first.page.route(session, lambda route: read_late(route) if route.request.method == "GET" else route.fallback())
+    first.expect_answer("echo: does it")
     expect_title(first)
     expect(second.rows.first).to_contain_text(TITLE)
 
