@@ -14,7 +14,7 @@ from tests.conversations import ASKED, FACT, calls, limited, summaries, talk, tr
 from tests.provider import openai_refusals
 from tests.provider.openai_replies import Reply
 from tests.provider.pauses import Pause
-from tests.provider.small import Small
+from tests.provider.small import Small, remembered
 from tests.streaming import StreamClient, frames
 from tests.views import views
 from tests.waiting import wait_until
@@ -145,6 +145,16 @@ def test_what_is_long_may_stand_anywhere(api: Client, dynamodb: Any, user_id: st
     assert answer["content"].startswith("noted" if ending else "Lisbon")
     assert small.prompts[-1] < 200
     views(dynamodb, user_id, made).check()
+
+
+def test_a_long_system_prompt_takes_nothing_from_the_summary(api: Client, small: Small) -> None:
+    made = limited(api, title="Guided", custom_system_prompt="be kind and " * 700)
+    sent(api, made, FACT)
+    talk(api, made, 6, words=120)
+    small.summarise = lambda told: "and so on " * 105 + remembered(told)
+    turn = compacted(api, made)
+    assert (turn["status"], len(turn["calls"])) == ("completed", 1)
+    assert sent(api, made, ASKED)["message"]["content"].startswith("Lisbon")
 
 
 @pytest.mark.parametrize(

@@ -155,13 +155,64 @@ def test_a_summary_that_takes_too_long_leaves_the_answer_its_time(
     views(dynamodb, user_id, session_id).check()
 
 
-def test_the_thoughts_before_a_summary_are_no_part_of_it(api: Client, small: Small) -> None:
-    small.summarise = lambda told: f"<think>The quay is Alfama.</think>\n\n{remembered(told)}"
+@pytest.mark.parametrize("thought", ["<think>The quay is Alfama.</think>", "The quay is Alfama.\n</think>"])
+def test_the_thoughts_before_a_summary_are_no_part_of_it(api: Client, small: Small, thought: str) -> None:
+    small.summarise = lambda told: f"{thought}\n\n{remembered(told)}"
     session_id = limited(api)
     sent(api, session_id, FACT)
     talk(api, session_id, 30, words=300)
     stand = [one["parts"][0]["text"] for one in transcript(api, session_id) if one["parts"]]
     assert set(stand) == {f"Known so far. {FACT}"}
+
+
+@pytest.mark.parametrize("words", ["It parses the <think> tag.", "It takes </think> as a stop."])
+def test_a_summary_may_be_about_tags(api: Client, small: Small, words: str) -> None:
+    small.summarise = lambda told: f"{words} {remembered(told)} {words}"
+    session_id = limited(api)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 30, words=300)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
+
+
+@pytest.mark.parametrize("limit", [UNKNOWN, {"model_options": LIMITED}], ids=["unknown", "known"])
+@pytest.mark.parametrize("max_tokens", [6_000, 8_000, 9_000])
+def test_answers_that_may_take_most_of_the_context(
+    api: Client, dynamodb: Any, user_id: str, small: Small, max_tokens: int, limit: dict[str, Any]
+) -> None:
+    session_id = limited(api, max_tokens=max_tokens, **limit)
+    sent(api, session_id, FACT)
+    talk(api, session_id, 30, words=200)
+    assert small.refusals <= (1 if limit is UNKNOWN else 0)
+    assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
+    views(dynamodb, user_id, session_id).check()
+
+
+def test_a_limit_that_is_named_within_a_turn_is_known_in_its_next_calls(
+    api: Client, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.calls = 60
+    with deployment(monkeypatch, {"GRAPH": "tests.graphs:wordy", "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
+        assert sent(api, limited(api, **UNKNOWN), "go on")["status"] == "completed"
+    assert small.refusals == 1
+
+
+@pytest.mark.parametrize("graph", ["chatkeep.agent.graph:build_graph", "tests.graphs:streaming"])
+def test_a_refusal_may_follow_a_failure_that_passes(
+    api: Client, small: Small, monkeypatch: pytest.MonkeyPatch, graph: str
+) -> None:
+    with deployment(monkeypatch, {"GRAPH": graph, "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
+        session_id = limited(api)
+        sent(api, session_id, FACT)
+        talk(api, session_id, 3)
+        small.script = [openai_refusals.server_error(), openai_refusals.context_too_long()]
+        assert sent(api, session_id, ASKED)["status"] == "completed"
+
+
+def test_a_prompt_for_a_summary_that_cannot_be_shorter_is_not_sent_again(api: Client, small: Small) -> None:
+    small.limit = 600
+    session_id = limited(api, max_tokens=50, model_options={"context_limit": 600})
+    talk(api, session_id, 6, words=300)
+    assert len(small.asked) <= 3 * 6
 
 
 @pytest.mark.parametrize("max_tokens", [50, 2_000])

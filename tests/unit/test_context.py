@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
 
 from chatkeep.agent.context import learned, material, shortening, trimming
 from chatkeep.agent.context.conversation import TRIMMED_TO, Conversation
@@ -26,6 +27,15 @@ REFUSALS = {
     "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 9000 `inputs` tokens": 8193,
     "Input validation error: `inputs` must have less than 4096 tokens. Given: 9000": 4096,
     "too many tokens: total number of tokens in the prompt cannot exceed 4081 tokens": 4081,
+    "context length is only 8192 tokens": 8192,
+    "The input (9000 tokens) is longer than the model's context length (8192 tokens).": 8192,
+    "Your request exceeded model token limit: 8192": 8192,
+    "invalid params, context window exceeds limit (2013)": None,
+    "This exceeds the model's context length by 700 tokens. The limit is 8192.": None,
+    "Prompt exceeds max length": None,
+    "prompt token count of 9000 exceeds the limit of 8192": None,
+    "Range of input length should be [1, 30720]": None,
+    "max_tokens must be at least 1, got -512.": None,
     "the number of input tokens 9000 cannot exceed the total tokens limit 8192 for this model": 8192,
     "Too many input tokens. Max input tokens: 8192, request input token count: 9000": 8192,
     "The decoder prompt (length 9000) is longer than the maximum model length of 8192.": 8192,
@@ -45,6 +55,12 @@ def test_a_limit_is_learned_from_a_refusal_that_names_it(said: str, limit: int |
     learned.forget()
 
 
+def test_a_limit_under_what_was_read_is_none() -> None:
+    learned.forget()
+    assert learned.learn("openai:m", "This model's maximum context length is 4096 tokens.", read=5_000) is None
+    assert learned.limit("openai:m") is None
+
+
 @pytest.mark.parametrize("said", REFUSALS)
 def test_a_refusal_for_the_length_of_a_prompt_is_known(said: str) -> None:
     assert failures.is_too_long(Exception(said))
@@ -56,6 +72,12 @@ def test_a_refusal_for_the_length_of_a_prompt_is_known(said: str) -> None:
         "max_tokens is too large: 9000. This model supports at most 4096 completion tokens.",
         "Too many tokens, please wait before trying again.",
         "Invalid value for 'temperature'",
+        "max_tokens cannot exceed 4096",
+        "max_completion_tokens cannot exceed 4096",
+        "Unrecognized request argument supplied: context_size",
+        "Unsupported parameter: 'context_limit' is not supported with this model.",
+        "#/stopSequences/0: expected maxLength: 20, actual: 30",
+        "`max_tokens` must be less than or equal to `8192`, the maximum value is less than the `context_window`",
     ],
 )
 def test_another_refusal_is_not_taken_for_one(said: str) -> None:
@@ -234,3 +256,48 @@ def test_a_summary_is_made_of_what_is_no_text_too() -> None:
     assert "What is &lt;this&gt;?\n[image]\n[file]" in shown
     assert all(words in shown for words in ("A harbour.", "a result"))
     assert not any(words in shown for words in ("AAAA", "hm"))
+
+
+def test_what_is_given_beside_a_thread_is_no_part_of_how_its_tokens_are_counted() -> None:
+    thread: list[BaseMessage] = []
+    for number in range(4):
+        thread += turn(number, words=400)
+        read = 9_000 + 2 * token_estimates.prompt_tokens(thread[:-1])
+        thread[-1] = AIMessage(
+            "ok",
+            id=f"a{number}",
+            usage_metadata=UsageMetadata(input_tokens=read, output_tokens=1, total_tokens=read + 1),
+        )
+    assert Conversation.of(thread).slope() == pytest.approx(2.0, rel=0.1)
+    assert Conversation.of(thread).ratio() > 3.0
+    assert Conversation.of(thread[:2]).slope() == 1.0
+
+
+class Unread:
+    def __str__(self) -> str:
+        return "a moment"
+
+
+def test_arguments_that_are_no_json_stand_in_what_a_summary_is_made_of() -> None:
+    called = AIMessage(
+        "",
+        tool_calls=[{"name": "f", "args": {"when": Unread()}, "id": "c"}],
+        invalid_tool_calls=[{"name": "g", "args": "{broken", "id": "b", "error": None, "type": "invalid_tool_call"}],
+    )
+    shown = material.shown([called], 500)
+    assert all(words in shown for words in ("a moment", "[g: {broken]"))
+
+
+@pytest.mark.parametrize("text", ["<b>&amp;</b>" * 2_000, "if (a < b && c > d) { e = &f; }\n" * 800, "so on " * 9_000])
+def test_what_a_summary_is_made_of_fits_with_its_escapes(text: str) -> None:
+    shown = material.shown([HumanMessage(text), AIMessage("ok"), HumanMessage(text)], 3_000)
+    assert 1_000 < token_estimates.tokens(shown) < 3_200
+
+
+def test_a_chunk_is_shortened_as_a_message_is() -> None:
+    call = tool_call_chunk(name="f", args=json.dumps({"text": "so on " * 4_000}), id="c", index=0)
+    short = shortening.shortened(
+        [HumanMessage("so " * 300, id="q"), AIMessageChunk("", tool_call_chunks=[call])], 2_000
+    )
+    assert short[0].text == "so " * 300
+    assert token_estimates.prompt_tokens(short) < 2_100

@@ -1,4 +1,4 @@
-"""The context limit of a session's model: by its options, the deployment's, the lists, or its provider's refusals."""
+"""The context limit of a session's model: by its options, else what the deployment, the lists and refusals say."""
 
 from chatkeep.agent import catalogue
 from chatkeep.agent.context import learned
@@ -12,5 +12,7 @@ def context_limit(session: Session, model_name: str) -> int | None:
     The session's options are of its own model; a graph may have asked others.
     """
     own = (session.model_options or {}).get(OPTION) if model_name == session.model_name else None
-    known = own if isinstance(own, int) else catalogue.context_limit(model_name)
-    return min((one for one in (known, learned.limit(model_name)) if one is not None), default=None)
+    if isinstance(own, int):
+        return own
+    known = (catalogue.context_limit(model_name), learned.limit(model_name))
+    return min((one for one in known if one is not None), default=None)

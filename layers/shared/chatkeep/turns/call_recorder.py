@@ -1,5 +1,6 @@
 """The recorder of a turn's model calls: the usage of each, as the model reported it, else estimated."""
 
+import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Mapping
@@ -86,6 +87,7 @@ class CallRecorder(BaseCallbackHandler):
         self.first_heard: float | None = None
         self.summary: Summary | None = None
         self._running: dict[UUID, Running] = {}
+        self._ending = threading.Lock()
 
     def on_chat_model_start(
         self,
@@ -121,17 +123,18 @@ class CallRecorder(BaseCallbackHandler):
             self.calls.append(_record(call, call.as_message()))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
-        call = self._running.pop(run_id, None) or Running([], None, f"{UNKNOWN}:{UNKNOWN}")
-        for generations in response.generations:
-            for generation in generations[:1]:
-                if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
-                    self.calls.append(_record(call, generation.message))
+        with self._ending:
+            call = self._running.pop(run_id, None) or Running([], None, f"{UNKNOWN}:{UNKNOWN}")
+            for generations in response.generations:
+                for generation in generations[:1]:
+                    if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
+                        self.calls.append(_record(call, generation.message))
 
     def so_far(self) -> list[ModelCall]:
         """All calls: those that are under way by the usage that they have reported, else estimated from their text."""
-        # A model in a thread may go on meanwhile.
-        under_way = [_record(call, call.as_message()) for call in list(self._running.values()) if not call.refused]
-        return [*self.calls, *under_way]
+        with self._ending:  # a model in a thread may go on meanwhile
+            under_way = [_record(call, call.as_message()) for call in list(self._running.values()) if not call.refused]
+            return [*self.calls, *under_way]
 
     def context_tokens(self) -> int | None:
         """What the last call that is part of the answer read and wrote: the next question comes on top of it."""

@@ -129,8 +129,7 @@ class GraphRun:
         summary = await self.tools.summarize(self.session, self.deadline, before, self._config)
         carrier = AIMessage("", id=ids.new(), response_metadata=summary.as_metadata())
         await thread.append(graph, self._config, [carrier])
-        next_prompt = summaries.given([*before, carrier, HumanMessage("")])
-        self._compacted_tokens = token_estimates.prompt_tokens(next_prompt)
+        self._compacted_tokens = token_estimates.prompt_tokens(summaries.given([*before, carrier, HumanMessage("")]))
         self._hear(StepFinished([*before, carrier]))
 
     def _check_time(self) -> None:
@@ -221,7 +220,8 @@ class GraphRun:
             self._open(reversed(await thread.messages(graph, self._config)))
         kept = self.progress.kept()
         summary = self.recorder.summary
-        if summary and self._is_of(summary, kept) and not any(summaries.carried(one) == summary for one in kept):
+        is_new = kept[-1].id not in {one.id for one in self.progress.new}
+        if summary and is_new and self._is_of(summary, kept):
             summaries.put_on(kept[-1], summary)  # else the next turn would have to make it once more
         await thread.append(graph, self._config, kept)
         return kept

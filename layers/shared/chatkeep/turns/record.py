@@ -44,7 +44,7 @@ def turn(session: Session, turn_id: str, status: TurnStatus, used: Sequence[Mode
 
 def opened(session: Session, turn_id: str, first: Sequence[BaseMessage], started: datetime) -> list[Message]:
     """The messages with which a turn opens, the question being the last."""
-    made = [_message(session, turn_id, str(one.id), one, stamp(started)) for one in first]
+    made = [_message(session, turn_id, str(one.id), one, stamp(started), answers=True) for one in first]
     return _linked(made, session.last_message_id)
 
 
@@ -61,7 +61,7 @@ def messages(
     created_at = turn.created_at
     for name, one in _named(progress, [one for one in new if isinstance(one, AIMessage | ToolMessage)], latest):
         created_at = max(created_at, stamp(now()))  # the time of day may be set back
-        made.append(_message(session, turn.turn_id, name, one, created_at))
+        made.append(_message(session, turn.turn_id, name, one, created_at, answers=bool(first)))
     return _linked(made, asked.message_id if asked else session.last_message_id)
 
 
@@ -93,7 +93,9 @@ def _named(progress: Progress, new: list[BaseMessage], last: str | None) -> list
     return in_order
 
 
-def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage, created_at: str) -> Message:
+def _message(
+    session: Session, turn_id: str, message_id: str, said: BaseMessage, created_at: str, *, answers: bool
+) -> Message:
     role = {HumanMessage: Role.USER, ToolMessage: Role.TOOL}.get(type(said), Role.ASSISTANT)
     message = Message(
         session.user_id,
@@ -110,9 +112,7 @@ def _message(session: Session, turn_id: str, message_id: str, said: BaseMessage,
         message.tool_calls = calls(said) or None
         summary = summaries.carried(said)
         message.summary = summary and asdict(summary)  # see `summarised`
-        # Nobody has answered where a thread was only summarised.
-        answered = "finish_reason" in said.response_metadata or summary is None
-        message.finish_reason = finish_reason(said) if answered else None
+        message.finish_reason = finish_reason(said) if answers else None  # nobody has where the turn only summarised
     return message
 
 

@@ -34,9 +34,10 @@ REASONS = {
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html"""
 KEYS = ("finish_reason", "stopReason", "stop_reason")
 REFUSED = ("refusal", "content_filter")
-THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+TAGS = "think|thinking|reasoning"
+THOUGHT = re.compile(rf"\A(\s*<({TAGS})>.*?(</\2>|\Z))+", re.DOTALL | re.IGNORECASE)
 """As some endpoints leave it in the words of models that reason: vLLM without a parser of reasoning, llama.cpp."""
-ITS_END = re.compile(r"\A.*</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+ITS_END = re.compile(rf"\A(?:(?!<(?:{TAGS})>).)*?^[ \t]*</({TAGS})>[ \t]*$", re.DOTALL | re.IGNORECASE | re.MULTILINE)
 """Of a thought that began in the prompt, as with DeepSeek's and Qwen's templates."""
 
 
@@ -83,7 +84,7 @@ def words(answer: BaseMessage) -> str:
 
 
 def without_thoughts(text: str) -> str:
-    """`text` without the reasoning in tags, which may be cut off."""
+    """`text` without the reasoning in tags at its beginning, which may be cut off; elsewhere a tag is a word."""
     return ITS_END.sub("", THOUGHT.sub("", text))
 
 

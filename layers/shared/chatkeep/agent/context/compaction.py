@@ -35,7 +35,7 @@ def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prom
     if not goes_on(0):
         raise TurnTimedOutError("there was no time for a summary")
     try:
-        done = yield from summarizing.summarised(conversation, len(messages), room, goes_on)
+        done = yield from summarizing.summarised(conversation, len(messages), room, conversation.slope(), goes_on)
     except NotShorterError as error:
         raise NothingToSummarizeError(str(error)) from None
     except NoSummaryError:

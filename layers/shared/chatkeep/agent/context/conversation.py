@@ -122,6 +122,23 @@ class Conversation:
         told: float = (_usage(self.messages[last])["input_tokens"] + lacking) / (sent + lacking)
         return min(MOST_RATIO, max(1.0 if lacking else LEAST_RATIO, told))
 
+    def slope(self) -> float:
+        """The same where these are not all that the model was given: by how much more it has reported for more of them.
+
+        A system prompt and tools are part of each report. 1 where too little is known.
+        """
+        first = self.standing.carrier if self.standing else 0
+        telling = [at for at in self._answers() if at >= first and _tells_of_all(self.messages[at])]
+        if len(telling) < 2 or (between := self.tokens_between(telling[-1], telling[0])) < TELLING:
+            return 1.0
+        latest, earliest = (_usage(self.messages[at])["input_tokens"] for at in (telling[0], telling[-1]))
+        told: float = (latest - earliest) / between
+        return min(MOST_RATIO, max(LEAST_RATIO, told))
+
+    def most_read(self) -> int:
+        """The most tokens that an answer has reported of its prompt."""
+        return max((_usage(self.messages[at])["input_tokens"] for at in self._answers()), default=0)
+
     def _asked_with(self, at: int) -> Standing | None:
         """The summary with which the model was asked for its answer at this place."""
         standing = summaries.standing(self.messages[: at + 1])

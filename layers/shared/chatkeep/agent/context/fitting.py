@@ -29,7 +29,8 @@ SECONDS_FOR_BOTH = 2 * SHORTEST_RUN_SECONDS
 
 
 class Fitting:
-    """The prompt of one call: `prompt` is what to send, and `made` the summary that was made for it.
+    """The prompt of one call: `prompt` is what to send, and `made` the summary that was made for it; `answer_tokens`
+    is what the answer may take at most.
 
     Nobody waits or sends here. `fit` gives the prompts for summaries that it wants answered, so that the same steps
     serve callers with an event loop and without.
@@ -42,6 +43,7 @@ class Fitting:
         self._room: int | None = None
         self._trimmed_to: int | None = None
         self.prompt = self._conversation.given()
+        self.answer_tokens = policy.max_tokens
 
     @property
     def made(self) -> Summary | None:
@@ -59,6 +61,7 @@ class Fitting:
         policy = self._policy
         if policy.refuses or (room := self._room or policy.room) is None:
             return
+        self.answer_tokens = min(self.answer_tokens, policy.answer_tokens)
         if not self._refusals and not self._conversation.takes_more_than(policy.threshold(room)):
             return
         ratio = self._conversation.ratio()
@@ -73,18 +76,17 @@ class Fitting:
         """Whether to fit the prompt once more and send it again, after a provider has refused it for its length."""
         if self._policy.refuses or self._refusals == MOST_REFUSALS or not is_too_long(error):
             return False
-        said = learned.learn(self._policy.model_name, str(error))
+        known = self._policy.room
+        said = learned.learn(self._policy.model_name, str(error), self._conversation.most_read())
         if not self._refusals:
             self._sent = int(self._estimated_prompt() * self._conversation.ratio())
         self._room = max(1, int(self._sent * TRIES[self._refusals]))
-        if said is not None and not self._refusals and self._is_news(named := self._policy.room_within(said)):
-            self._room = named
+        if said is not None and not self._refusals and (known is None or self._policy.room_within(said) < known):
+            self._room = self._policy.room_within(said)
+        elif self._refusals:  # what is too long may be the answer that was asked for
+            self.answer_tokens = max(1, int(self._policy.max_tokens * TRIES[self._refusals - 1]))
         self._refusals += 1
         return True
-
-    def _is_news(self, room: int) -> bool:
-        """Whether a prompt would take less for this room than for the one that is known."""
-        return room < min(self._sent, self._policy.room or self._sent)
 
     def _estimated_prompt(self) -> int:
         return token_estimates.prompt_tokens(self.prompt) + self._conversation.beside
@@ -97,7 +99,9 @@ class Fitting:
         if until is None or not self._goes_on(0):
             return
         try:
-            self._conversation = yield from summarizing.summarised(self._conversation, until, room, self._goes_on)
+            self._conversation = yield from summarizing.summarised(
+                self._conversation, until, room, ratio, self._goes_on
+            )
         except Exception:
             logger.info("no summary", exc_info=True)
 

@@ -4,29 +4,37 @@ import re
 
 from chatkeep import context_limits
 
-NUMBER = r"\D{0,40}?(\d[\d,_]*)"
-SAID = (
-    re.compile(r"context limit: \d+ \+ \d+ > (\d+)", re.IGNORECASE),
-    re.compile(r"max_new_tokens\W* must be <= (\d+)", re.IGNORECASE),
-    re.compile(r"max\w*\.? context (?:length|window|size)" + NUMBER, re.IGNORECASE),
-    re.compile(r"(?:context (?:length|window|size|limit)|max_model_len)" + NUMBER, re.IGNORECASE),
-    re.compile(r"tokens?\s*>\s*(\d[\d,_]*)\s*maximum", re.IGNORECASE),
-    re.compile(r"max\w* (?:number of (?:input )?tokens|input|prompt length|model length)" + NUMBER, re.IGNORECASE),
-    re.compile(r"tokens?(?: \w+){0,4} (?:cannot exceed|must have less than)(?: \w+){0,4}? (\d[\d,]*)", re.IGNORECASE),
-    re.compile(r"(?:while limit is|must have less than) (\d[\d,]*)", re.IGNORECASE),
+SAID = tuple(
+    re.compile(pattern.replace("N", r"(\d[\d,_]*)"), re.IGNORECASE)
+    for pattern in (
+        r"context limit: \d+ \+ \d+ > N",  # Anthropic
+        r"tokens?\s*>\s*N\s*maximum",
+        r"max_new_tokens\W* must be <= N",  # TGI
+        r"inputs\W* must have less than N tokens",
+        r"max\w*\.? context (?:length|window|size)(?: is| of|:) (?:only )?N",  # OpenAI and those that speak as it does
+        r"context (?:length|window|size)(?: is| of|:)? (?:only )?\(?N tokens",  # vLLM, SGLang, llama.cpp, LM Studio
+        r"max_model_len\W{1,3}N",
+        r"maximum model length of N",
+        r"maximum number of (?:input )?tokens allowed \(N\)",  # Google
+        r"maximum prompt length is N",  # xAI
+        r"max input tokens: N",  # Bedrock
+        r"prompt cannot exceed N tokens",  # Cohere
+        r"tokens limit N for this model",  # watsonx
+        r"while limit is N",  # Cerebras
+        r"model token limit: N",  # Kimi
+    )
 )
-"""As Anthropic, TGI, OpenAI and vLLM, llama.cpp, Anthropic, Google with xAI and Bedrock, Cohere with watsonx, and
-Cerebras say it. The first that fits counts, as refusals have other numbers too."""
+"""The number is a limit in these words alone: refusals name other numbers too, and repeat what users have written."""
 
 _limits: dict[str, int] = {}
 
 
-def learn(model_name: str, refusal: str) -> int | None:
-    """The limit that a provider names in its refusal, if it does."""
+def learn(model_name: str, refusal: str, read: int = 0) -> int | None:
+    """The limit that a provider names in its refusal, if it does, and one over what the model has `read` already."""
     for pattern in SAID:
         if (found := pattern.search(refusal)) is not None:
             limit = int(re.sub(r"\D", "", found[1])[:12] or 0)
-            if context_limits.is_limit(limit):
+            if context_limits.is_limit(limit) and limit > read:
                 _limits[model_name] = limit
                 return limit
     return None

@@ -1,12 +1,14 @@
 """The messages that a summary is made of, as the text that a model is shown."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, SystemMessage, get_buffer_string
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, get_buffer_string
 
-from chatkeep.agent.context.shortening import DEEPEST, WITHIN, shortened
+from chatkeep.agent.context.shortening import DEEPEST, MOST_CUTS, WITHIN, shortened
 from chatkeep.turns import token_estimates
+from chatkeep.turns.token_estimates import written
 
 
 def shown(messages: Sequence[BaseMessage], room: int) -> str:
@@ -15,13 +17,27 @@ def shown(messages: Sequence[BaseMessage], room: int) -> str:
     An image, a recording and a file are named where they stand; reasoning is left out.
     """
     told = [_in_words(one) for one in messages if not isinstance(one, SystemMessage)]
-    return get_buffer_string(shortened(told, room), format="xml")
+    wanted = room
+    for _ in range(MOST_CUTS):
+        text = get_buffer_string(shortened(told, wanted), format="xml")
+        if (taken := token_estimates.tokens(text)) <= room:
+            break
+        wanted = int(wanted * room / taken)  # escapes and tags take their part
+    return text
 
 
 def _in_words(message: BaseMessage) -> BaseMessage:
-    if isinstance(message.content, str):
-        return message
-    return message.model_copy(update={"content": "\n".join(_words(message.content))})
+    changed: dict[str, Any] = {}
+    words = message.content
+    if not isinstance(words, str):
+        changed["content"] = words = "\n".join(_words(words))
+    if isinstance(message, AIMessage):
+        changed["tool_calls"] = [
+            {**one, "args": json.loads(written(one["args"]) or "{}")} for one in message.tool_calls
+        ]
+        unread = [f"[{one['name']}: {one['args']}]" for one in message.invalid_tool_calls]
+        changed["content"] = "\n".join([words, *unread]) if unread else words
+    return message.model_copy(update=changed)
 
 
 def _words(content: Any, depth: int = 0) -> Iterator[str]:

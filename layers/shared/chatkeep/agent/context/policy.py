@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 from chatkeep.models.session import OnOverflow
 
@@ -37,7 +36,7 @@ class Policy:
         """Whether a conversation that is too long is left to the provider, who refuses it."""
         return not self.summarizes_early and self.on_overflow is OnOverflow.REFUSE
 
-    @cached_property
+    @property
     def room(self) -> int | None:
         """Tokens for what the model reads; None where its limit is not known."""
         limit = self.limit()
@@ -49,6 +48,12 @@ class Policy:
         The answer keeps its `max_tokens`, but not more than half of the whole.
         """
         return max(SMALLEST_ROOM, limit - min(self.max_tokens, limit // 2))
+
+    @property
+    def answer_tokens(self) -> int:
+        """What an answer may take at most."""
+        limit = self.limit()
+        return self.max_tokens if limit is None else min(self.max_tokens, limit // 2)
 
     def threshold(self, room: int) -> int:
         """Tokens from which on something is done."""

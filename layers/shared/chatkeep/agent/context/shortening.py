@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, message_chunk_to_message
 
 from chatkeep.turns import token_estimates
 
@@ -57,6 +57,8 @@ def _within(messages: Sequence[BaseMessage], sizes: Sequence[int], room: int) ->
 
 
 def _cut(message: BaseMessage, part: float) -> BaseMessage:
+    if isinstance(message, BaseMessageChunk):
+        message = message_chunk_to_message(message)  # whose calls are not in fragments
     changed: dict[str, Any] = {"content": _content(message.content, part)}
     if isinstance(message, AIMessage):
         changed["tool_calls"] = [{**one, "args": _arguments(one["args"], part)} for one in message.tool_calls]

@@ -11,7 +11,7 @@ from chatkeep.agent.context.shortening import beginning
 from chatkeep.agent.models.failures import is_too_long
 from chatkeep.telemetry import logger
 from chatkeep.text import valid
-from chatkeep.turns import reported
+from chatkeep.turns import reported, token_estimates
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ WORDS_PER_TOKEN = 0.6
 """Of those asked for, fewer than the tokens are words in most languages."""
 CHARACTERS_PER_TOKEN = 8
 """At most, as few languages have more: a summary is stored with its message."""
+LEAST_LEFT = 100
+"""Estimated tokens of messages in a prompt, under which it is not worth sending."""
 FRAME_TOKENS = 400
 """Of the instructions, with a margin."""
 MOST_REFUSALS = 6
@@ -68,24 +70,28 @@ class NotShorterError(NoSummaryError):
     """The summary that it gave takes no less than the messages."""
 
 
-def summarised(conversation: Conversation, until: int, room: int, goes_on: Callable[[int], bool]) -> Steps:
+def summarised(
+    conversation: Conversation, until: int, room: int, ratio: float, goes_on: Callable[[int], bool]
+) -> Steps:
     """Have the messages before the place `until`, one of the conversation's cuts or its end, summarised.
 
-    A prompt takes about `room` tokens, or less where a provider finds that too long. Where the messages take several,
-    each carries on the summary of the one before, as long as it `goes_on` after so many; where that ends, or one fails
-    after others went well, the summary stands for as many messages as it got to. Raises NoSummaryError, or the error of
-    the model, where nothing came of it.
+    A prompt takes about `room` tokens, `ratio` of which are one that is estimated, or less where a provider finds that
+    too long. Where the messages take several, each carries on the summary of the one before, as long as it `goes_on`
+    after so many; where that ends, or one fails after others went well, the summary stands for as many messages as it
+    got to. Raises NoSummaryError, or the error of the model, where nothing came of it.
     """
-    ratio, ceiling = conversation.ratio(), longest(room)
-    most = conversation.tokens_between(conversation.covered, until)
-    left = min(most, int(room / ratio - ceiling - FRAME_TOKENS))
+    ceiling = longest(room)
+    left = int((room - ceiling) / ratio - FRAME_TOKENS - token_estimates.tokens(conversation.summary))
+    if left < LEAST_LEFT:
+        raise NoSummaryError("there is no room for making one")
+    left = min(left, conversation.tokens_between(conversation.covered, until))
     done, number, refusals = conversation, 0, 0
     while done.covered < until and goes_on(number):
         end = _end_of_part(done, until, left)
         try:
             answer = yield _prompt(done, end, left, ceiling)
         except Exception as error:
-            if is_too_long(error) and refusals < MOST_REFUSALS:
+            if is_too_long(error) and refusals < MOST_REFUSALS and left >= 2 * LEAST_LEFT:
                 refusals, left = refusals + 1, left // 2
                 continue
             if done is conversation:
@@ -110,7 +116,7 @@ def longest(room: int) -> int:
 
 def _prompt(conversation: Conversation, end: int, left: int, ceiling: int) -> Prompt:
     words = int(ceiling * WORDS_PER_TOKEN)
-    messages = material.shown(conversation.messages[conversation.covered : end], max(left, FRAME_TOKENS))
+    messages = material.shown(conversation.messages[conversation.covered : end], max(left, LEAST_LEFT))
     asked = MATERIAL.format(so_far=conversation.summary or NONE_YET, messages=messages)
     return Prompt([SystemMessage(INSTRUCTIONS.format(words=words)), HumanMessage(asked)], ceiling)
 

@@ -39,14 +39,23 @@ LONGEST_MESSAGE = 4_000
 """The characters of a body searched for an error: a proxy's page may be long."""
 
 TOO_LONG = re.compile(
-    r"context.?(length|window|size|limit)|max\w* (context|prompt length|input tokens)"
-    r"|(prompt|input|request) is too long|too many input tokens|too many tokens: "
-    r"|input tokens? exceed|tokens?( \w+){0,4} cannot exceed"
+    r"context.?(length|window)|context (size|limit)|exceed_context_size|max\w* (context|prompt length|input tokens)"
+    r"|(prompt|input|request) is too long|too many input tokens|too many tokens: |input tokens? exceed"
+    r"|tokens in the prompt cannot exceed|input tokens \d+ cannot exceed|prompt token count of \d+ exceeds"
     r"|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)|longer than the (maximum )?model"
-    r"|reduce the length of|inputs`? (tokens \+|must have less than)|expected maxLength",
+    r"|reduce the length of|inputs`? (tokens \+|must have less than)|(messages|prompt|inputText)\S* expected maxLength"
+    r"|exceeded model token limit|prompt exceeds max length|range of input length should be|request_too_large"
+    r"|max_tokens must be at least 1, got -",
     re.IGNORECASE,
 )
-"""As OpenAI, Azure, Anthropic, Bedrock, Google, Mistral, xAI, Cohere and watsonx say it; vLLM, TGI and llama.cpp."""
+"""As OpenAI, Anthropic, Bedrock, Google, Mistral, xAI, Cohere, watsonx, Kimi, Z.ai and DashScope say it; vLLM, TGI and
+llama.cpp."""
+OF_A_PARAMETER = re.compile(
+    r"unrecognized|unsupported (parameter|value)|unknown (parameter|field|name)|extra inputs|not permitted"
+    r"|max(_completion)?_tokens\W* (must be less|must be at most|cannot exceed)",
+    re.IGNORECASE,
+)
+"""A refusal in these words is of a parameter, whatever its name."""
 UNKNOWN_MODEL = re.compile(
     r"model.{0,80}(does not exist|not found|is not available|no longer)|model identifier is invalid|no such model",
     re.IGNORECASE,
@@ -121,6 +130,10 @@ class Facts:
     retry_after: float | None
 
 
+def _is_too_long(said: str) -> bool:
+    return TOO_LONG.search(said) is not None and OF_A_PARAMETER.search(said) is None
+
+
 def is_too_long(error: Exception) -> bool:
     """Whether a provider has refused a prompt for its length."""
     return isinstance(explain(error, ""), ContextLengthExceededError)
@@ -130,7 +143,7 @@ def explain(error: Exception, model_name: str) -> ChatkeepError:
     """The problem that `error` is for whoever sent the turn; nothing of keys, accounts or endpoints is in it."""
     facts = _facts(error)
     said, status = f"{facts.code} {facts.message}", facts.status
-    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and TOO_LONG.search(said)):
+    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422) and _is_too_long(said)):
         return ContextLengthExceededError(model_name)
     if status in (413, 429) and OVER_A_MINUTES_LIMIT.search(said):
         return ContextLengthExceededError(model_name)

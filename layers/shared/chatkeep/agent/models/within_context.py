@@ -31,6 +31,33 @@ LONGEST_SECONDS = 120.0
 Options = dict[str, Any]
 
 
+class Marked:
+    """The chunks of one answer, with what it has to carry in the first that says something.
+
+    Those before are held back: they say only that the call has begun, and it may be refused yet.
+    """
+
+    def __init__(self, fitting: Fitting) -> None:
+        self.has_begun = False
+        self._fitting = fitting
+        self._held: list[AIMessageChunk] = []
+
+    def add(self, chunk: AIMessageChunk) -> list[AIMessageChunk]:
+        """The chunks that can be passed on now."""
+        if self.has_begun:
+            return [chunk]
+        self._held.append(chunk)
+        return self.end() if _says_something(chunk) else []
+
+    def end(self) -> list[AIMessageChunk]:
+        """The chunks that were held back."""
+        told, self._held = self._held, []
+        self.has_begun = self.has_begun or bool(told)
+        if told:
+            self._fitting.mark(told[0])
+        return told
+
+
 class WithinContext(BaseChatModel):
     """A mixin that stands before a provider's class among the bases: fits each prompt into the context before the call
     begins, so that whoever listens to calls hears of what is really sent.
@@ -50,7 +77,8 @@ class WithinContext(BaseChatModel):
         while True:
             await self._asummarised(fitting.fit(), _of_call(callbacks, options))
             try:
-                result = await super().agenerate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
+                called = _with_summary(options, fitting)
+                result = await self._fitted(fitting).agenerate([fitting.prompt], stop, callbacks, **called)
             except Exception as error:
                 if not fitting.refused(error):
                     raise
@@ -67,7 +95,8 @@ class WithinContext(BaseChatModel):
         while True:
             self._summarised(fitting.fit(), _of_call(callbacks, options))
             try:
-                result = super().generate([fitting.prompt], stop, callbacks, **_with_summary(options, fitting))
+                called = _with_summary(options, fitting)
+                result = self._fitted(fitting).generate([fitting.prompt], stop, callbacks, **called)
             except Exception as error:
                 if not fitting.refused(error):
                     raise
@@ -88,22 +117,22 @@ class WithinContext(BaseChatModel):
             async for chunk in super().astream(input, config, stop=stop, **options):
                 yield chunk
             return
-        config, model = ensure_config(config), self._as_it_is()
+        config = ensure_config(config)
         while True:
-            begun = False
+            answer = Marked(fitting)
             await self._asummarised(fitting.fit(), config)
             called = _with_summary(config, fitting)
             try:
-                async for chunk in model.astream(fitting.prompt, called, stop=stop, **options):
-                    if not begun:
-                        fitting.mark(chunk)
-                    begun = True
-                    yield chunk
+                async for chunk in self._fitted(fitting).astream(fitting.prompt, called, stop=stop, **options):
+                    for told in answer.add(chunk):
+                        yield told
             except Exception as error:
-                if begun or not fitting.refused(error):
+                if answer.has_begun or not fitting.refused(error):
                     raise
                 config = {**config, "run_id": None}
             else:
+                for told in answer.end():
+                    yield told
                 return
 
     def stream(
@@ -118,22 +147,20 @@ class WithinContext(BaseChatModel):
         if fitting is None:
             yield from super().stream(input, config, stop=stop, **options)
             return
-        config, model = ensure_config(config), self._as_it_is()
+        config = ensure_config(config)
         while True:
-            begun = False
+            answer = Marked(fitting)
             self._summarised(fitting.fit(), config)
             called = _with_summary(config, fitting)
             try:
-                for chunk in model.stream(fitting.prompt, called, stop=stop, **options):
-                    if not begun:
-                        fitting.mark(chunk)
-                    begun = True
-                    yield chunk
+                for chunk in self._fitted(fitting).stream(fitting.prompt, called, stop=stop, **options):
+                    yield from answer.add(chunk)
             except Exception as error:
-                if begun or not fitting.refused(error):
+                if answer.has_begun or not fitting.refused(error):
                     raise
                 config = {**config, "run_id": None}
             else:
+                yield from answer.end()
                 return
 
     def _fitting(self, messages: list[list[BaseMessage]], options: Options) -> Fitting | None:
@@ -175,19 +202,27 @@ class WithinContext(BaseChatModel):
                 prompts.answer(answer)
         return prompts.result
 
-    def _as_it_is(self) -> Self:
-        """The model for a prompt that fits already."""
-        return self.model_copy(update={"context": None})
+    def _fitted(self, fitting: Fitting) -> Self:
+        """The model for the prompt, which fits already; its answer may take what the context has room for."""
+        most = getattr(self, "max_tokens", None)
+        cut = {} if most is None else {"max_tokens": min(most, fitting.answer_tokens)}
+        return self.model_copy(update={"context": None, **cut})
 
     def _summarizing(self, prompt: Prompt, most_of_time: float = 0.5) -> tuple[Self, float]:
         """The model for a summary, and the seconds that it may take."""
         seconds = min(LONGEST_SECONDS, (self.answer_by - time.monotonic()) * most_of_time)
         asked: Options = {"context": None, "answer_by": time.monotonic() + seconds}
         if (most := getattr(self, "max_tokens", None)) is not None:
-            asked["max_tokens"] = max(most, prompt.answer_tokens)
+            asked["max_tokens"] = max(self.context.answer_tokens if self.context else most, prompt.answer_tokens)
         if hasattr(self, "prompt_caching"):  # what is asked once is not worth what a cache takes for keeping it
             asked["prompt_caching"] = False
         return self.model_copy(update=asked), seconds
+
+
+def _says_something(chunk: AIMessage) -> bool:
+    if not isinstance(chunk, AIMessageChunk):  # a whole answer, of an endpoint that does not stream
+        return True
+    return any((chunk.content, chunk.tool_call_chunks, chunk.additional_kwargs, chunk.usage_metadata))
 
 
 def _of_call(callbacks: Any, options: Options) -> RunnableConfig:
