@@ -361,6 +361,16 @@ def apart(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     return one_node(answer, checkpointer)
 
 
+def prompting(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
+    """Adds a message in the user's name before each answer."""
+
+    async def answer(state: MessagesState) -> dict[str, Any]:
+        own = HumanMessage("and be brief", id=f"own-{len(state['messages'])}")
+        return {"messages": [own, await model.ainvoke([*state["messages"], own])]}
+
+    return one_node(answer, checkpointer)
+
+
 def leaving(model: BaseChatModel, system_prompt: str, checkpointer: Any) -> Any:
     """Asks the process to end."""
     return one_node(lambda _: sys.exit(1), checkpointer)

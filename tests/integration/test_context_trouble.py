@@ -309,6 +309,18 @@ def test_a_summary_of_an_agents_own_messages_is_not_the_sessions(
     views(dynamodb, user_id, session_id).check()
 
 
+def test_a_summary_may_end_before_a_message_that_the_graph_has_added(
+    api: Client, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"GRAPH": "tests.graphs:prompting", "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}
+    with deployment(monkeypatch, variables):
+        session_id = limited(api)
+        talk(api, session_id, 30, words=300)
+    stand = summaries(transcript(api, session_id))
+    assert len(stand) == small.summaries == calls(api, session_id, "summarization") > 0
+    assert all(until < at for at, until in stand)
+
+
 SIZES = st.lists(st.integers(1, 4_000), min_size=1, max_size=8)
 
 

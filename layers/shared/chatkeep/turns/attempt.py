@@ -98,7 +98,7 @@ class Attempt:
         messages = record.messages(self.session, turn, self.run.progress, addition.messages, asked)
         if not messages or messages[-1].role != Role.ASSISTANT:
             raise GraphFailedError("the graph of this deployment ended without an answer")
-        record.summarised(self.session, self.run.progress.stored_id, messages)
+        record.summarised(self.session, self.run.progress, messages)
         question, answer = asked or (messages[len(opening) - 1] if opening else None), messages[-1]
         if question is not None:
             question.client_id = question.client_id or self.client_id

@@ -1,10 +1,11 @@
 """The record of a turn, and its messages as the session's transcript has them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from itertools import dropwhile, islice
 from operator import itemgetter
 from typing import Any
 
@@ -23,6 +24,8 @@ from chatkeep.turns.model_calls import ModelCall, as_entries
 from chatkeep.turns.progress import Progress
 from chatkeep.turns.reported import finish_reason
 
+MOST_ADDED = 4
+"""Messages that a graph may have added in a row, before those of which no question is looked for."""
 UNREAD = "the arguments are not a JSON object"
 
 
@@ -116,30 +119,36 @@ def _message(
     return message
 
 
-def summarised(session: Session, named: Callable[[str], str | None], made: Sequence[Message]) -> None:
+def summarised(session: Session, progress: Progress, made: Sequence[Message]) -> None:
     """Have the summaries in the turn's messages name the last message that they stand for as the transcript does.
 
-    `named` gives the stored ids of this turn's messages by those in the thread. Where a summary ends within an earlier
-    turn, that is one read, of the question after it: a question has the same id in both. One that names no message of
-    the session's, as an agent of the graph's may have had it made for itself, is not the session's.
+    Where a summary ends within an earlier turn, that is one read, of the question after it: a question has the same id
+    in thread and transcript. One that ends at no message of the session's, as an agent of the graph's may have had it
+    made for itself, is not the session's.
     """
     for message in made:
         if message.summary is not None:
-            until = _until(session, message.summary["following"], named, made)
+            until = _until(session, message.summary["following"], progress, made)
             message.summary = until and {"text": message.summary["text"], "until_message_id": until}
 
 
-def _until(
-    session: Session, following: str | None, named: Callable[[str], str | None], made: Sequence[Message]
-) -> str | None:
+def _until(session: Session, following: str | None, progress: Progress, made: Sequence[Message]) -> str | None:
     if following is None:
         return session.last_message_id
     in_order = [one.message_id for one in made]
-    if (own := named(following)) in in_order:
-        place = in_order.index(own)
-        return in_order[place - 1] if place else session.last_message_id
-    question = Message.find(session.user_id, session.session_id, following)
-    return question.parent_id if question else None
+    for thread_id in [following, *islice(_questions_after(following, progress), MOST_ADDED)]:
+        if (own := progress.stored_id(thread_id)) in in_order:
+            place = in_order.index(own)
+            return in_order[place - 1] if place else session.last_message_id
+        if question := Message.find(session.user_id, session.session_id, thread_id):
+            return question.parent_id
+    return None
+
+
+def _questions_after(thread_id: str, progress: Progress) -> Iterator[str]:
+    """A graph may add messages of its own in the user's name, which the transcript does not have."""
+    later = dropwhile(lambda one: one.id != thread_id, progress.after)
+    return (str(one.id) for one in islice(later, 1, None) if isinstance(one, HumanMessage))
 
 
 def calls(said: AIMessage) -> list[dict[str, Any]]:
