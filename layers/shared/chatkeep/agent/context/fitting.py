@@ -30,7 +30,7 @@ SECONDS_FOR_BOTH = 2 * SHORTEST_RUN_SECONDS
 
 class Fitting:
     """The prompt of one call: `prompt` is what to send, and `made` the summary that was made for it; `answer_tokens`
-    is what the answer may take at most.
+    is what the answer may take at most, None where that is what was asked for.
 
     Nobody waits or sends here. `fit` gives the prompts for summaries that it wants answered, so that the same steps
     serve callers with an event loop and without.
@@ -43,7 +43,7 @@ class Fitting:
         self._room: int | None = None
         self._trimmed_to: int | None = None
         self.prompt = self._conversation.given()
-        self.answer_tokens = policy.max_tokens
+        self.answer_tokens: int | None = None
 
     @property
     def made(self) -> Summary | None:
@@ -61,7 +61,8 @@ class Fitting:
         policy = self._policy
         if policy.refuses or (room := self._room or policy.room) is None:
             return
-        self.answer_tokens = min(self.answer_tokens, policy.answer_tokens)
+        if policy.answer_tokens < policy.max_tokens:
+            self.answer_tokens = min(self.answer_tokens or policy.max_tokens, policy.answer_tokens)
         if not self._refusals and not self._conversation.takes_more_than(policy.threshold(room)):
             return
         ratio = self._conversation.ratio()
@@ -83,7 +84,7 @@ class Fitting:
         self._room = max(1, int(self._sent * TRIES[self._refusals]))
         if said is not None and not self._refusals and (known is None or self._policy.room_within(said) < known):
             self._room = self._policy.room_within(said)
-        elif self._refusals:  # what is too long may be the answer that was asked for
+        elif self._refusals and self._sent < self._policy.max_tokens:  # what is too long may be the answer asked for
             self.answer_tokens = max(1, int(self._policy.max_tokens * TRIES[self._refusals - 1]))
         self._refusals += 1
         return True

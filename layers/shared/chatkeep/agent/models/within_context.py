@@ -204,9 +204,11 @@ class WithinContext(BaseChatModel):
 
     def _fitted(self, fitting: Fitting) -> Self:
         """The model for the prompt, which fits already; its answer may take what the context has room for."""
+        changed: Options = {"context": None}
         most = getattr(self, "max_tokens", None)
-        cut = {} if most is None else {"max_tokens": min(most, fitting.answer_tokens)}
-        return self.model_copy(update={"context": None, **cut})
+        if most is not None and fitting.answer_tokens is not None:
+            changed["max_tokens"] = min(most, fitting.answer_tokens)
+        return self.model_copy(update=changed)
 
     def _summarizing(self, prompt: Prompt, most_of_time: float = 0.5) -> tuple[Self, float]:
         """The model for a summary, and the seconds that it may take."""
