@@ -33,7 +33,7 @@ WORDS_PER_TOKEN = 0.6
 CHARACTERS_PER_TOKEN = 8
 """At most, as few languages have more: a summary is stored with its message."""
 LEAST_LEFT = 100
-"""Estimated tokens of messages in a prompt, under which it is not worth sending."""
+"""Estimated tokens of messages that a prompt has at least: a shorter one is not worth sending."""
 FRAME_TOKENS = 400
 """Of the instructions, with a margin."""
 MOST_REFUSALS = 6
@@ -82,9 +82,7 @@ def summarised(
     """
     ceiling = longest(room)
     left = int((room - ceiling) / ratio - FRAME_TOKENS - token_estimates.tokens(conversation.summary))
-    if left < LEAST_LEFT:
-        raise NoSummaryError("there is no room for making one")
-    left = min(left, conversation.tokens_between(conversation.covered, until))
+    left = min(max(LEAST_LEFT, left), conversation.tokens_between(conversation.covered, until))
     done, number, refusals = conversation, 0, 0
     while done.covered < until and goes_on(number):
         end = _end_of_part(done, until, left)
