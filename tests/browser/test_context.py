@@ -45,7 +45,7 @@ def marks(page: Page) -> Locator:
 
 
 def test_the_gauge_follows_each_answer_and_warns_when_the_context_is_nearly_full(someone: Person) -> None:
-    (session_id,) = made(someone, "Small", model_options=LIMIT)
+    (session_id,) = made(someone, "Small", model_options=LIMIT, enable_summarization=False)
     console = someone.opens(f"chat/{session_id}")
     expect(console.page.get_by_text("What is on your mind?")).to_be_visible()
     expect(console.page.locator("chatkeep-gauge")).to_have_count(0)
@@ -329,7 +329,8 @@ def scheme(request: pytest.FixtureRequest) -> Any:
 
 
 def test_neither_gauge_nor_mark_breaks_a_rule_of_accessibility(someone: Person, scheme: Any) -> None:
-    session_id = talked(someone, "scripted:echo", words(60), words(250), model_options=LIMIT)
+    asked = (words(60), words(250))
+    session_id = talked(someone, "scripted:echo", *asked, model_options=LIMIT, enable_summarization=False)
     console = someone.opens(f"chat/{session_id}")
     console.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     expect(console.page.get_by_text("Nearly full")).to_be_visible()
