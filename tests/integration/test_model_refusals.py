@@ -212,7 +212,7 @@ def test_bedrocks_refusals_are_told_apart_alike(
     api: Client, dynamodb: Any, user_id: str, bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch, refused: Any
 ) -> None:
     monkeypatch.setattr(failures, "USUAL_PAUSE", 0.01)
-    session_id = new_session(api, model_name=SONNET)
+    session_id = new_session(api, model_name=SONNET, enable_summarization=False)
     bedrock.script = [refused(), refused()]
     failed = send(api, session_id, "hi")
     assert (failed.status, failed.json["code"]) == BEDROCK[refused]
