@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chatkeep.jobs.due import now_due
+from chatkeep.models.background import BackgroundTurn
 from chatkeep.models.titling import Titling
 from functions.purge.app import lambda_handler as purge
 from functions.sweep.app import lambda_handler as sweep
@@ -17,7 +18,7 @@ from tests.client import STACK
 
 FUNCTIONS = load_functions(STACK)
 MOST_ROUNDS = 10
-TITLE = Titling.KEY.sort.prefix
+OF_THE_WORKER = (Titling.KEY.sort.prefix, BackgroundTurn.KEY.sort.prefix)
 GRANTED = permissions.granted(STACK)
 
 
@@ -48,9 +49,9 @@ def run_sweep() -> Any:
 
 
 def due() -> list[tuple[str, str]]:
-    """The keys of what is due now, as the sweep finds them, titles aside: those are the worker's."""
+    """The keys of what is due now, as the sweep finds them, without titles and turns, which the worker carries out."""
     with permissions.only(GRANTED["SweepFunction"]):
-        return [keys for keys in now_due() if keys[1] != TITLE]
+        return [keys for keys in now_due() if not keys[1].startswith(OF_THE_WORKER)]
 
 
 def _context(function: str) -> LambdaContext:
