@@ -83,7 +83,7 @@ class Conversation:
         tells nothing here.
         """
         reported, since = 0, cast("Sequence[BaseMessage]", self.given())
-        if (last := self._reporting()) is not None:
+        if (last := next(self._telling(), None)) is not None:
             usage = _usage(self.messages[last])
             reasoning = usage["output_token_details"].get("reasoning", 0)  # it is not sent again
             reported, since = int(usage["total_tokens"]) - int(reasoning), self.messages[last + 1 :]
@@ -127,8 +127,7 @@ class Conversation:
 
         A system prompt and tools are part of each report. 1 where too little is known.
         """
-        first = self.standing.carrier if self.standing else 0
-        telling = [at for at in self._answers() if at >= first and _tells_of_all(self.messages[at])]
+        telling = list(self._telling())
         if len(telling) < 2 or (between := self.tokens_between(telling[-1], telling[0])) < TELLING:
             return 1.0
         latest, earliest = (_usage(self.messages[at])["input_tokens"] for at in (telling[0], telling[-1]))
@@ -144,10 +143,10 @@ class Conversation:
         standing = summaries.standing(self.messages[: at + 1])
         return standing if standing and standing.covered <= at else None
 
-    def _reporting(self) -> int | None:
-        """The latest answer that reports the tokens of all before it, and was made with the summary that stands."""
+    def _telling(self) -> Iterator[int]:
+        """The answers that report the tokens of all before them, and were made with the summary that stands."""
         since = self.standing.carrier if self.standing else 0
-        return next((at for at in self._answers() if at >= since and _tells_of_all(self.messages[at])), None)
+        return (at for at in self._answers() if at >= since and _tells_of_all(self.messages[at]))
 
     def _answers(self) -> Iterator[int]:
         """The places of the model's messages, the latest first."""
