@@ -30,7 +30,7 @@ def passing(monkeypatch: pytest.MonkeyPatch, request_seconds: float) -> Iterator
     events = Session._get_connection().connection.client.meta.events
 
     def take(**_: Any) -> None:
-        slow.pass_by(request_seconds)
+        slow.pass_by(slow.request_seconds)
 
     with monkeypatch.context() as patched:
         patched.setattr(time, "monotonic", lambda: slow.moment)

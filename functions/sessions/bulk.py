@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 
 from chatkeep import deadline, ids
 from chatkeep.dynamodb.errors import STORAGE_ERRORS
-from chatkeep.dynamodb.transaction import Transaction, as_read
+from chatkeep.dynamodb.transaction import Transaction, as_read, met_rivals
 from chatkeep.errors import ChatkeepError, NotReachedError, SessionChangedError, StorageUnavailableError
 from chatkeep.idempotency import AlreadyAnsweredError, Claim, recall, remember
 from chatkeep.models.deletion import Deletion
@@ -96,13 +96,13 @@ def _outcomes(user_id: str, wanted: BulkChange, due: list[Deletion]) -> _Outcome
 
 
 def _outcome(act: Callable[[str], int], session_id: str) -> tuple[int, str | None]:
-    """Raises what the storage fails with, except where its time is over: then the session has kept changing."""
+    """Raises what the storage fails with, except where others kept changing the session, or where its time is over."""
     try:
         if _is_late():
             raise NotReachedError
         return act(session_id), None
-    except (*STORAGE_ERRORS, StorageUnavailableError):
-        if not _is_late():
+    except (*STORAGE_ERRORS, StorageUnavailableError) as error:
+        if not (met_rivals(error) or _is_late()):
             raise
         return SessionChangedError.status, SessionChangedError.code
     except ChatkeepError as error:

@@ -19,9 +19,10 @@ Failure = TransactGetError | TransactWriteError | UpdateError
 Result = TypeVar("Result")
 Actions = Callable[[], list[Action]]
 
-CONTENDED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-IN_PROGRESS = {"TransactionConflictException", "TransactionInProgressException"}
-"""Codes that botocore leaves to its caller: of a transaction that another cancelled, and of a write that met one."""
+CONFLICT = {"TransactionConflict", "TransactionConflictException"}
+"""Codes of a transaction that another cancelled, and of a write that met one."""
+CONTENDED = CONFLICT | {"TransactionInProgressException", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Codes that botocore leaves to its caller, and that pass by."""
 INVALID = {"ValidationError", "ValidationException"}
 """Codes of an item of a transaction, or of all of it, that breaks a rule or a limit of DynamoDB's."""
 ATTEMPTS = 12
@@ -166,12 +167,17 @@ def invalid(error: Failure) -> bool:
     return bool(_reasons(error) & INVALID) or _code(error) in INVALID
 
 
+def met_rivals(error: Exception) -> bool:
+    """Whether a request ended by others' transactions over its items: nothing of it is stored."""
+    return isinstance(error, Failure) and bool((_reasons(error) | {_code(error)}) & CONFLICT)
+
+
 def _is_of_condition(reason: CancellationReason | None) -> bool:
     return reason is not None and reason.code == "ConditionalCheckFailed"
 
 
 def _contended(error: Failure) -> bool:
-    return bool(_reasons(error) & CONTENDED) or _code(error) in IN_PROGRESS
+    return bool((_reasons(error) | {_code(error)}) & CONTENDED)
 
 
 def _reasons(error: Failure) -> set[str]:
