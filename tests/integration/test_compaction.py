@@ -190,6 +190,19 @@ def test_it_tells_how_full_the_context_is_afterwards(api: Client, small: Small, 
     assert abs(small.prompts[-1] - message["context_tokens"]) < 40
 
 
+@pytest.mark.parametrize("counting", [0.7, 1.4, 3.0])
+def test_a_system_prompt_takes_its_part_of_the_context_in_the_tokens_of_the_model(
+    api: Client, small: Small, counting: float
+) -> None:
+    small.limit, small.tokens_per_word = 100_000, counting
+    options = {"context_limit": 100_000}
+    made = limited(api, title="Guided", custom_system_prompt="be kind and " * 700, model_options=options)
+    talk(api, made, 8, words=300)
+    told = compacted(api, made)["message"]["context_tokens"]
+    sent(api, made, "hi")
+    assert abs(small.prompts[-1] - told) < 0.1 * small.prompts[-1]
+
+
 def test_a_model_that_fails_fails_the_turn(
     api: Client, dynamodb: Any, user_id: str, small: Small, session_id: str
 ) -> None:

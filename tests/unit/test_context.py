@@ -29,12 +29,15 @@ REFUSALS = {
     "too many tokens: total number of tokens in the prompt cannot exceed 4081 tokens": 4081,
     "context length is only 8192 tokens": 8192,
     "The input (9000 tokens) is longer than the model's context length (8192 tokens).": 8192,
-    "Your request exceeded model token limit: 8192": 8192,
+    "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)": 262_144,
+    "model max length exceeded, max length:8192": 8192,
+    "Input length 203743 exceeds the maximum length 202752": 202_752,
+    "Please reduce the length of the messages or completion.": None,
     "invalid params, context window exceeds limit (2013)": None,
     "This exceeds the model's context length by 700 tokens. The limit is 8192.": None,
     "Prompt exceeds max length": None,
-    "prompt token count of 9000 exceeds the limit of 8192": None,
-    "Range of input length should be [1, 30720]": None,
+    "prompt token count of 9000 exceeds the limit of 8192": 8192,
+    "Range of input length should be [1, 30720]": 30_720,
     "max_tokens must be at least 1, got -512.": None,
     "the number of input tokens 9000 cannot exceed the total tokens limit 8192 for this model": 8192,
     "Too many input tokens. Max input tokens: 8192, request input token count: 9000": 8192,
@@ -199,6 +202,9 @@ CONTENT = st.text(max_size=40) | st.lists(
             {"type": "output", "content": [{"type": "text", "text": "so " * 900}]},
             {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9_000}},
             {"type": "text"},
+            {"json": {"found": ["so " * 300] * 3}},
+            {"type": "output", "content": [{"type": "json", "json": {str(at): at for at in range(900)}}]},
+            {"json": ["so on "] * 900},
         ]
     ),
     max_size=4,
@@ -251,10 +257,11 @@ def test_a_summary_is_made_of_what_is_no_text_too() -> None:
         HumanMessage([{"type": "text", "text": "What is <this>?"}, image, file, {"type": "text", "text": 5}]),
         AIMessage([{"type": "reasoning", "reasoning": "hm"}, "A harbour."]),
         ToolMessage([{"type": "output", "content": [{"type": "text", "text": "a result"}]}], tool_call_id="c"),
+        ToolMessage([{"json": {"found": "a ship"}}], tool_call_id="d"),
     ]
     shown = material.shown(messages, 500)
     assert "What is &lt;this&gt;?\n[image]\n[file]" in shown
-    assert all(words in shown for words in ("A harbour.", "a result"))
+    assert all(words in shown for words in ("A harbour.", "a result", "a ship"))
     assert not any(words in shown for words in ("AAAA", "hm"))
 
 

@@ -138,8 +138,9 @@ def test_an_image_counts_the_same_however_many_bytes_it_has() -> None:
         {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0K" * 10_000}},
         {"type": "image", "base64": "iVBORw0K" * 10_000, "mime_type": "image/png"},
         {"cachePoint": {"type": "default"}},
+        {"json": {"seen": "a ship"}},
     ]
-    said = tokens("Look: ") + tokens("a cat") + 2 * MEDIA_TOKENS + OTHER_TOKENS
+    said = tokens("Look: ") + tokens("a cat") + tokens('{"seen": "a ship"}') + 2 * MEDIA_TOKENS + OTHER_TOKENS
     assert prompt_tokens([HumanMessage(blocks)]) == PRIMING_TOKENS + MESSAGE_TOKENS + said
 
 

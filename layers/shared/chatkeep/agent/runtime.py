@@ -20,7 +20,7 @@ from chatkeep.dynamodb.connection import shared
 from chatkeep.errors import ChatkeepError, ModelAccessDeniedError
 from chatkeep.models.session import OnOverflow, Session
 from chatkeep.turns.occasion import Occasion
-from chatkeep.turns.summaries import Summary
+from chatkeep.turns.summaries import Compacted
 from chatkeep.turns.tools import Tools
 
 CACHE_BYTES = 64_000_000
@@ -77,7 +77,7 @@ def graph_for(session: Session, deadline: Deadline, checkpointer: Any, occasion:
     return graph.factory()(model_for(session, deadline), prompt, checkpointer)
 
 
-async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Summary:
+async def summarize(session: Session, deadline: Deadline, messages: Sequence[BaseMessage], config: Any) -> Compacted:
     """A summary of the messages by the session's model. Raises NothingToSummarizeError, and as `model_for` does."""
     model = model_for(session, deadline)
     assert isinstance(model, WithinContext)

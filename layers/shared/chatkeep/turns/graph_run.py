@@ -126,10 +126,10 @@ class GraphRun:
         self._hear(ThreadRead(before))
         names = Names((), self.session.last_message_id)
         self._hear(Opened([], names, self.started))
-        summary = await self.tools.summarize(self.session, self.deadline, before, self._config)
-        carrier = AIMessage("", id=ids.new(), response_metadata=summary.as_metadata())
+        made = await self.tools.summarize(self.session, self.deadline, before, self._config)
+        carrier = AIMessage("", id=ids.new(), response_metadata=made.summary.as_metadata())
         await thread.append(graph, self._config, [carrier])
-        self._compacted_tokens = token_estimates.prompt_tokens(summaries.given([*before, carrier, HumanMessage("")]))
+        self._compacted_tokens = made.context_tokens + token_estimates.message_tokens(carrier)
         self._hear(StepFinished([*before, carrier]))
 
     def _check_time(self) -> None:

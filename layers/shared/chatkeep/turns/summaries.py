@@ -40,6 +40,14 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Compacted:
+    """A summary of a whole thread, and the tokens that the next question comes on top of."""
+
+    summary: Summary
+    context_tokens: int
+
+
+@dataclass(frozen=True)
 class Standing:
     """A summary with its place in a list of messages: it stands for the first `covered` of them, and the one at
     `carrier` carries it."""

@@ -21,6 +21,8 @@ PRIMING_TOKENS = 3
 MEDIA_TOKENS = 765
 """An image, a recording or a file of any size: GPT-4o's count for 1024 by 1024 pixels in high detail,
 https://platform.openai.com/docs/guides/images-vision#calculating-costs"""
+DATA = "json"
+"""Where a block has data in place of a text, as Bedrock's results of tools have."""
 OTHER_TOKENS = 4
 """A block without text or media, such as a signature or a cache point."""
 
@@ -121,7 +123,8 @@ def _said(message: BaseMessage, keys: tuple[str, ...]) -> int:
         elif isinstance(one, dict) and one.get("type") not in _CALLS:
             inside = [one[key] for key in keys if isinstance(one.get(key), str | list | dict)]
             left.extend(inside)
-            if not inside:
+            total += tokens(written(one.get(DATA)))
+            if not inside and DATA not in one:
                 total += OTHER_TOKENS if medium(one) is None else MEDIA_TOKENS
     return total
 

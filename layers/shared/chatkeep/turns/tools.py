@@ -14,17 +14,17 @@ from chatkeep.models.turn import Turn
 from chatkeep.turns.loops import OF_THREAD, Loop
 from chatkeep.turns.model_calls import Pricing
 from chatkeep.turns.occasion import Occasion
-from chatkeep.turns.summaries import Summary
+from chatkeep.turns.summaries import Compacted
 
 Explain = Callable[[Exception, str], ChatkeepError]
 GraphFor = Callable[[Session, Deadline, Any, Occasion], Any]
 """Makes the compiled graph for a session from the turn's deadline, the checkpointer and the turn's occasion."""
 
-Summarize = Callable[[Session, Deadline, Sequence[BaseMessage], Any], Awaitable[Summary]]
+Summarize = Callable[[Session, Deadline, Sequence[BaseMessage], Any], Awaitable[Compacted]]
 """Has a session's model summarise the messages of its thread; the last argument is the call's configuration."""
 
 
-async def no_summary(*_: object) -> Summary:
+async def no_summary(*_: object) -> Compacted:
     """Of whoever has no model for it."""
     raise NothingToSummarizeError
 

@@ -10,13 +10,13 @@ from chatkeep.agent.context.policy import Policy
 from chatkeep.agent.context.summarizing import NoSummaryError, NotShorterError, Prompt
 from chatkeep.deadline import SHORTEST_RUN_SECONDS
 from chatkeep.errors import ModelUnavailableError, NothingToSummarizeError, TurnTimedOutError
-from chatkeep.turns.summaries import Summary
+from chatkeep.turns.summaries import Compacted
 
 LARGEST_ROOM = 100_000
 """Tokens of a prompt where the model's limit is not known; one that is refused is sent again in halves."""
 
 
-def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prompt, AIMessage, Summary]:
+def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prompt, AIMessage, Compacted]:
     """A summary of all messages; of as many of them as there is time for.
 
     Raises NothingToSummarizeError where they have a summary already, or are no longer than it would be;
@@ -41,4 +41,4 @@ def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prom
     except NoSummaryError:
         raise ModelUnavailableError(f"the model {policy.model_name!r} gave no summary") from None
     assert done.made is not None
-    return done.made
+    return Compacted(done.made, int(conversation.beyond() + done.estimated() * conversation.slope()))

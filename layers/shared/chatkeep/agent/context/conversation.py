@@ -117,7 +117,7 @@ class Conversation:
             return 1.0
         sent = _trimmed_to(self.messages[last])
         if sent is None:
-            sent = Conversation(self.messages[:last], self._asked_with(last), self.tools).estimated()
+            sent = self._sent_for(last)
         lacking = max(0, TELLING - sent)
         told: float = (_usage(self.messages[last])["input_tokens"] + lacking) / (sent + lacking)
         return min(MOST_RATIO, max(1.0 if lacking else LEAST_RATIO, told))
@@ -127,9 +127,20 @@ class Conversation:
 
         A system prompt and tools are part of each report. 1 where too little is known.
         """
+        return self._slope() or 1.0
+
+    def beyond(self) -> float:
+        """The model's tokens of each prompt that are none of these messages; 0 where too little is known."""
+        if (slope := self._slope()) is None:
+            return 0.0
+        last = next(self._telling())
+        told: int = _usage(self.messages[last])["input_tokens"]
+        return max(0.0, told - self._sent_for(last) * slope)
+
+    def _slope(self) -> float | None:
         telling = list(self._telling())
         if len(telling) < 2 or (between := self.tokens_between(telling[-1], telling[0])) < TELLING:
-            return 1.0
+            return None
         latest, earliest = (_usage(self.messages[at])["input_tokens"] for at in (telling[0], telling[-1]))
         told: float = (latest - earliest) / between
         return min(MOST_RATIO, max(LEAST_RATIO, told))
@@ -137,6 +148,10 @@ class Conversation:
     def most_read(self) -> int:
         """The most tokens that an answer has reported of its prompt."""
         return max((_usage(self.messages[at])["input_tokens"] for at in self._answers()), default=0)
+
+    def _sent_for(self, at: int) -> int:
+        """The estimated tokens of the prompt that was answered at this place, where it was not trimmed."""
+        return Conversation(self.messages[:at], self._asked_with(at), self.tools).estimated()
 
     def _asked_with(self, at: int) -> Standing | None:
         """The summary with which the model was asked for its answer at this place."""

@@ -22,6 +22,10 @@ SAID = tuple(
         r"tokens limit N for this model",  # watsonx
         r"while limit is N",  # Cerebras
         r"model token limit: N",  # Kimi
+        r"model max length exceeded, max length:\s?N",
+        r"prompt token count of \d+ exceeds the limit of N",  # GitHub Copilot
+        r"input length should be \[1, N\]",  # DashScope
+        r"input length \d+ exceeds the maximum length N",  # Volcano Engine
     )
 )
 """The number is a limit in these words alone: refusals name other numbers too, and repeat what users have written."""

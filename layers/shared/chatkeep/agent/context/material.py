@@ -52,3 +52,5 @@ def _words(content: Any, depth: int = 0) -> Iterator[str]:
         elif depth < DEEPEST:
             for name in WITHIN:
                 yield from _words(content.get(name), depth + 1)
+            if (data := written(content.get(token_estimates.DATA))) != "":
+                yield data

@@ -76,13 +76,15 @@ def _content(content: Any, part: float, depth: int = 0) -> Any:
     if isinstance(content, list):
         return [_content(one, part, depth + 1) for one in content]
     if isinstance(content, dict):
-        texts = {name: content[name] for name in WITHIN if name in content}
-        return {**content, **{name: _content(one, part, depth + 1) for name, one in texts.items()}}
+        cut = {name: _content(content[name], part, depth + 1) for name in WITHIN if name in content}
+        if (data := content.get(token_estimates.DATA)) is not None:
+            cut[token_estimates.DATA] = _arguments(data, part) if isinstance(data, Mapping) else _argument(data, part)
+        return {**content, **cut}
     return content
 
 
 def _arguments(arguments: Mapping[str, Any], part: float) -> dict[str, Any]:
-    """An object still, as providers take nothing else."""
+    """Those of a call, or other data: an object still, as providers take nothing else."""
     whole = token_estimates.written(arguments)
     cut = {name: _argument(one, part) for name, one in arguments.items()}
     if len(token_estimates.written(cut)) <= TOO_LITTLE * part * len(whole) + len(LEFT_OUT):

@@ -42,14 +42,15 @@ TOO_LONG = re.compile(
     r"context.?(length|window)|context (size|limit)|exceed_context_size|max\w* (context|prompt length|input tokens)"
     r"|(prompt|input|request) is too long|too many input tokens|too many tokens: |input tokens? exceed"
     r"|tokens in the prompt cannot exceed|input tokens \d+ cannot exceed|prompt token count of \d+ exceeds"
-    r"|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)|longer than the (maximum )?model"
+    r"|exceeds? (the |model )?max\w* (input|context|sequence|model|length|number of tokens)"
+    r"|longer than the (maximum )?model"
     r"|reduce the length of|inputs`? (tokens \+|must have less than)|(messages|prompt|inputText)\S* expected maxLength"
-    r"|exceeded model token limit|prompt exceeds max length|range of input length should be|request_too_large"
+    r"|exceeded model token limit|model max length exceeded|range of input length should be|request_too_large"
     r"|max_tokens must be at least 1, got -",
     re.IGNORECASE,
 )
-"""As OpenAI, Anthropic, Bedrock, Google, Mistral, xAI, Cohere, watsonx, Kimi, Z.ai and DashScope say it; vLLM, TGI and
-llama.cpp."""
+"""As OpenAI, Anthropic, Bedrock, Google, Mistral, xAI, Cohere, watsonx, Groq, Cerebras, Kimi, Z.ai, DashScope, Volcano
+Engine and GitHub Copilot say it; vLLM, TGI and llama.cpp."""
 OF_A_PARAMETER = re.compile(
     r"unrecognized|unsupported (parameter|value)|unknown (parameter|field|name)|extra inputs|not permitted"
     r"|max(_completion)?_tokens\W* (must be less|must be at most|cannot exceed)",

@@ -23,7 +23,7 @@ from chatkeep.agent.context.prompts import Prompts, Result
 from chatkeep.agent.context.summarizing import Prompt
 from chatkeep.turns import summaries
 from chatkeep.turns.call_recorder import SUMMARIZATION
-from chatkeep.turns.summaries import Summary
+from chatkeep.turns.summaries import Compacted
 
 LONGEST_SECONDS = 120.0
 """Of one summary; in a turn never more than half of what is left, so that the answer has its time too."""
@@ -168,7 +168,7 @@ class WithinContext(BaseChatModel):
             return None
         return Fitting(self.context, messages[0], options.get("tools"))
 
-    async def compact(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Summary:
+    async def compact(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Compacted:
         """A summary of all messages. Raises NothingToSummarizeError, or the error of the model."""
         assert self.context is not None
         return await self._asummarised(compacted(self.context, messages), config, most_of_time=1.0)
