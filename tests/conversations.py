@@ -50,3 +50,11 @@ def talk(api: Client, session_id: str, turns: int, words: int = 60) -> None:
     """So many turns with questions of about so many words."""
     for number in range(turns):
         sent(api, session_id, f"{number}: " + "and so on " * (words // 3))
+
+
+def told_a_fact(api: Client, turns: int, words: int = 60, **settings: Any) -> str:
+    """A session on the small model that was told the fact first, and then so many questions of so many words."""
+    session_id = limited(api, **settings)
+    sent(api, session_id, FACT)
+    talk(api, session_id, turns, words)
+    return session_id

@@ -10,7 +10,7 @@ from chatkeep.agent.context import compaction
 from tests.background import Nudges, keys, nudged, run_worker
 from tests.chat import send, send_again, sent
 from tests.client import Client, Response
-from tests.conversations import ASKED, FACT, calls, limited, summaries, talk, transcript
+from tests.conversations import ASKED, FACT, calls, limited, summaries, talk, told_a_fact, transcript
 from tests.provider import openai_refusals
 from tests.provider.openai_replies import Reply
 from tests.provider.pauses import Pause
@@ -31,10 +31,7 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nudges]:
 @pytest.fixture
 def session_id(api: Client, small: Small) -> str:
     """A conversation whose first message has a fact."""
-    made = limited(api, title="A trip")
-    sent(api, made, FACT)
-    talk(api, made, 5)
-    return made
+    return told_a_fact(api, 5, title="A trip")
 
 
 def compact(api: Client, session_id: str, key: str | None = None) -> Response:
@@ -124,9 +121,7 @@ def test_it_needs_no_other_setting(api: Client, small: Small, session_id: str, e
 
 def test_a_long_conversation_is_summarised_part_by_part(api: Client, dynamodb: Any, user_id: str, small: Small) -> None:
     small.limit = 200_000
-    made = limited(api, title="Long", model_options={})
-    sent(api, made, FACT)
-    talk(api, made, 40, words=600)
+    made = told_a_fact(api, 40, words=600, title="Long", model_options={})
     small.limit = 8_000
     turn = compacted(api, made)
     assert (turn["status"], len(turn["calls"]) > 3) == ("completed", True)
@@ -148,9 +143,7 @@ def test_what_is_long_may_stand_anywhere(api: Client, dynamodb: Any, user_id: st
 
 
 def test_a_long_system_prompt_takes_nothing_from_the_summary(api: Client, small: Small) -> None:
-    made = limited(api, title="Guided", custom_system_prompt="be kind and " * 700)
-    sent(api, made, FACT)
-    talk(api, made, 6, words=120)
+    made = told_a_fact(api, 6, words=120, title="Guided", custom_system_prompt="be kind and " * 700)
     small.summarise = lambda told: "and so on " * 105 + remembered(told)
     turn = compacted(api, made)
     assert (turn["status"], len(turn["calls"])) == ("completed", 1)

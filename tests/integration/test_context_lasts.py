@@ -7,7 +7,7 @@ import pytest
 from chatkeep.agent.context.fitting import MOST_CALLS
 from tests.chat import deployment, send, sent, sent_again
 from tests.client import Client
-from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, transcript
+from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, told_a_fact, transcript
 from tests.provider.openai_refusals import context_too_long
 from tests.provider.small import Small
 from tests.streaming import StreamClient, frames, words
@@ -17,9 +17,7 @@ from tests.views import views
 def test_three_hundred_turns_stay_under_the_limit_and_remember_the_first(
     api: Client, dynamodb: Any, user_id: str, small: Small
 ) -> None:
-    session_id = limited(api, enable_summarization=True)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 298)
+    session_id = told_a_fact(api, 298, enable_summarization=True)
     answer = sent(api, session_id, ASKED)
     assert answer["message"]["content"].startswith("Lisbon")
     assert small.refusals == 0
@@ -70,9 +68,8 @@ def test_it_is_trimmed_where_it_says_so(
     api: Client, dynamodb: Any, user_id: str, small: Small, tokens_per_word: float
 ) -> None:
     small.tokens_per_word = tokens_per_word
-    session_id = limited(api, enable_summarization=False, on_overflow="trim")
-    sent(api, session_id, FACT)
-    talk(api, session_id, 60, words=max(300, int(420 / tokens_per_word)))
+    length = max(300, int(420 / tokens_per_word))
+    session_id = told_a_fact(api, 60, length, enable_summarization=False, on_overflow="trim")
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("unknown")
     assert (small.summaries, small.refusals) == (0, 0), "what was left out is not forgotten"
     assert max(small.prompts) <= small.limit - 500
@@ -148,9 +145,7 @@ def test_whichever_way_a_graph_asks_its_model(
 ) -> None:
     with deployment(monkeypatch, {"GRAPH": graph, "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
         options = LIMITED if streams else {**LIMITED, "stream": False}
-        session_id = limited(api, enable_summarization=True, model_options=options)
-        sent(api, session_id, FACT)
-        talk(api, session_id, 30, words=300)
+        session_id = told_a_fact(api, 30, words=300, enable_summarization=True, model_options=options)
         small.script = [context_too_long()]
         assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
     assert small.summaries == calls(api, session_id, "summarization")

@@ -12,7 +12,7 @@ from chatkeep.agent.context import learned
 from chatkeep.agent.models import within_context
 from tests.chat import deployment, send, sent
 from tests.client import Client
-from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, transcript
+from tests.conversations import ASKED, FACT, LIMITED, calls, limited, summaries, talk, told_a_fact, transcript
 from tests.provider import openai_refusals
 from tests.provider.openai import Endpoint
 from tests.provider.openai_refusals import Refusal, refusal
@@ -29,9 +29,7 @@ def test_a_limit_that_nobody_knows_is_met_and_not_passed(
     api: Client, dynamodb: Any, user_id: str, small: Small, names_limit: bool
 ) -> None:
     small.names_limit = names_limit
-    session_id = limited(api, **UNKNOWN)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 60, words=300)
+    session_id = told_a_fact(api, 60, words=300, **UNKNOWN)
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
     assert small.summaries == calls(api, session_id, "summarization") > 0
     if names_limit:
@@ -110,9 +108,7 @@ def test_a_turn_lives_without_the_summary_that_fails(
     api: Client, dynamodb: Any, user_id: str, small: Small, failure: str
 ) -> None:
     small.summarise = lambda _: FAILURES[failure]
-    session_id = limited(api)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 30, words=300)
+    session_id = told_a_fact(api, 30, words=300)
     assert small.summaries > 0
     assert (small.refusals, max(small.prompts) <= small.limit - 500) == (0, True)
     messages = transcript(api, session_id)
@@ -127,9 +123,7 @@ def test_a_turn_lives_without_the_summary_that_fails(
 @pytest.mark.parametrize("words", [1_000, 5_000, 200_000])
 def test_a_summary_that_is_too_long_is_cut(api: Client, dynamodb: Any, user_id: str, small: Small, words: int) -> None:
     small.summarise = lambda told: remembered(told) + " and again" * words
-    session_id = limited(api)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 60, words=300)
+    session_id = told_a_fact(api, 60, words=300)
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
     assert (small.refusals, max(small.prompts) <= small.limit - 500) == (0, True)
     stand = [one["parts"][0]["text"] for one in transcript(api, session_id) if one["parts"]]
@@ -158,9 +152,7 @@ def test_a_summary_that_takes_too_long_leaves_the_answer_its_time(
 @pytest.mark.parametrize("thought", ["<think>The quay is Alfama.</think>", "The quay is Alfama.\n</think>"])
 def test_the_thoughts_before_a_summary_are_no_part_of_it(api: Client, small: Small, thought: str) -> None:
     small.summarise = lambda told: f"{thought}\n\n{remembered(told)}"
-    session_id = limited(api)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 30, words=300)
+    session_id = told_a_fact(api, 30, words=300)
     stand = [one["parts"][0]["text"] for one in transcript(api, session_id) if one["parts"]]
     assert set(stand) == {f"Known so far. {FACT}"}
 
@@ -168,9 +160,7 @@ def test_the_thoughts_before_a_summary_are_no_part_of_it(api: Client, small: Sma
 @pytest.mark.parametrize("words", ["It parses the <think> tag.", "It takes </think> as a stop."])
 def test_a_summary_may_be_about_tags(api: Client, small: Small, words: str) -> None:
     small.summarise = lambda told: f"{words} {remembered(told)} {words}"
-    session_id = limited(api)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 30, words=300)
+    session_id = told_a_fact(api, 30, words=300)
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
 
 
@@ -179,9 +169,7 @@ def test_a_summary_may_be_about_tags(api: Client, small: Small, words: str) -> N
 def test_answers_that_may_take_most_of_the_context(
     api: Client, dynamodb: Any, user_id: str, small: Small, max_tokens: int, limit: dict[str, Any]
 ) -> None:
-    session_id = limited(api, max_tokens=max_tokens, **limit)
-    sent(api, session_id, FACT)
-    talk(api, session_id, 30, words=200)
+    session_id = told_a_fact(api, 30, words=200, max_tokens=max_tokens, **limit)
     assert small.refusals <= (1 if limit is UNKNOWN else 0)
     assert sent(api, session_id, ASKED)["message"]["content"].startswith("Lisbon")
     views(dynamodb, user_id, session_id).check()
@@ -201,9 +189,7 @@ def test_a_refusal_may_follow_a_failure_that_passes(
     api: Client, small: Small, monkeypatch: pytest.MonkeyPatch, graph: str
 ) -> None:
     with deployment(monkeypatch, {"GRAPH": graph, "OPENAI_BASE_URL": small.url, "OPENAI_API_KEY": "k"}):
-        session_id = limited(api)
-        sent(api, session_id, FACT)
-        talk(api, session_id, 3)
+        session_id = told_a_fact(api, 3)
         small.script = [openai_refusals.server_error(), openai_refusals.context_too_long()]
         assert sent(api, session_id, ASKED)["status"] == "completed"
 

@@ -75,6 +75,7 @@ def test_a_refusal_for_the_length_of_a_prompt_is_known(said: str) -> None:
         "max_tokens is too large: 9000. This model supports at most 4096 completion tokens.",
         "Too many tokens, please wait before trying again.",
         "Invalid value for 'temperature'",
+        "the name of the tool exceeds the maximum length of 64",
         "max_tokens cannot exceed 4096",
         "max_completion_tokens cannot exceed 4096",
         "Unrecognized request argument supplied: context_size",

@@ -21,6 +21,8 @@ PRIMING_TOKENS = 3
 MEDIA_TOKENS = 765
 """An image, a recording or a file of any size: GPT-4o's count for 1024 by 1024 pixels in high detail,
 https://platform.openai.com/docs/guides/images-vision#calculating-costs"""
+TEXTS = ("text", "refusal", "content", "output")
+"""Where blocks of a message's content have their text, or blocks in their turn."""
 DATA = "json"
 """Where a block has data in place of a text, as Bedrock's results of tools have."""
 OTHER_TOKENS = 4
@@ -67,7 +69,6 @@ _PIECE = re.compile("|".join(f"{pattern}()" for pattern, _, _ in _CLASSES))
 """The empty group that ends a pattern tells which one has matched, and is cheaper than a group around it."""
 _class_of = attrgetter("lastindex")
 
-_TEXTS = ("text", "refusal", "content", "output")
 _REASONING = ("reasoning", "thinking", "reasoning_content", "summary")
 _MEDIA = {
     **dict.fromkeys(("image", "image_url", "input_image"), "image"),
@@ -101,14 +102,14 @@ def prompt_tokens(messages: Sequence[BaseMessage]) -> int:
 
 def message_tokens(message: BaseMessage) -> int:
     """The tokens of a message as part of a prompt. Never raises."""
-    return MESSAGE_TOKENS + _said(message, _TEXTS) + _calls(message)
+    return MESSAGE_TOKENS + _said(message, TEXTS) + _calls(message)
 
 
 def answer_tokens(message: AIMessage) -> int:
     """The tokens that a model has made for `message`: text, reasoning and tool calls. Never raises."""
     apart = message.additional_kwargs.get("reasoning_content")  # where DeepSeek and others put it
     reasoning = tokens(apart) if isinstance(apart, str) else 0
-    return reasoning + _said(message, (*_TEXTS, *_REASONING)) + _calls(message)
+    return reasoning + _said(message, (*TEXTS, *_REASONING)) + _calls(message)
 
 
 def _said(message: BaseMessage, keys: tuple[str, ...]) -> int:

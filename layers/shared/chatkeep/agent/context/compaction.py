@@ -27,7 +27,7 @@ def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prom
     since = conversation.messages[conversation.covered :]
     if not any(one.text.strip() for one in since):
         raise NothingToSummarizeError
-    room = policy.room or LARGEST_ROOM
+    room, slope = policy.room or LARGEST_ROOM, conversation.slope()
 
     def goes_on(_: int) -> bool:
         return policy.seconds_left() > SHORTEST_RUN_SECONDS
@@ -35,10 +35,10 @@ def compacted(policy: Policy, messages: Sequence[BaseMessage]) -> Generator[Prom
     if not goes_on(0):
         raise TurnTimedOutError("there was no time for a summary")
     try:
-        done = yield from summarizing.summarised(conversation, len(messages), room, conversation.slope(), goes_on)
+        done = yield from summarizing.summarised(conversation, len(messages), room, slope, goes_on)
     except NotShorterError as error:
         raise NothingToSummarizeError(str(error)) from None
     except NoSummaryError:
         raise ModelUnavailableError(f"the model {policy.model_name!r} gave no summary") from None
     assert done.made is not None
-    return Compacted(done.made, int(conversation.beyond() + done.estimated() * conversation.slope()))
+    return Compacted(done.made, int(conversation.beyond() + done.estimated() * slope))

@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, get_buffer_string
 
-from chatkeep.agent.context.shortening import DEEPEST, MOST_CUTS, WITHIN, shortened
+from chatkeep.agent.context.shortening import DEEPEST, MOST_CUTS, shortened
 from chatkeep.turns import token_estimates
 from chatkeep.turns.token_estimates import written
 
@@ -50,7 +50,7 @@ def _words(content: Any, depth: int = 0) -> Iterator[str]:
         if (medium := token_estimates.medium(content)) is not None:
             yield f"[{medium}]"
         elif depth < DEEPEST:
-            for name in WITHIN:
+            for name in token_estimates.TEXTS:
                 yield from _words(content.get(name), depth + 1)
             if (data := written(content.get(token_estimates.DATA))) != "":
                 yield data

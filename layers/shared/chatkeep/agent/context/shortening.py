@@ -13,8 +13,6 @@ MOST_CUTS = 3
 """A text is cut by its characters, of which some have more tokens than others."""
 LEAST_TOKENS = 40
 """Of a message that is shortened, with its note."""
-WITHIN = ("text", "refusal", "content", "output")
-"""Where blocks of a message's content have their text, or blocks in their turn."""
 DEEPEST = 6
 """Blocks within blocks; no provider has more."""
 AS_TEXT = "arguments"
@@ -76,7 +74,7 @@ def _content(content: Any, part: float, depth: int = 0) -> Any:
     if isinstance(content, list):
         return [_content(one, part, depth + 1) for one in content]
     if isinstance(content, dict):
-        cut = {name: _content(content[name], part, depth + 1) for name in WITHIN if name in content}
+        cut = {name: _content(content[name], part, depth + 1) for name in token_estimates.TEXTS if name in content}
         if (data := content.get(token_estimates.DATA)) is not None:
             cut[token_estimates.DATA] = _arguments(data, part) if isinstance(data, Mapping) else _argument(data, part)
         return {**content, **cut}

@@ -42,8 +42,8 @@ TOO_LONG = re.compile(
     r"context.?(length|window)|context (size|limit)|exceed_context_size|max\w* (context|prompt length|input tokens)"
     r"|(prompt|input|request) is too long|too many input tokens|too many tokens: |input tokens? exceed"
     r"|tokens in the prompt cannot exceed|input tokens \d+ cannot exceed|prompt token count of \d+ exceeds"
-    r"|exceeds? (the |model )?max\w* (input|context|sequence|model|length|number of tokens)"
-    r"|longer than the (maximum )?model"
+    r"|exceeds? (the |model )?max\w* (input|context|sequence|model|number of tokens)"
+    r"|(prompt|input length( of)? \d+) exceeds (the )?max\w* length|longer than the (maximum )?model"
     r"|reduce the length of|inputs`? (tokens \+|must have less than)|(messages|prompt|inputText)\S* expected maxLength"
     r"|exceeded model token limit|model max length exceeded|range of input length should be|request_too_large"
     r"|max_tokens must be at least 1, got -",
